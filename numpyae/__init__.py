@@ -1,0 +1,38 @@
+"""numpyae: how networks learn, from a polynomial fit to a variational autoencoder, with every gradient written by hand.
+
+    model = VAE(encoder, decoder, likelihood=BernoulliNLL(), posterior=DiagonalGaussian(2))
+    gradcheck.assert_gradients(model, x[:3])
+    history = fit(model, x, optimizer=Adam(1e-3), epochs=20, batch_size=100)
+    plots.learning_curve(history)
+
+Read the files in this order: parameters, layers, activations, losses, models, autoencoder, latent, vae, optimizers, training.
+Importing numpyae imports NumPy only; `gradcheck`, `datasets` and `plots` are loaded when first used.
+"""
+
+import importlib
+
+from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from numpyae.autoencoder import Autoencoder
+from numpyae.latent import DiagonalGaussian
+from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK, mlp
+from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
+                            SquaredError)
+from numpyae.models import Model, Regression
+from numpyae.optimizers import AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp, lbfgs
+from numpyae.parameters import parameter
+from numpyae.training import fit
+from numpyae.vae import VAE
+
+__version__ = "0.1.0"
+__all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Sequential", "mlp",
+           "Identity", "Sigmoid", "Tanh", "ReLU", "Softplus", "ELU", "Softmax",
+           "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
+           "HeteroscedasticGaussianNLL", "Model", "Regression", "Autoencoder", "VAE", "DiagonalGaussian",
+           "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
+           "fit", "gradcheck", "datasets", "plots"]
+
+
+def __getattr__(name):
+    if name in ("gradcheck", "datasets", "plots"):
+        return importlib.import_module(f"numpyae.{name}")
+    raise AttributeError(f"module 'numpyae' has no attribute {name!r}")

@@ -1,0 +1,75 @@
+"""Autoencoders: a network that computes y(x) = x, with something in the middle that forbids it to copy ([000], [002], [003]).
+
+    x ──▶ encoder ──▶ code z ──▶ decoder ──▶ o ≈ x
+
+What is learnt is the code: the few numbers from which x can be rebuilt. The loss is [003]'s equation 1, L(x, g(f(x))).
+"""
+
+import numpy as np
+
+from numpyae.models import Model, as_network, check_data, refuse_double_activation, require_loss
+
+
+class Autoencoder(Model):
+    """encoder f, decoder g, criterion: loss(x) = 1/N Σ_n criterion(g(f(x_n)), x_n) ([003] eq. 1, [002] with SquaredError).
+
+    SquaredError for data of any range, BernoulliNLL for data in [0, 1] ([002]: "binary crossentropy").
+    """
+
+    arguments = ("encoder", "decoder", "criterion")
+
+    def __init__(self, encoder, decoder, criterion):
+        self.encoder, self.decoder = as_network("Autoencoder: encoder", encoder), as_network("Autoencoder: decoder", decoder)
+        self.criterion = criterion
+        check_fit_together("Autoencoder", self.encoder, self.encoder.n_out, self.decoder, criterion)
+        self.own(encoder=self.encoder, decoder=self.decoder, criterion=criterion)
+
+    def loss(self, x, rng=None, noise=None, training=True):
+        """1/N Σ_n criterion(o_n, x_n), o = g(f(x)); terms: {"reconstruction": ...}."""
+        self.begin(rng, noise, training)
+        z = self.encoder.forward(x)
+        o = self.decoder.forward(z)
+        values = self.criterion.forward(o, x)
+        self.collect_noise()
+        self.weights(len(x))
+        reconstruction = float(np.add.reduce(values)) / len(x)
+        self.terms = {"reconstruction": reconstruction}
+        return reconstruction
+
+    def backward(self):
+        """∂L/∂o at the output, back through the decoder to ∂L/∂z, back through the encoder."""
+        require_loss(self)
+        self.zero_grad()
+        delta = self.criterion.backward(self._weight)
+        dz = self.decoder.backward(delta)
+        self.encoder.backward(dz, input_gradient=False)
+        return self._grad
+
+    def encode(self, x):
+        """The code z = f(x), (N, K)."""
+        self.quiet(x, self.encoder)
+        return self.encoder.forward(x)
+
+    def decode(self, z):
+        """What a code stands for, in the units of the data: (N, D)."""
+        self.quiet(z, self.decoder)
+        return self.criterion.mean(self.decoder.forward(z))
+
+    def reconstruct(self, x):
+        """decode(encode(x)), (N, D)."""
+        return self.decode(self.encode(x))
+
+    def check(self, x):
+        """x (N, D) finite, of the model's dtype, and what the criterion is defined for."""
+        check_data("Autoencoder: x", x, self.encoder.n_in, self.dtype)
+        self.criterion.check_target(x)
+
+
+def check_fit_together(model, encoder, code, decoder, loss):
+    """ValueError unless encoder -> code -> decoder -> data have the widths of each other."""
+    refuse_double_activation(model, decoder, loss)
+    if None not in (code, decoder.n_in) and code != decoder.n_in:
+        raise ValueError(f"{model}: the code has {code} numbers, but the decoder takes {decoder.n_in}")
+    if None not in (encoder.n_in, decoder.n_out) and decoder.n_out != loss.outputs_per_feature * encoder.n_in:
+        raise ValueError(f"{model}: for data of {encoder.n_in} features under {type(loss).__name__} the decoder must give "
+                         f"{loss.outputs_per_feature * encoder.n_in} outputs, got {decoder.n_out}")

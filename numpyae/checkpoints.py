@@ -1,0 +1,114 @@
+"""Checkpoints: everything that a killed training run needs to go on as if nothing had happened.
+
+One .npz without pickle: the parameters under their names, the optimizer's arrays, the best parameters so far, and one JSON
+string: format version, what to build, epoch, history, the state of the random generator, and the optimizer's numbers. It is
+written beside the old file and then renamed, so a kill at any moment leaves the last finished one. Files are checked before they are
+believed: a ValueError says what is wrong, and then nothing in the model has changed.
+"""
+
+import json
+
+import numpy as np
+
+from numpyae.layers import Sequential, TiedDense
+from numpyae.parameters import Parametric, fill, read_arrays, write_arrays
+
+FORMAT = 1
+
+
+def write_checkpoint(path, model, optimizer, rng, history, best):
+    """Write the state after a whole epoch, atomically. `best`: the flat parameters with the lowest validation loss."""
+    record = {"format": FORMAT, "model": describe(model), "dtype": str(model.dtype), "epoch": history.epochs,
+              "history": history.as_dict(), "rng": rng.bit_generator.state,
+              "optimizer": {"class": type(optimizer).__name__, "t": optimizer.t,
+                            **{name: float(getattr(optimizer, name)) for name in optimizer.arguments}}}
+    arrays = {f"model/{name}": array for name, array in model.named_parameters().items()}
+    arrays |= {f"optimizer/{name}": getattr(optimizer, name) for name in optimizer.memory}
+    text = json.dumps(record, default=np.ndarray.tolist)
+    write_arrays(path, arrays | {"best": best, "checkpoint": np.array(text)})
+
+
+def read_checkpoint(path, model, optimizer, rng, history_class):
+    """Put model, optimizer and rng into the state of the checkpoint. Returns (history, best)."""
+    record, arrays = read_record(path)
+    history = history_class(**record["history"])
+    stored = record["optimizer"]
+    if stored["class"] != type(optimizer).__name__:
+        raise ValueError(f"{path}: was trained with {stored['class']}, cannot go on with {type(optimizer).__name__}")
+    if record["rng"]["bit_generator"] != rng.bit_generator.state["bit_generator"]:
+        raise ValueError(f"{path}: its random generator is {record['rng']['bit_generator']}, "
+                         f"cannot go on with {rng.bit_generator.state['bit_generator']}")
+    if record["dtype"] != str(model.dtype):
+        raise ValueError(f"{path}: its parameters are {record['dtype']}, those of the model {model.dtype}")
+    memory = {name: np.zeros_like(model.w) for name in optimizer.memory}
+    best = np.zeros_like(model.w)
+    targets = {f"model/{name}": window for name, window in model.named_parameters().items()}
+    targets |= {f"optimizer/{name}": array for name, array in memory.items()} | {"best": best}
+    fill(targets, arrays, path)
+    for name in ("t", *optimizer.arguments):
+        setattr(optimizer, name, stored[name])
+    for name, array in memory.items():
+        setattr(optimizer, name, array)
+    rng.bit_generator.state = record["rng"]
+    return history, best
+
+
+def load_model(path):
+    """The trained model of a checkpoint, built anew, with its parameters. ValueError when it is not a whole checkpoint."""
+    record, arrays = read_record(path)
+    try:
+        model = build(record["model"]).astype(record["dtype"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: describes no model that can be built ({error})") from error
+    fill({f"model/{name}": window for name, window in model.named_parameters().items()},
+         {name: array for name, array in arrays.items() if name.startswith("model/")}, path)
+    return model
+
+
+def read_record(path):
+    """(the JSON record, the arrays) of a checkpoint."""
+    arrays = read_arrays(path)
+    text = arrays.pop("checkpoint", None)
+    if text is None or text.dtype.kind != "U":
+        raise ValueError(f"{path}: expected a checkpoint, got an .npz of {', '.join(sorted(arrays)[:3]) or 'nothing'}")
+    try:
+        record = json.loads(str(text))
+        missing = {"format", "model", "dtype", "epoch", "history", "rng", "optimizer"} - record.keys()
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: its record is no JSON object ({error})") from error
+    if missing or record["format"] != FORMAT:
+        raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got format {record.get('format')}"
+                         + (f" without {', '.join(sorted(missing))}" if missing else ""))
+    return record, arrays
+
+
+def describe(part, names=None):
+    """What to build: class and constructor arguments as JSON-able values; a tied layer names its partner."""
+    names = names or {id(leaf): name for name, leaf in part.leaves().items()}
+    if isinstance(part, Sequential):
+        return {"class": "Sequential", "layers": [describe(layer, names) for layer in part.layers]}
+    if isinstance(part, TiedDense):
+        return {"class": "TiedDense", "dense": names.get(id(part.dense))}
+    values = {name: getattr(part, name) for name in part.arguments}
+    return {"class": type(part).__name__,
+            **{name: describe(value, names) if isinstance(value, Parametric) else value for name, value in values.items()}}
+
+
+def build(description, built=None, name=""):
+    """The model that `describe` described, with fresh parameters. ValueError for classes that are not numpyae's own."""
+    import numpyae
+
+    built = {} if built is None else built
+    cls = vars(numpyae).get(description["class"])
+    if not (isinstance(cls, type) and issubclass(cls, Parametric)):
+        raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself and use model.load")
+    inside = name + "." if name else ""
+    if cls is Sequential:
+        part = Sequential(*[build(layer, built, f"{inside}{index}") for index, layer in enumerate(description["layers"])])
+    elif cls is TiedDense:
+        part = TiedDense(built[description["dense"]])
+    else:
+        part = cls(**{key: build(value, built, inside + key) if isinstance(value, dict) else value
+                      for key, value in description.items() if key != "class"})
+    built[name] = part
+    return part

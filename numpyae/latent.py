@@ -1,0 +1,70 @@
+"""The latent code of a VAE: a distribution q(z|x) instead of a number, how to draw from it, and what it costs.
+
+The encoder's output h holds the parameters of q. To draw z and still have a gradient, the noise is drawn first and z is a
+deterministic function of it, the reparameterisation ([000], [001], [003] §7; Kingma & Welling 2014, §2.4):
+
+    z = μ + σ ε,   ε ~ N(0, I)        so  ∂z/∂μ = 1,  ∂z/∂σ = ε
+
+What q costs is its divergence from the prior p(z) = N(0, I), in nats ([004], derived there line by line):
+
+    KL(q ‖ p) = ½ Σ_j (μ_j² + σ_j² - log σ_j² - 1)
+
+The network gives logvar = log σ², so σ = e^(½ logvar): any real number is allowed. The ½ is the classical mistake:
+e^(logvar) is σ², not σ, and no gradient check sees the difference.
+"""
+
+import numpy as np
+
+from numpyae.layers import check_size
+from numpyae.parameters import Parametric
+
+
+class DiagonalGaussian(Parametric):
+    """q(z|x) = N(μ, diag σ²) with d latent dimensions; the encoder's output h (N, 2d) holds μ, then logvar = log σ².
+
+    `size` = 2d is the width the encoder must have.
+    """
+
+    arguments = ("d",)
+
+    def __init__(self, d):
+        check_size("DiagonalGaussian: d", d)
+        self.d, self.size = int(d), 2 * int(d)
+
+    def sample(self, h, epsilon):
+        """z = μ + σ ε, (N, d), for ε (N, d); with ε (K, N, d) K draws for each sample, z (K, N, d)."""
+        d = self.d
+        self.mu, self.logvar = h[:, :d], h[:, d:]
+        self.sigma = np.exp(0.5 * self.logvar)
+        self.epsilon = epsilon
+        self.z = self.mu + self.sigma * epsilon
+        return self.z
+
+    def kl(self):
+        """KL(q(z|x) ‖ N(0, I)) = ½ Σ_j (μ² + σ² - logvar - 1), (N,), in nats ([004]; Kingma & Welling 2014, appendix B)."""
+        return 0.5 * np.add.reduce(self.mu**2 + self.sigma**2 - self.logvar - 1, axis=1)
+
+    def log_density(self):
+        """log q(z|x) of the z drawn, (N,) or (K, N): -½ Σ_j (ε² + logvar + log 2π)."""
+        return -0.5 * np.add.reduce(self.epsilon**2 + self.logvar + np.log(2 * np.pi, dtype=self.mu.dtype), axis=-1)
+
+    def backward(self, dz, dkl):
+        """dh = [dmu, dlogvar] from dz = ∂L/∂z, through the draw, and dkl = ∂L/∂kl (N,), through the divergence."""
+        dmu, dlogvar = self.sample_backward(dz)
+        dmu_kl, dlogvar_kl = self.kl_backward(dkl)
+        return np.concatenate([dmu + dmu_kl, dlogvar + dlogvar_kl], axis=1)
+
+    def sample_backward(self, dz):
+        """The way back through z = μ + σ ε, where σ = e^(½ logvar): dmu = dz, dlogvar = ½ dz ε σ."""
+        dmu = dz
+        dlogvar = 0.5 * dz * self.epsilon * self.sigma
+        if dz.ndim == 3:              # K draws share one μ and one σ: their gradients add up
+            dmu, dlogvar = dmu.sum(axis=0), dlogvar.sum(axis=0)
+        return dmu, dlogvar
+
+    def kl_backward(self, dkl):
+        """The way back through the KL: dmu = dkl μ, dlogvar = dkl ½ (σ² - 1)."""
+        dkl = dkl[:, None]
+        dmu = dkl * self.mu
+        dlogvar = dkl * (0.5 * (self.sigma**2 - 1))
+        return dmu, dlogvar

@@ -1,0 +1,290 @@
+"""Layers: each turns x into y on the way forward, and ∂L/∂y into ∂L/∂x on the way back.
+
+A network is a chain of functions, and backpropagation is the chain rule read from its end ([000]: f'(x) = u'(v(x)) v'(x)).
+So a layer needs two methods. `forward(x)` computes the output and keeps, in plain attributes, what the way back will need.
+`backward(delta)` receives delta = ∂L/∂(output), adds the gradients of its own parameters to `dW` and `db`, and returns
+∂L/∂(input), which is the delta of the layer before:
+
+    x ──▶ Dense ──▶ Tanh ──▶ Dense ──▶ o        forward
+    dx ◀─ Dense ◀── Tanh ◀── Dense ◀── delta     backward
+
+Rows are samples: x has shape (N, D). Weights act from the right, a = x W + b, so W has shape (n_in, n_out).
+Backward adds and never updates: the optimizer's step is a separate line of the training loop.
+"""
+
+import numpy as np
+
+from numpyae.parameters import Parametric, parameter
+
+
+class Layer(Parametric):
+    """The contract of a layer: forward(x) -> y keeps what backward(delta) -> dx needs.
+
+    `n_in` and `n_out` are the widths where the layer fixes them, else None. A layer that draws random numbers names the
+    attribute that holds them in `noise_name`, draws with `rng`, or replays `replay` when that is not None.
+    """
+
+    n_in = n_out = None
+    noise_name = None
+
+    def forward(self, x):
+        """x (N, n_in) -> y (N, n_out)."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def backward(self, delta):
+        """delta = ∂L/∂y (N, n_out) -> ∂L/∂x (N, n_in); adds ∂L/∂(own parameters) to their gradients."""
+        raise NotImplementedError(f"{type(self).__name__}.backward")
+
+
+class Dense(Layer):
+    """a = x W + b: every output is a weighted sum of all inputs.
+
+    W (n_in, n_out) and b (n_out,), gradients dW and db. `init`: "glorot" U(±√(6/(n_in + n_out))) (Glorot 2010, eq. 16), "he"
+    N(0, 2/n_in) (He 2015, eq. 10), "sparse" 15 incoming weights N(0, 1) per unit (Martens 2010, section 5), "zeros".
+    The biases start at 0. ValueError for sizes below 1 or another init.
+    """
+
+    W, dW = parameter("W")
+    b, db = parameter("b")
+    arguments = ("n_in", "n_out")
+
+    def __init__(self, n_in, n_out, rng=None, init="glorot"):
+        check_size("Dense: n_in", n_in)
+        check_size("Dense: n_out", n_out)
+        self.n_in, self.n_out = int(n_in), int(n_out)
+        self.add_parameters(W=initial_weights(n_in, n_out, rng, init), b=np.zeros(n_out))
+
+    def forward(self, x):
+        """a = x W + b, (N, n_in) -> (N, n_out)."""
+        if not (isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] == self.n_in and x.dtype == self._w.dtype):
+            raise wrong_input(self, x)
+        self.x = x
+        a = x @ self.W
+        a += self.b
+        return a
+
+    def backward(self, delta, input_gradient=True):
+        """dW += xᵀ delta, db += Σ_n delta_n, returns dx = delta Wᵀ (or None when nobody needs it: it is a third of the work)."""
+        if self.clean:                # dW and db are zero: to write is to add, without a temporary of the size of W
+            np.matmul(self.x.T, delta, out=self.dW)
+            np.add.reduce(delta, axis=0, out=self.db)
+            self.clean = False
+        else:
+            self.dW += self.x.T @ delta
+            self.db += np.add.reduce(delta, axis=0)
+        if input_gradient:
+            return delta @ self.W.T
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.n_in} -> {self.n_out})"
+
+
+class TiedDense(Layer):
+    """a = x Wᵀ + b with the W of another Dense: a decoder that shares the encoder's weights, with a bias of its own.
+
+    W is used twice, so its gradient is the sum over both paths: this layer adds its part to `dense.dW`. The Dense must be in
+    the same model, else its gradient is somebody else's.
+    """
+
+    b, db = parameter("b")
+    arguments = ("dense",)
+
+    def __init__(self, dense):
+        if not isinstance(dense, Dense):
+            raise TypeError(f"TiedDense: dense must be a Dense layer, got {type(dense).__name__}")
+        self.dense = dense
+        self.n_in, self.n_out = dense.n_out, dense.n_in
+        self.add_parameters(b=np.zeros(self.n_out))
+        self._place(self._w.astype(dense.dtype), self._grad.astype(dense.dtype))
+
+    def forward(self, x):
+        """a = x Wᵀ + b, (N, n_in) -> (N, n_out)."""
+        if not (isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] == self.n_in and x.dtype == self._w.dtype):
+            raise wrong_input(self, x)
+        self.x = x
+        a = x @ self.dense.W.T
+        a += self.b
+        return a
+
+    def backward(self, delta):
+        """dW += deltaᵀ x (the second path of W), db += Σ_n delta_n, returns dx = delta W."""
+        dense = self.dense
+        if dense.clean:
+            np.matmul(delta.T, self.x, out=dense.dW)
+            dense.clean = False
+        else:
+            dense.dW += delta.T @ self.x
+        self.db += np.add.reduce(delta, axis=0)
+        return delta @ dense.W
+
+    def __repr__(self):
+        return f"TiedDense({self.n_in} -> {self.n_out})"
+
+
+class Dropout(Layer):
+    """y = x mask / keep while training, y = x otherwise: each unit is dropped with probability p, keep = 1 - p.
+
+    Inverted scaling: dividing by keep makes E[y] = x, so that evaluation needs no factor (Srivastava 2014, section 10).
+    `mask` holds 0 and 1. ValueError unless 0 <= p < 1.
+    """
+
+    noise_name = "mask"
+    arguments = ("p",)
+
+    def __init__(self, p, rng=None):
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p must be in [0, 1), got {p}")
+        self.p, self.keep = p, 1 - p
+        self.rng, self.replay, self.training = rng, None, True
+
+    def forward(self, x):
+        """y = x mask / keep, same shape."""
+        if not self.training:
+            self.mask = None
+            return x
+        if self.replay is None:
+            rng = np.random.default_rng(self.rng)
+            self.mask = (rng.random(x.shape, dtype=x.dtype) < self.keep).astype(x.dtype)
+        else:
+            self.mask = self.replay
+        return x * self.mask / self.keep
+
+    def backward(self, delta):
+        """dx = delta mask / keep: a dropped unit passes nothing back."""
+        if self.mask is None:
+            return delta
+        return delta * self.mask / self.keep
+
+
+class TopK(Layer):
+    """y = x mask, where mask keeps the k strongest units of each sample ([002] k-sparse function; Makhzani 2013).
+
+    by="magnitude" keeps the largest |x|, as [002]'s formula says; by="value" the largest x, as its sentence and Makhzani's
+    "highest activities" say. Of equal values at the border any may win, but exactly k do. ValueError for k below 1 or above
+    the width, or another `by`.
+    """
+
+    arguments = ("k", "by")
+
+    def __init__(self, k, by="magnitude"):
+        check_size("TopK: k", k)
+        if by not in ("magnitude", "value"):
+            raise ValueError(f'TopK: by must be "magnitude" or "value", got {by!r}')
+        self.k, self.by = k, by
+        self.strength = np.abs if by == "magnitude" else np.positive
+
+    def forward(self, x):
+        """y = x mask, mask (N, H) with k ones in every row."""
+        width = x.shape[1]
+        if self.k > width:
+            raise ValueError(f"TopK: k must be at most the width {width}, got {self.k}")
+        winners = np.argpartition(self.strength(x), width - self.k, axis=1)[:, width - self.k:]
+        self.mask = np.zeros_like(x)
+        np.put_along_axis(self.mask, winners, 1, axis=1)
+        return x * self.mask
+
+    def backward(self, delta):
+        """dx = delta mask ([002]: keep the gradient of the winners, set the others to 0)."""
+        return delta * self.mask
+
+
+class Sequential(Layer):
+    """Layers one after the other: y = f_L(... f_2(f_1(x))). Itself a layer, so networks nest.
+
+    ValueError where a width does not fit the layer before, or a layer stands in it twice.
+    """
+
+    def __init__(self, *layers):
+        if not layers:
+            raise ValueError("Sequential: expected at least one layer, got none")
+        for index, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Sequential: layer {index} must be a Layer, got {type(layer).__name__}"
+                                + (": write Tanh(), not Tanh" if isinstance(layer, type) else ""))
+            if layer.n_in is not None:
+                if self.n_out not in (None, layer.n_in):
+                    raise ValueError(f"Sequential: layer {index}, {layer!r}, takes {layer.n_in} values, "
+                                     f"but the layers before give {self.n_out}")
+                self.n_in = layer.n_in if self.n_out is None else self.n_in
+            self.n_out = layer.n_out if layer.n_out is not None else self.n_out
+        self.layers = list(layers)
+        self.add_parts(**{str(index): layer for index, layer in enumerate(layers)})
+
+    def forward(self, x):
+        """x (N, n_in) -> y (N, n_out)."""
+        if self._taken:
+            self._check_use()
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, delta, added=None, input_gradient=True):
+        """delta = ∂L/∂y -> ∂L/∂x. `added` {index: ∂L/∂(output of that layer)} joins in there: a penalty on a hidden layer.
+
+        With input_gradient=False the first layer does not compute ∂L/∂x: a model has no use for the gradient of its data.
+        """
+        for index in range(len(self.layers) - 1, -1, -1):
+            layer = self.layers[index]
+            if added and index in added:
+                delta = delta + added[index]
+            if index == 0 and not input_gradient and isinstance(layer, (Dense, Sequential)):
+                return layer.backward(delta, input_gradient=False)
+            delta = layer.backward(delta)
+        return delta
+
+    def __repr__(self):
+        return f"Sequential({', '.join(map(repr, self.layers))}; {self._w.size} parameters)"
+
+
+def mlp(sizes, hidden=None, output=None, rng=None):
+    """A multi-layer perceptron: Dense layers of these sizes, an activation after each but the last.
+
+    `mlp([784, 500, 2], hidden=Tanh)` is Sequential(Dense(784, 500), Tanh(), Dense(500, 2)). `hidden` and `output` are classes
+    of activations; hidden=None means Tanh, output=None means none: the last layer is linear ([000], the deep neural network).
+    """
+    from numpyae.activations import Tanh     # activations are layers: they import this module
+
+    if len(sizes) < 2:
+        raise ValueError(f"mlp: sizes must name at least an input and an output, got {list(sizes)}")
+    rng = np.random.default_rng(rng)
+    layers = []
+    for n_in, n_out in zip(sizes[:-1], sizes[1:]):
+        layers += [Dense(n_in, n_out, rng=rng), (hidden or Tanh)()]
+    layers[-1:] = [output()] if output else []
+    return Sequential(*layers)
+
+
+def initial_weights(n_in, n_out, rng=None, init="glorot"):
+    """W (n_in, n_out) at the start of training; the formulas are in Dense."""
+    rng = np.random.default_rng(rng)
+    if init == "glorot":
+        limit = np.sqrt(6 / (n_in + n_out))
+        return rng.uniform(-limit, limit, (n_in, n_out))
+    if init == "he":
+        return rng.normal(0, np.sqrt(2 / n_in), (n_in, n_out))
+    if init == "sparse":
+        W = np.zeros((n_in, n_out))
+        for column in W.T:
+            column[rng.permutation(n_in)[:15]] = rng.normal(size=min(15, n_in))
+        return W
+    if init == "zeros":
+        return np.zeros((n_in, n_out))
+    raise ValueError(f'Dense: init must be "glorot", "he", "sparse" or "zeros", got {init!r}')
+
+
+def check_size(name, size):
+    """ValueError unless size is a whole number of at least 1."""
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+
+
+def wrong_input(layer, x):
+    """The error that says what is wrong with a layer's input x."""
+    if not isinstance(x, np.ndarray):
+        return TypeError(f"{layer!r}: x must be an array of shape (N, {layer.n_in}), got {type(x).__name__}")
+    if x.ndim != 2 or x.shape[1] != layer.n_in:
+        return ValueError(f"{layer!r}: x must have shape (N, {layer.n_in}), got {x.shape}")
+    return TypeError(f"{layer!r}: x must be {layer.dtype}, as the parameters are, got {x.dtype}: "
+                     f"write x.astype(np.{layer.dtype}), or model.astype(np.{x.dtype}) for another model"
+                     if x.dtype in (np.float32, np.float64) else
+                     f"{layer!r}: x must be {layer.dtype}, as the parameters are, got {x.dtype}: write x.astype(np.{layer.dtype})")

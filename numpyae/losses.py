@@ -1,0 +1,281 @@
+"""Losses: how badly the output o misses the target t, one number per sample.
+
+Most of them are likelihoods read backwards. "Neural networks are just probability models" ([004]): the network's output o
+sets the parameters of a distribution, and the loss is -log p(t | o), in nats:
+
+    GaussianNLL              t is real         o is the mean
+    HeteroscedasticGaussian  t is real         o is mean and log-variance
+    BernoulliNLL             t is 0 or 1       σ(o) is the probability of 1; o is called a logit
+    ContinuousBernoulliNLL   t is in [0, 1]    the same curve, made a density
+    SoftmaxCrossEntropy      t is a class      softmax(o) are the probabilities
+    SquaredError             t is real         a Gaussian without its constants
+
+`forward(o, t)` gives values (N,): **summed over features**, one per sample. The mean over samples is the model's business: it
+hands `backward` the weight of each sample, 1/N, and gets delta = ∂L/∂o back. `mean(o)` is the expected t, in the units of
+the data; `sample(o, rng)` draws one.
+"""
+
+import math
+
+import numpy as np
+
+from numpyae.activations import sigmoid, softplus
+from numpyae.parameters import Parametric, parameter
+
+
+class Loss(Parametric):
+    """The contract: forward(output, target) -> values (N,), backward(weight) -> delta, with weight = ∂L/∂values (N,)."""
+
+    takes_logits = False              # then no Sigmoid or Softmax may stand before it
+    is_likelihood = True              # then values are -log p(t | o) in nats
+    outputs_per_feature = 1
+
+    def forward(self, o, t):
+        """Values (N,), one per sample, summed over features."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def backward(self, weight):
+        """delta = ∂L/∂o for L = Σ_n weight_n value_n; adds the gradients of own parameters."""
+        raise NotImplementedError(f"{type(self).__name__}.backward")
+
+    def mean(self, o):
+        """E[t | o], in the units of the data."""
+        return o
+
+    def check_target(self, t):
+        """ValueError unless every target is one that this loss is defined for. Called once by fit, not in every pass."""
+
+    def _check_shapes(self, o, t):
+        if t.shape != o.shape or t.dtype != o.dtype:
+            raise mismatch(self, o, t)
+
+
+class SquaredError(Loss):
+    """Σ_d (t_d - o_d)², without ½ and without a mean over d ([000], the loss of the slides; [002] with 1/N)."""
+
+    is_likelihood = False
+
+    def forward(self, o, t):
+        """values_n = Σ_d (o_nd - t_nd)²."""
+        if t.shape != o.shape or t.dtype != o.dtype:
+            raise mismatch(self, o, t)
+        self.r = r = o - t
+        return np.add.reduce(r * r, axis=1)
+
+    def backward(self, weight):
+        """delta = 2 (o - t) weight."""
+        return self.r * (2 * weight)[:, None]
+
+
+class SoftmaxCrossEntropy(Loss):
+    """-Σ_k t_k log p_k with p = softmax(o), in nats: the negative log-likelihood of a class.
+
+    Targets: integers (N,) from 0 to K - 1, or rows (N, K) of probabilities, one-hot or soft, that sum to 1.
+    """
+
+    takes_logits = True
+
+    def forward(self, o, t):
+        """values_n = log Σ_k e^(o_nk) - Σ_k t_nk o_nk."""
+        if t.ndim == 1 and t.dtype.kind in "iu" and len(t) == len(o):
+            t = (t[:, None] == np.arange(o.shape[1])).astype(o.dtype)
+        self._check_shapes(o, t)
+        self.t = t
+        highest = np.maximum.reduce(o, axis=1, keepdims=True)
+        e = np.exp(o - highest)
+        total = np.add.reduce(e, axis=1, keepdims=True)
+        self.p = e / total
+        return np.add.reduce(t * (highest + np.log(total) - o), axis=1)
+
+    def backward(self, weight):
+        """delta = (p - t) weight: softmax and logarithm cancel."""
+        return (self.p - self.t) * weight[:, None]
+
+    def mean(self, o):
+        """p = softmax(o), (N, K)."""
+        e = np.exp(o - o.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    def sample(self, o, rng):
+        """One-hot rows (N, K), class k with probability p_k."""
+        below = np.cumsum(self.mean(o), axis=1)
+        k = (rng.random((len(o), 1)) * below[:, -1:] > below).sum(axis=1)
+        return np.eye(o.shape[1], dtype=o.dtype)[k]
+
+    def check_target(self, t, classes=None):
+        """ValueError unless t is integers from 0 (below `classes`), or rows of probabilities that sum to 1."""
+        if t.ndim == 1 and t.dtype.kind in "iu":
+            if t.min() < 0 or (classes is not None and t.max() >= classes):
+                raise ValueError(f"SoftmaxCrossEntropy: integer targets must lie between 0 and {(classes or 0) - 1}, "
+                                 f"got {t.min()} to {t.max()}")
+        elif t.ndim != 2 or t.min() < 0 or np.abs(t.sum(axis=1) - 1).max() > 1e-5:
+            raise ValueError("SoftmaxCrossEntropy: targets must be integers (N,), or rows (N, K) of probabilities that sum to "
+                             f"1, got dtype {t.dtype}, shape {t.shape}" + (f", rows that sum to {t.sum(axis=1).min():.3g} to "
+                                                                         f"{t.sum(axis=1).max():.3g}" if t.ndim == 2 else ""))
+
+
+class BernoulliNLL(Loss):
+    """-Σ_d [t log p + (1 - t) log(1 - p)], p = σ(o), in nats ([004] example 5.4.1). Takes logits o; targets in [0, 1].
+
+    Written in o it is Σ_d log(1 + e^o) - t o: no logarithm of 0. A probability only for t in {0, 1}; grey targets are
+    accepted, as the field does, but then exp(-value) is no density (see ContinuousBernoulliNLL).
+    """
+
+    takes_logits = True
+
+    def forward(self, o, t):
+        """values_n = Σ_d log(1 + e^(o_nd)) - t_nd o_nd."""
+        if t.shape != o.shape or t.dtype != o.dtype:
+            raise mismatch(self, o, t)
+        self.o, self.t = o, t
+        return np.add.reduce(softplus(o) - t * o, axis=1)
+
+    def backward(self, weight):
+        """delta = (σ(o) - t) weight: the sigmoid's derivative has cancelled."""
+        return (sigmoid(self.o) - self.t) * weight[:, None]
+
+    def mean(self, o):
+        """p = σ(o)."""
+        return sigmoid(o)
+
+    def sample(self, o, rng):
+        """0 or 1 for every feature, 1 with probability σ(o)."""
+        return (rng.random(o.shape, dtype=o.dtype) < sigmoid(o)).astype(o.dtype)
+
+    def check_target(self, t):
+        """ValueError unless all targets lie in [0, 1]."""
+        check_unit_interval(self, t)
+
+
+class ContinuousBernoulliNLL(Loss):
+    """-log of the density C(λ) λ^t (1 - λ)^(1 - t) on [0, 1], λ = σ(o), summed over features, in nats (Loaiza-Ganem 2019).
+
+    In the logit o the density is e^(o t - A(o)), with A(o) = log ∫_0^1 e^(o t) dt = log((e^o - 1) / o) and A(0) = 0: nothing
+    happens at λ = ½ but 0/0 in the formula. Its derivative A'(o) is the mean.
+    """
+
+    takes_logits = True
+
+    def forward(self, o, t):
+        """values_n = Σ_d A(o_nd) - t_nd o_nd."""
+        self._check_shapes(o, t)
+        self.o, self.t = o, t
+        size = np.maximum(np.abs(o), 1e-30)
+        A = np.maximum(o, 0) + np.log(-np.expm1(-size) / size)
+        return np.add.reduce(A - t * o, axis=1)
+
+    def backward(self, weight):
+        """delta = (A'(o) - t) weight."""
+        return (self.mean(self.o) - self.t) * weight[:, None]
+
+    def mean(self, o):
+        """E[t] = A'(o) = 1 / (1 - e^-o) - 1 / o; near 0, where both blow up, its series ½ + o/12 - o³/720 + ..."""
+        size = np.maximum(np.abs(o), 0.25)
+        far = 1 / -np.expm1(-size) - 1 / size            # A'(|o|); and A'(-o) = 1 - A'(o)
+        near = 0.5 + o * (1 / 12 - o**2 * (1 / 720 - o**2 * (1 / 30240 - o**2 * (1 / 1209600 - o**2 / 47900160))))
+        return np.where(np.abs(o) < 0.25, near, np.where(o > 0, far, 1 - far))
+
+    def sample(self, o, rng):
+        """t in [0, 1] by the inverse of the distribution function: t = 1 + log(u + (1 - u) e^-|o|) / |o|, mirrored for o < 0."""
+        u = rng.random(o.shape, dtype=o.dtype)
+        size = np.maximum(np.abs(o), 1e-30)
+        t = np.clip(1 + np.log1p((1 - u) * np.expm1(-size)) / size, 0, 1)
+        return np.where(o > 0, t, 1 - t)
+
+    def check_target(self, t):
+        """ValueError unless all targets lie in [0, 1]."""
+        check_unit_interval(self, t)
+
+
+class GaussianNLL(Loss):
+    """½ Σ_d (t - o)² / σ² + ½ D log(2π σ²), in nats: t ~ N(o, σ² I), one σ for all features.
+
+    `sigma` is fixed, or, with learn=True, where learning starts: then `logvar` = log σ² is a parameter of the model
+    ([004]: ρ "might be another parameter to be trained"). ValueError unless sigma > 0.
+    """
+
+    logvar, dlogvar = parameter("logvar")
+    arguments = ("sigma", "learn")
+
+    def __init__(self, sigma=1.0, learn=False):
+        if not (np.ndim(sigma) == 0 and 0 < sigma < np.inf):
+            raise ValueError(f"GaussianNLL: sigma must be a positive number, got {sigma}")
+        self.learn = bool(learn)
+        self._logvar, self._dlogvar = np.array(2 * math.log(sigma)), np.zeros(())
+        if learn:
+            self.add_parameters(logvar=2 * math.log(sigma))
+
+    @property
+    def sigma(self):
+        """The standard deviation, in units of the data."""
+        return math.exp(0.5 * self.logvar)
+
+    def forward(self, o, t):
+        """values_n = ½ Σ_d (o_nd - t_nd)² / σ² + ½ D log(2π σ²)."""
+        self._check_shapes(o, t)
+        logvar = float(self.logvar)
+        self.precision = math.exp(-logvar)               # 1/σ²
+        self.r = o - t
+        self.squares = np.add.reduce(self.r * self.r, axis=1) * self.precision
+        return 0.5 * self.squares + 0.5 * o.shape[1] * (math.log(2 * math.pi) + logvar)
+
+    def backward(self, weight):
+        """delta = (o - t) / σ² weight; dlogvar += Σ_n weight_n (½ D - ½ Σ_d (o - t)² / σ²)."""
+        if self.learn:
+            self.dlogvar += weight @ (0.5 * self.r.shape[1] - 0.5 * self.squares)
+        return self.r * (self.precision * weight)[:, None]
+
+    def sample(self, o, rng):
+        """o + σ ε, ε ~ N(0, I)."""
+        return o + self.sigma * rng.standard_normal(o.shape, dtype=o.dtype)
+
+
+class HeteroscedasticGaussianNLL(Loss):
+    """½ Σ_d (t - μ)² / σ² + log σ² + log 2π, in nats: t ~ N(μ, diag σ²), the network says how sure it is.
+
+    The output (N, 2D) holds μ, then logvar = log σ²: a decoder for D features has 2D outputs.
+    """
+
+    outputs_per_feature = 2
+
+    def forward(self, o, t):
+        """values_n = ½ Σ_d (μ - t)² e^-logvar + logvar + log 2π."""
+        D = t.shape[-1]
+        mu, logvar = o[:, :D], o[:, D:]
+        if o.shape != (len(t), 2 * D) or t.ndim != 2 or t.dtype != o.dtype:
+            raise mismatch(self, o, t)
+        self.precision = np.exp(-logvar)                 # 1/σ²
+        self.r = mu - t
+        return 0.5 * np.add.reduce(self.r * self.r * self.precision + logvar + math.log(2 * math.pi), axis=1)
+
+    def backward(self, weight):
+        """dmu = (μ - t) / σ² weight, dlogvar = ½ (1 - (μ - t)² / σ²) weight, side by side as in the output."""
+        dmu = self.r * self.precision
+        dlogvar = 0.5 * (1 - self.r * dmu)
+        return np.concatenate([dmu, dlogvar], axis=1) * weight[:, None]
+
+    def mean(self, o):
+        """μ, the first half of the output."""
+        return o[:, :o.shape[1] // 2]
+
+    def sample(self, o, rng):
+        """μ + σ ε, ε ~ N(0, I)."""
+        D = o.shape[1] // 2
+        mu, logvar = o[:, :D], o[:, D:]
+        return mu + np.exp(0.5 * logvar) * rng.standard_normal(mu.shape, dtype=o.dtype)
+
+
+def check_unit_interval(loss, t):
+    """ValueError unless all targets lie in [0, 1]."""
+    if t.size and not (t.min() >= 0 and t.max() <= 1):
+        raise ValueError(f"{type(loss).__name__}: targets must lie in [0, 1], got {t.min():.4g} to {t.max():.4g}: "
+                         "scale the data, or take a Gaussian likelihood")
+
+
+def mismatch(loss, o, t):
+    """The error for a target that does not go with the output."""
+    expected = (len(o), o.shape[1] // loss.outputs_per_feature)
+    if t.shape != expected:
+        return ValueError(f"{type(loss).__name__}: target must have shape {expected}, as the output says, got {t.shape}")
+    return TypeError(f"{type(loss).__name__}: target must be {o.dtype}, as the output is, got {t.dtype}: "
+                     f"write t.astype(np.{o.dtype})")

@@ -1,0 +1,181 @@
+"""Models: a network, or two, together with a loss. Whatever is trained is a Model.
+
+One training step, written out:
+
+    model.loss(x, t)                              forward: the mean loss over the batch, a float
+    optimizer.step(model.w, model.backward())     backward: its gradient; the step: w_new = w_old - alpha grad ([000])
+
+Models own the mean over samples. A loss gives one value per sample, L = 1/N Σ_n value_n, so each sample has the weight 1/N
+on the way back. Noise (dropout masks, ε of a VAE) is drawn from `rng`, kept in `model.noise`, and replayed exactly when passed
+back as `noise=`: the loss is then a plain function of w, which is what finite differences need.
+"""
+
+import numpy as np
+
+from numpyae.activations import Sigmoid, Softmax
+from numpyae.layers import Layer, Sequential, TiedDense
+from numpyae.parameters import FLOATS, Parametric
+
+
+class Model(Parametric):
+    """The contract: loss(*batch) -> float, then backward() -> grad, from zero.
+
+    After `loss`: `terms`, its named parts, floats that add up to it; `noise`, a dict of all that was drawn.
+    """
+
+    terms = noise = None
+    _weight = None                    # ∂L/∂(value of each sample), (N,); None before the first loss
+
+    def loss(self, *batch, rng=None, noise=None, training=True):
+        """The loss of a batch: a mean over its samples. training=False switches dropout and corruption off."""
+        raise NotImplementedError(f"{type(self).__name__}.loss")
+
+    def backward(self):
+        """The gradient of the last loss with respect to w, (P,): the live vector `grad`, from zero."""
+        raise NotImplementedError(f"{type(self).__name__}.backward")
+
+    def check(self, *batch):
+        """ValueError or TypeError, one sentence, unless the batch is fit to be trained on. `fit` calls this once."""
+        raise NotImplementedError(f"{type(self).__name__}.check")
+
+    def own(self, **parts):
+        """Take these networks, losses and posteriors as parts, after a look at whether they can be in one model."""
+        self.add_parts(**parts)
+        leaves = self.leaves()
+        for name, leaf in leaves.items():
+            if isinstance(leaf, TiedDense) and not any(leaf.dense is other for other in leaves.values()):
+                raise ValueError(f"{type(self).__name__}: {name}, {leaf!r}, shares the weights of a Dense that is not in this model")
+        self._drawing = {f"{name}.{leaf.noise_name}": leaf for name, leaf in leaves.items() if getattr(leaf, "noise_name", None)}
+
+    def begin(self, rng, noise, training):
+        """Before a forward pass: hand rng, or the noise to replay, to the layers that draw."""
+        self._check_use()
+        self.noise = {}
+        for name, layer in self._drawing.items():
+            layer.training = training
+            layer.rng = rng
+            layer.replay = recorded(noise, name) if noise is not None and training else None
+
+    def collect_noise(self):
+        """After a forward pass: keep what the layers drew."""
+        for name, layer in self._drawing.items():
+            if layer.training:
+                self.noise[name] = getattr(layer, layer.noise_name)
+
+    def weights(self, n):
+        """∂L/∂(value of each sample) for a mean over n samples: 1/n each."""
+        if self._weight is None or len(self._weight) != n or self._weight.dtype != self._w.dtype:
+            self._weight = np.full(n, 1 / n, dtype=self._w.dtype)
+        return self._weight
+
+    def quiet(self, x, network):
+        """Check x, and switch the noise off, before an evaluation."""
+        self._check_use()
+        check_data(f"{type(self).__name__}: x", x, network.n_in, self.dtype)
+        for layer in self._drawing.values():
+            layer.training = False
+
+    def __repr__(self):
+        parts = ", ".join(repr(part) for part in self._parts.values())
+        return f"{type(self).__name__}({parts}; {self._w.size} parameters)"
+
+
+class Regression(Model):
+    """A network and a criterion, supervised: loss(x, t) = 1/N Σ_n criterion(network(x_n), t_n).
+
+    With SquaredError it is [000]'s regression, with SoftmaxCrossEntropy a classifier.
+    """
+
+    arguments = ("network", "criterion")
+
+    def __init__(self, network, criterion):
+        self.network, self.criterion = as_network("Regression: network", network), criterion
+        refuse_double_activation("Regression", self.network, criterion)
+        self.own(network=self.network, criterion=criterion)
+
+    def loss(self, x, t, rng=None, noise=None, training=True):
+        """1/N Σ_n criterion(o_n, t_n), o = network(x); terms: {"error": ...}."""
+        self.begin(rng, noise, training)
+        self.o = self.network.forward(x)
+        values = self.criterion.forward(self.o, t)
+        self.collect_noise()
+        self.weights(len(x))
+        error = float(np.add.reduce(values)) / len(x)
+        self.terms = {"error": error}
+        return error
+
+    def backward(self):
+        """delta = ∂L/∂o at the output, then back through the network."""
+        require_loss(self)
+        self.zero_grad()
+        delta = self.criterion.backward(self._weight)
+        self.network.backward(delta, input_gradient=False)
+        return self._grad
+
+    def predict(self, x):
+        """The expected target for each row of x, in its units: (N, M)."""
+        self.quiet(x, self.network)
+        return self.criterion.mean(self.network.forward(x))
+
+    def check(self, x, t):
+        """x (N, D) finite and of the model's dtype; t of as many rows, and what the criterion is defined for."""
+        check_data("Regression: x", x, self.network.n_in, self.dtype)
+        if len(t) != len(x):
+            raise ValueError(f"Regression: t must have as many rows as x, {len(x)}, got {len(t)}")
+        if not (self.criterion.takes_logits and np.ndim(t) == 1):
+            width = self.network.n_out and self.network.n_out // self.criterion.outputs_per_feature
+            check_data("Regression: t", t, width, self.dtype)
+            self.criterion.check_target(t)
+        else:
+            self.criterion.check_target(t, self.network.n_out)
+
+
+def as_network(name, layer):
+    """A Sequential, from a Sequential or a single layer."""
+    if not isinstance(layer, Layer):
+        raise TypeError(f"{name} must be a Layer or Sequential, got {type(layer).__name__}")
+    return layer if isinstance(layer, Sequential) else Sequential(layer)
+
+
+def refuse_double_activation(model, network, loss):
+    """ValueError when a Sigmoid or Softmax stands before a loss on logits: it would be applied twice, and no gradient check
+    can see that, because the gradient of the wrong function is right."""
+    last = network._leaves[-1]
+    if loss.takes_logits and isinstance(last, (Sigmoid, Softmax)):
+        raise ValueError(f"{model}: the network ends in {last!r}, but {type(loss).__name__} takes logits and applies it itself: "
+                         f"remove the last layer, {last!r}")
+
+
+def require_loss(model):
+    """RuntimeError when backward is called before loss."""
+    model._check_use()
+    if model._weight is None:
+        raise RuntimeError(f"{type(model).__name__}.backward: call loss first, it keeps what the way back needs")
+
+
+def recorded(noise, name, shape=None):
+    """The entry of a dict of noise to replay, checked."""
+    if name not in noise:
+        raise ValueError(f"noise must hold {name!r}, got {sorted(noise) or 'nothing'}")
+    if shape is not None and np.shape(noise[name]) != shape:
+        raise ValueError(f"noise[{name!r}] must have shape {shape}, got {np.shape(noise[name])}")
+    return noise[name]
+
+
+def check_data(name, x, width, dtype):
+    """ValueError or TypeError unless x is (N, width), N >= 1, finite, and of this dtype."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(x).__name__}")
+    if x.dtype not in FLOATS:
+        raise TypeError(f"{name} must be {dtype}, got {x.dtype}"
+                        + ("" if x.dtype.kind in "cOSUV" else f": write {name.split()[-1]}.astype(np.{dtype})"))
+    if x.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype}, as the parameters are, got {x.dtype}: write "
+                        f"{name.split()[-1]}.astype(np.{dtype}), or model.astype(np.{x.dtype}) for another model")
+    if x.ndim != 2 or (width is not None and x.shape[1] != width):
+        raise ValueError(f"{name} must have shape (N, {'D' if width is None else width}), got {x.shape}")
+    if len(x) == 0:
+        raise ValueError(f"{name} must have at least one row, got none")
+    if not (np.isfinite(x.min()) and np.isfinite(x.max())):
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(f"{name} must be finite, got {x[row, column]} in row {row}, column {column}")

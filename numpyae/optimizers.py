@@ -1,0 +1,208 @@
+"""Optimizers: what to do with the gradient.
+
+Every model has one flat vector w and one flat gradient, so an optimizer is a few lines about two vectors, with no loop over
+layers: `step(w, grad)` changes w in place. All start from gradient descent, w_new = w_old - alpha grad ([000]), and remember
+something of the gradients before: their sum (momentum), or their size (AdaGrad, RMSProp), or both (Adam).
+`alpha`, the learning rate, may be changed at any time.
+"""
+
+import math
+
+import numpy as np
+
+
+class Optimizer:
+    """The contract: step(w, grad) changes w in place. `arguments`: the constructor's; `memory`: arrays kept between steps."""
+
+    arguments = ("alpha",)
+    memory = ()
+    t = 0                             # steps done
+
+    def step(self, w, grad):
+        """One step: w (P,) changes in place, grad (P,) is only read."""
+        raise NotImplementedError(f"{type(self).__name__}.step")
+
+    def remember(self, w):
+        """At the first step: arrays of zeros in the shape of w. ValueError when w is not the one of the steps before."""
+        for name in self.memory:
+            kept = getattr(self, name)
+            if kept is None:
+                setattr(self, name, np.zeros_like(w))
+            elif kept.shape != w.shape or kept.dtype != w.dtype:
+                raise ValueError(f"{self!r}: w must have shape {kept.shape} and dtype {kept.dtype} as in its first step, got "
+                                 f"{w.shape} and {w.dtype}: use one optimizer per model")
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)}' for name in self.arguments)})"
+
+
+class GradientDescent(Optimizer):
+    """w -= alpha grad ([000])."""
+
+    def __init__(self, alpha):
+        self.alpha = check_rate(self, alpha)
+
+    def step(self, w, grad):
+        """w -= alpha grad."""
+        self.t += 1
+        w -= self.alpha * grad
+
+
+class Momentum(Optimizer):
+    """velocity = mu velocity - alpha grad, w += velocity (Polyak 1964; Sutskever 2013, eq. 1-2)."""
+
+    arguments = ("alpha", "mu")
+    memory = ("velocity",)
+    velocity = None
+
+    def __init__(self, alpha, mu=0.9):
+        self.alpha, self.mu = check_rate(self, alpha), check_decay(self, "mu", mu)
+
+    def step(self, w, grad):
+        """One step with velocity."""
+        self.t += 1
+        self.remember(w)
+        self.velocity *= self.mu
+        self.velocity -= self.alpha * grad
+        w += self.velocity
+
+
+class Nesterov(Optimizer):
+    """Momentum whose gradient is taken at the point the velocity leads to (Nesterov 1983; Sutskever 2013, eq. 3-4).
+
+    Sutskever writes velocity = mu velocity - alpha ∇L(w + mu velocity). We keep the look-ahead point itself in w, since that
+    is where the gradient is asked for: w += mu velocity_new - alpha grad. The paths are the same, seen from that point.
+    """
+
+    arguments = ("alpha", "mu")
+    memory = ("velocity",)
+    velocity = None
+
+    def __init__(self, alpha, mu=0.9):
+        self.alpha, self.mu = check_rate(self, alpha), check_decay(self, "mu", mu)
+
+    def step(self, w, grad):
+        """One step with velocity, from look-ahead point to look-ahead point."""
+        self.t += 1
+        self.remember(w)
+        descent = self.alpha * grad
+        self.velocity *= self.mu
+        self.velocity -= descent
+        w += self.mu * self.velocity - descent
+
+
+class AdaGrad(Optimizer):
+    """squares += grad², w -= alpha grad / (√squares + epsilon) (Duchi 2011): every weight has its own, shrinking rate."""
+
+    arguments = ("alpha", "epsilon")
+    memory = ("squares",)
+    squares = None
+
+    def __init__(self, alpha=0.01, epsilon=1e-8):
+        self.alpha, self.epsilon = check_rate(self, alpha), check_rate(self, epsilon, "epsilon")
+
+    def step(self, w, grad):
+        """One step; the squares only grow."""
+        self.t += 1
+        self.remember(w)
+        self.squares += grad * grad
+        w -= self.alpha * grad / (np.sqrt(self.squares) + self.epsilon)
+
+
+class RMSProp(Optimizer):
+    """squares = rho squares + (1 - rho) grad², w -= alpha grad / (√squares + epsilon) (Tieleman & Hinton 2012, lecture 6e)."""
+
+    arguments = ("alpha", "rho", "epsilon")
+    memory = ("squares",)
+    squares = None
+
+    def __init__(self, alpha=1e-3, rho=0.9, epsilon=1e-8):
+        self.alpha, self.rho, self.epsilon = check_rate(self, alpha), check_decay(self, "rho", rho), check_rate(self, epsilon, "epsilon")
+
+    def step(self, w, grad):
+        """One step; the squares are a moving average."""
+        self.t += 1
+        self.remember(w)
+        self.squares *= self.rho
+        self.squares += (1 - self.rho) * grad * grad
+        w -= self.alpha * grad / (np.sqrt(self.squares) + self.epsilon)
+
+
+class Adam(Optimizer):
+    """Momentum and RMSProp together, both corrected for their start at 0 (Kingma & Ba 2015, algorithm 1):
+
+        m = β1 m + (1 - β1) grad,      v = β2 v + (1 - β2) grad²
+        w -= alpha m̂ / (√v̂ + epsilon),  m̂ = m / (1 - β1^t),  v̂ = v / (1 - β2^t)
+
+    We keep m / (1 - β1) and v / (1 - β2), and fold the constants into rate and epsilon: the same step with fewer passes over
+    memory. It goes through w in pieces that stay in the processor's cache.
+    """
+
+    arguments = ("alpha", "beta1", "beta2", "epsilon")
+    memory = ("m", "v")
+    m = v = None
+    piece = 65536                     # elements; five such arrays of float32 fit into a cache of 2 MB
+    scratch = np.zeros(0)
+
+    def __init__(self, alpha=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8):
+        self.alpha, self.epsilon = check_rate(self, alpha), check_rate(self, epsilon, "epsilon")
+        self.beta1, self.beta2 = check_decay(self, "beta1", beta1), check_decay(self, "beta2", beta2)
+
+    def step(self, w, grad):
+        """One step; m and v are kept without their factors (1 - β)."""
+        self.t += 1
+        self.remember(w)
+        root = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.t))            # √v̂ = root √v
+        rate = self.alpha * (1 - self.beta1) / (1 - self.beta1**self.t) / root
+        epsilon = self.epsilon / root
+        if self.scratch.dtype != w.dtype or self.scratch.size != min(self.piece, w.size):
+            self.scratch = np.empty(min(self.piece, w.size), w.dtype)
+        for start in range(0, w.size, self.piece):
+            part = slice(start, start + self.piece)
+            g, m, v = grad[part], self.m[part], self.v[part]
+            s = self.scratch[:g.size]
+            m *= self.beta1
+            m += g
+            v *= self.beta2
+            v += np.multiply(g, g, out=s)
+            np.sqrt(v, out=s)
+            s += epsilon
+            np.divide(m, s, out=s)
+            s *= rate
+            w[part] -= s
+
+
+def lbfgs(model, *data, iterations=400, rng=None):
+    """Minimise model.loss(*data), all data at once, by scipy's L-BFGS; w is changed. Noise is drawn once and then held.
+
+    Returns scipy's OptimizeResult (fun: the loss, nit: iterations, message ...). Works in float64 between the calls.
+    """
+    from scipy.optimize import minimize
+
+    model.check(*data)
+    model.loss(*data, rng=rng)
+    noise = model.noise
+
+    def loss_and_gradient(w):
+        model.w = w
+        loss = model.loss(*data, noise=noise)
+        return loss, model.backward().astype(np.float64)          # astype copies: scipy keeps what it gets
+
+    result = minimize(loss_and_gradient, model.w.astype(np.float64), jac=True, method="L-BFGS-B",
+                      options={"maxiter": iterations, "maxfun": 10 * iterations})
+    model.w = result.x
+    return result
+
+
+def check_rate(optimizer, value, name="alpha"):
+    """The value, when it is a positive finite number; else ValueError."""
+    if not (np.ndim(value) == 0 and 0 < value < np.inf):
+        raise ValueError(f"{type(optimizer).__name__}: {name} must be a positive number, got {value}")
+    return value
+
+
+def check_decay(optimizer, name, value):
+    """The value, when it is in [0, 1); else ValueError."""
+    if not (np.ndim(value) == 0 and 0 <= value < 1):
+        raise ValueError(f"{type(optimizer).__name__}: {name} must be in [0, 1), got {value}")
+    return value

@@ -1,0 +1,229 @@
+"""Training: cut the data into batches, take one step per batch, look up after every epoch.
+
+[000]'s loop, with mini-batches instead of single samples:
+
+    repeat                                        one round is an epoch
+        shuffle the samples
+        for each batch: loss, backward, step
+    until a stopping criterion is satisfied
+
+`fit` is that loop, for every model and optimizer. All it adds is bookkeeping: a History, early stopping on data that was not
+trained on, checkpoints after whole epochs, and a clear stop when the loss leaves the numbers.
+"""
+
+import math
+import sys
+import time
+
+import numpy as np
+
+from numpyae.checkpoints import read_checkpoint, write_checkpoint
+
+VALIDATION_ROWS = 2000                # of the validation data that go through the model at once
+
+
+class Diverged(ArithmeticError):
+    """The loss or a parameter became NaN or infinite; the model is back at the end of its last whole epoch."""
+
+
+class History:
+    """What happened, per epoch: `loss`, `terms` (name -> list), `validation`, `seconds`; `stopped` says why it ended.
+
+    `loss` and `terms` are means over the epoch's batches while the parameters move; `validation` is the loss on held-out data
+    at the end of the epoch. `best` is the index of the epoch of the lowest validation loss, None without validation.
+    """
+
+    def __init__(self, loss=(), terms=None, validation=(), seconds=(), stopped=None):
+        self.loss, self.validation, self.seconds = list(loss), list(validation), list(seconds)
+        self.terms = {name: list(values) for name, values in (terms or {}).items()}
+        self.stopped = stopped
+
+    @property
+    def epochs(self):
+        """Number of whole epochs."""
+        return len(self.loss)
+
+    @property
+    def best(self):
+        """Index of the epoch with the lowest validation loss."""
+        return int(np.argmin(self.validation)) if self.validation else None
+
+    def add(self, terms, validation, seconds):
+        """Append one epoch."""
+        self.loss.append(sum(terms.values()))
+        for name, value in terms.items():
+            self.terms.setdefault(name, []).append(value)
+        if validation is not None:
+            self.validation.append(validation)
+        self.seconds.append(seconds)
+
+    def as_dict(self):
+        """JSON-able: History(**history.as_dict()) is the same history."""
+        return dict(vars(self))
+
+    def __repr__(self):
+        last = f", loss {self.loss[-1]:.6g}" if self.loss else ""
+        return f"History({self.epochs} epochs{last}, {sum(self.seconds):.1f} s, stopped: {self.stopped})"
+
+
+def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, patience=None, each_epoch=None, callbacks=(),
+        checkpoint=None, resume=None, progress=None):
+    """Train the model on the data, arrays of as many rows each, until `epochs` epochs are done. Returns a History.
+
+    validation: held-out data (an array or a tuple), whose loss is taken after every epoch. patience: stop when it has not
+    improved for so many epochs; then the best parameters are restored. each_epoch(rng, *data) -> data makes the epoch's data
+    (binarised anew, say). callback(model, history, optimizer) runs after each epoch and may set `optimizer.alpha`, `model.beta`
+    ... as functions of the epoch. checkpoint: a path, written after every epoch; resume: such a path, to go on from: the
+    same call killed and resumed gives the same parameters, bit for bit. progress: True live line or plain lines, False nothing,
+    None a live line on a terminal only. Ctrl-C ends with what was learnt so far.
+
+    ValueError or TypeError for data that do not fit, before the first step. Diverged when the loss is no longer a number.
+    """
+    validation = check_arguments(model, data, epochs, batch_size, validation, patience, each_epoch)
+    rng = np.random.default_rng(rng)
+    history, best = History(), model.w.copy()
+    if resume is not None:
+        history, best = read_checkpoint(resume, model, optimizer, rng, History)
+        for callback in callbacks:                       # what they set as a function of the epoch is set again
+            callback(model, history, optimizer)
+    lines = Progress(epochs, progress)
+    try:
+        while history.epochs < epochs and not exhausted(history, patience):
+            start = time.perf_counter()
+            good = model.w.copy()
+            batch = data
+            if each_epoch is not None:
+                batch = as_tuple(each_epoch(rng, *data))
+            terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
+            value = validation and validation_loss(model, validation)
+            history.add(terms, value, time.perf_counter() - start)
+            if history.best == history.epochs - 1:
+                best = model.w.copy()
+            lines.epoch(history)
+            for callback in callbacks:
+                callback(model, history, optimizer)
+            if checkpoint is not None:
+                write_checkpoint(checkpoint, model, optimizer, rng, history, best)
+        history.stopped = "early" if exhausted(history, patience) else "epochs"
+    except KeyboardInterrupt:
+        history.stopped = "interrupted"
+    finally:
+        lines.close()
+    if patience is not None and history.best is not None:
+        model.w = best
+    return history
+
+
+def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):
+    """One epoch: shuffle, then one step per batch. Returns the mean of every term over the samples."""
+    N = len(data[0])
+    order = rng.permutation(N)
+    sums = {}
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):        # we look at the loss ourselves
+        for start in range(0, N, batch_size):
+            rows = order[start:start + batch_size]
+            batch = [array.take(rows, axis=0) for array in data]
+            loss = model.loss(*batch, rng=rng)
+            if not math.isfinite(loss):
+                stop_diverged(model, optimizer, history, start // batch_size, good)
+            optimizer.step(model.w, model.backward())
+            for name, value in model.terms.items():
+                sums[name] = sums.get(name, 0.0) + value * len(rows)
+            lines.step(history, start + len(rows), N, loss)
+        if not np.isfinite(model.w).all():
+            stop_diverged(model, optimizer, history, (N - 1) // batch_size, good)
+    return {name: value / N for name, value in sums.items()}
+
+
+def validation_loss(model, data):
+    """The mean loss on held-out data, with training=False and always the same noise, so that epochs compare."""
+    rng = np.random.default_rng(0)
+    N, total = len(data[0]), 0.0
+    for start in range(0, N, VALIDATION_ROWS):
+        part = [array[start:start + VALIDATION_ROWS] for array in data]
+        total += model.loss(*part, rng=rng, training=False) * len(part[0])
+    return total / N
+
+
+def exhausted(history, patience):
+    """Has the validation loss not improved for `patience` epochs?"""
+    return patience is not None and history.epochs > 0 and history.epochs - 1 - history.best >= patience
+
+
+def stop_diverged(model, optimizer, history, step, good):
+    """Raise Diverged: epoch, step, term, largest gradient, hint. The parameters are those before this epoch again."""
+    bad = [name for name, value in model.terms.items() if not math.isfinite(value)]
+    what = f"the term {' and the term '.join(bad)} is {model.terms[bad[0]]}" if bad else "a parameter is no longer finite"
+    gradient = float(np.abs(model.grad).max())
+    model.w = good
+    raise Diverged(f"training diverged in epoch {history.epochs + 1}, step {step + 1}: {what}; the largest |gradient| of the last "
+                   f"step was {gradient:.3g}. Hint: a smaller rate, alpha = {optimizer.alpha / 10:g} instead of {optimizer.alpha:g}"
+                   ", or data of smaller scale. The parameters are back at the end of epoch "
+                   f"{history.epochs}.")
+
+
+def check_arguments(model, data, epochs, batch_size, validation, patience, each_epoch):
+    """Everything that can be known to be wrong before the first step. Returns the validation data as a tuple, or None."""
+    if not data:
+        raise ValueError("fit: expected the data after the model, got none")
+    for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not (name == "patience" and value is None) and not (whole and value >= least):
+            raise ValueError(f"fit: {name} must be a whole number of at least {least}, got {value!r}")
+    model.check(*data)
+    if batch_size > len(data[0]):
+        raise ValueError(f"fit: batch_size must be at most the number of samples, {len(data[0])}, got {batch_size}")
+    if each_epoch is not None:
+        model.check(*as_tuple(each_epoch(np.random.default_rng(0), *[array[:1] for array in data])))
+    if validation is not None:
+        validation = as_tuple(validation)
+        model.check(*validation)
+    elif patience is not None:
+        raise ValueError("fit: patience needs validation data, got none")
+    return validation
+
+
+def as_tuple(data):
+    """A tuple of arrays, from a tuple, a list or one array."""
+    return tuple(data) if isinstance(data, (tuple, list)) else (data,)
+
+
+class Progress:
+    """One live line on a terminal, one plain line per epoch elsewhere."""
+
+    def __init__(self, epochs, wanted):
+        terminal = sys.stdout.isatty()
+        self.live = terminal and wanted is not False
+        self.plain = bool(wanted) and not terminal
+        self.epochs, self.start, self.shown, self.done = epochs, time.perf_counter(), 0.0, 0
+
+    def step(self, history, row, N, loss):
+        """Refresh the live line, at most ten times a second: epoch, loss, samples per second, time left."""
+        if not self.live:
+            return
+        now = time.perf_counter()
+        if now - self.shown < 0.1:
+            return
+        self.shown = now
+        share = (self.done + row / N) / max(self.epochs - history.epochs + self.done, 1)
+        rate = (self.done * N + row) / (now - self.start)
+        left = (now - self.start) * (1 - share) / share
+        sys.stdout.write(f"\r\033[Kepoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  {left:.0f} s left")
+        sys.stdout.flush()
+
+    def epoch(self, history):
+        """One line that stays, after each epoch."""
+        self.done += 1
+        if not (self.live or self.plain):
+            return
+        terms = "".join(f"  {name} {values[-1]:.5g}" for name, values in history.terms.items()) if len(history.terms) > 1 else ""
+        held_out = f"  validation {history.validation[-1]:.5g}" if history.validation else ""
+        line = f"epoch {history.epochs}/{self.epochs}  loss {history.loss[-1]:.5g}{terms}{held_out}  {history.seconds[-1]:.1f} s"
+        sys.stdout.write(f"\r\033[K{line}\n" if self.live else line + "\n")
+        sys.stdout.flush()
+
+    def close(self):
+        """Leave the terminal at the start of a line."""
+        if self.live and self.shown:
+            sys.stdout.write("\r\033[K")
+            sys.stdout.flush()

@@ -1,0 +1,152 @@
+"""Variational autoencoders: learn a distribution p(x), with a code z that was never observed.
+
+The model: draw z ~ N(0, I), let the decoder turn it into the parameters of p(x|z), draw x. Its likelihood
+p(x) = ∫ p(x|z) p(z) dz has no closed form, so we raise a lower bound of it instead ([000], "Deriving the evidence lower bound"):
+
+    log p(x) >= ELBO(x) = E_q(z|x)[log p(x|z)] - KL(q(z|x) ‖ p(z))
+                          reconstruction         regularisation
+
+where the encoder gives q(z|x). The loss is -ELBO, in nats per sample. The way forward and the way back:
+
+    x ─▶ encoder ─▶ h = (μ, logvar) ─▶ z = μ + σ ε ─▶ decoder ─▶ o ─▶ -log p(x|z)
+    encoder ◀─ dh = (dmu, dlogvar) ◀──── dz ◀──────── decoder ◀─ do ◀─┘     and the KL's own way into dh
+"""
+
+import numpy as np
+
+from numpyae.autoencoder import check_fit_together
+from numpyae.layers import check_size
+from numpyae.models import Model, as_network, check_data, recorded, require_loss
+
+CHUNK = 4096                          # rows that an evaluation sends through a network at once
+
+
+class VAE(Model):
+    """encoder h(x), posterior q(z|x), decoder o(z), likelihood p(x|z): loss = -ELBO, in nats, a mean over samples.
+
+    The encoder must have `posterior.size` outputs. `beta` multiplies the KL in the loss (1: the ELBO; Higgins 2017),
+    `samples` is the number of ε per x in the loss ([004]: "just a single sample (!)"); `elbo` and `log_likelihood` ignore beta.
+    """
+
+    arguments = ("encoder", "decoder", "likelihood", "posterior", "samples", "beta")
+
+    def __init__(self, encoder, decoder, likelihood, posterior, samples=1, beta=1.0):
+        self.encoder, self.decoder = as_network("VAE: encoder", encoder), as_network("VAE: decoder", decoder)
+        self.likelihood, self.posterior = likelihood, posterior
+        self.samples, self.beta = samples, beta
+        if not getattr(likelihood, "is_likelihood", False):
+            raise ValueError(f"VAE: likelihood must be the negative log of a density, got {likelihood!r}: "
+                             "GaussianNLL(sigma) is the likelihood behind a squared error")
+        check_size("VAE: samples", samples)
+        if not beta >= 0:
+            raise ValueError(f"VAE: beta must not be negative, got {beta}")
+        if self.encoder.n_out not in (None, posterior.size):
+            raise ValueError(f"VAE: the encoder must have {posterior.size} outputs for {posterior!r}, got {self.encoder.n_out}")
+        check_fit_together("VAE", self.encoder, posterior.d, self.decoder, likelihood)
+        self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior)
+
+    def loss(self, x, rng=None, noise=None, training=True):
+        """-ELBO = 1/N Σ_n [1/K Σ_k -log p(x_n|z_kn) + beta KL_n] with K = samples; terms: reconstruction and kl (with beta)."""
+        self.begin(rng, noise, training)
+        N, K, d = len(x), self.samples, self.posterior.d
+        h = self.encoder.forward(x)
+        shape = (N, d) if K == 1 else (K, N, d)
+        if noise is None:
+            epsilon = np.random.default_rng(rng).standard_normal(shape, dtype=h.dtype)
+        else:
+            epsilon = recorded(noise, "epsilon", shape)
+        z = self.posterior.sample(h, epsilon)
+        o = self.decoder.forward(z.reshape(K * N, d))
+        nll = self.likelihood.forward(o, x if K == 1 else np.tile(x, (K, 1)))
+        kl = self.posterior.kl()
+        self.noise["epsilon"] = epsilon
+        self.collect_noise()
+        self.weights(K * N)
+        self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": self.beta * float(np.add.reduce(kl)) / N}
+        return self.terms["reconstruction"] + self.terms["kl"]
+
+    def backward(self):
+        """do, back through the decoder to dz, through the draw and the KL to dh = (dmu, dlogvar), back through the encoder."""
+        require_loss(self)
+        self.zero_grad()
+        do = self.likelihood.backward(self._weight)
+        dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
+        dkl = self._weight[:len(self.posterior.mu)] * (self.beta * self.samples)     # beta / N each
+        dh = self.posterior.backward(dz, dkl)
+        self.encoder.backward(dh, input_gradient=False)
+        return self._grad
+
+    def encode(self, x):
+        """The mean code μ(x), (N, d). The whole posterior of the last call is in `posterior.mu`, `posterior.sigma`."""
+        self.quiet(x, self.encoder)
+        h = self.encoder.forward(x)
+        return self.posterior.sample(h, np.zeros((len(x), self.posterior.d), dtype=h.dtype))
+
+    def decode(self, z):
+        """E[x|z], in the units of the data, (N, D)."""
+        self.quiet(z, self.decoder)
+        return self.likelihood.mean(self.decoder.forward(z))
+
+    def reconstruct(self, x):
+        """decode(encode(x)), (N, D): free of noise."""
+        return self.decode(self.encode(x))
+
+    def sample(self, n, rng=None, mean=True):
+        """n new samples, (n, D): z ~ N(0, I), then E[x|z], or with mean=False a draw from p(x|z)."""
+        check_size("VAE.sample: n", n)
+        rng = np.random.default_rng(rng)
+        z = rng.standard_normal((n, self.posterior.d), dtype=self.dtype)
+        self.quiet(z, self.decoder)
+        o = self.decoder.forward(z)
+        return self.likelihood.mean(o) if mean else self.likelihood.sample(o, rng)
+
+    def elbo(self, x, samples=1, rng=None):
+        """The ELBO of every row of x, (N,), in nats: log p(x|z) averaged over draws of z, minus the KL. A bound: log p >= ELBO."""
+        self.check(x)
+        check_size("VAE.elbo: samples", samples)
+        rng = np.random.default_rng(rng)
+        bounds = np.zeros(len(x))
+        for rows in chunks(len(x), CHUNK):
+            for _ in range(samples):
+                nll, _ = self._importance(x[rows], 1, rng)
+                bounds[rows] -= nll[0] / samples
+            bounds[rows] -= self.posterior.kl()
+        return bounds
+
+    def log_likelihood(self, x, samples=5000, rng=None):
+        """log p(x) of every row, (N,), in nats, estimated by importance sampling from q(z|x):
+
+        log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x) (Burda 2016, eq. 8). From below, and exact as S grows.
+        """
+        self.check(x)
+        check_size("VAE.log_likelihood: samples", samples)
+        rng = np.random.default_rng(rng)
+        total = np.full(len(x), -np.inf)
+        for rows in chunks(len(x), 64):
+            count = len(x[rows])
+            for draws in chunks(samples, max(1, CHUNK // count)):
+                nll, log_ratio = self._importance(x[rows], draws.stop - draws.start, rng)
+                log_weight = (log_ratio - nll).astype(np.float64)
+                total[rows] = np.logaddexp(total[rows], np.logaddexp.reduce(log_weight, axis=0))
+        return total - np.log(samples)
+
+    def _importance(self, x, K, rng):
+        """K draws for each row of x: -log p(x|z) and log p(z) - log q(z|x), both (K, N)."""
+        self.quiet(x, self.encoder)
+        N, d = len(x), self.posterior.d
+        epsilon = rng.standard_normal((K, N, d), dtype=self.dtype)
+        z = self.posterior.sample(self.encoder.forward(x), epsilon)
+        o = self.decoder.forward(z.reshape(K * N, d))
+        nll = self.likelihood.forward(o, np.tile(x, (K, 1))).reshape(K, N)
+        log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
+        return nll, log_prior - self.posterior.log_density()
+
+    def check(self, x):
+        """x (N, D) finite, of the model's dtype, and what the likelihood is defined for."""
+        check_data("VAE: x", x, self.encoder.n_in, self.dtype)
+        self.likelihood.check_target(x)
+
+
+def chunks(n, size):
+    """Slices that cut range(n) into pieces of at most `size`."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
