@@ -1,0 +1,329 @@
+"""Plots: every figure, one function each. Look at a model before you believe its loss.
+
+    learning_curve     does it learn, and when does it begin to learn by heart?
+    reconstructions    what survives the way through the code?
+    samples            does the decoder make sense of codes that the encoder never gave it?
+    code_map           which inputs are neighbours in the code?
+    manifold           what lies between them?
+    filters            which pixels does the first layer listen to?
+    regression         the curve that was fitted, and the points it was fitted to
+
+Each returns a matplotlib Figure and shows nothing: `figure.savefig("curve.png")` saves it, `plt.show()` shows all that were
+made, `plt.close(figure)` frees it. Each says in one sentence below what there is to see.
+
+Images are rows of x, (N, rows * columns) pixels in [0, 1]: 0 is black, 1 is white, what lies outside is cut off. Two rules for
+colour: it is never the only channel (classes carry their names, curves their line styles), and about one man in twelve does
+not see red and green as others do, so all colours here keep apart for him too.
+"""
+
+import math
+import textwrap
+
+import matplotlib.colors
+import matplotlib.patheffects as patheffects
+import matplotlib.pyplot as plt
+import matplotlib.ticker
+import numpy as np
+
+from numpyae.layers import Dense, check_size
+from numpyae.models import check_data
+
+# Ten colours that stay apart under every colour vision deficiency: M. A. Petroff, "Accessible color sequences for data
+# visualization", arXiv:2107.02270 (2021), the sequence of ten.
+COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+TITLE, TEXT, TICKS = 18, 15, 13       # font sizes in points, to be read from the last row
+DOTS = 100                            # per inch: a figure of 16 x 9 inches is 1600 x 900 pixels
+
+
+def learning_curve(history, unit=None):
+    """Loss, validation and, where there are several, each term of the loss against the epochs.
+
+    history: what `fit` returns; unit: of the loss, such as "nats per sample", for the axis. The terms add up to the loss and
+    have a panel each, since their sizes differ. ValueError for a history without a whole epoch.
+    """
+    if history.epochs == 0:
+        raise ValueError("learning_curve: the history must have at least one whole epoch, got none")
+    terms = history.terms if len(history.terms) > 1 else {}
+    epochs = np.arange(1, history.epochs + 1)
+    see = "The loss falls while the model learns"
+    if history.validation:
+        see += "; where validation rises again, it learns the training data by heart"
+    figure = new_figure(see + ".", 16, 9)
+    grid = figure.add_gridspec(max(len(terms), 1), 2 if terms else 1, width_ratios=[2, 1] if terms else None)
+    axes = new_axes(figure, grid[:, 0], "Loss", "epoch", f"loss ({unit})" if unit else "loss")
+    size = 5 if history.epochs <= 50 else 0
+    axes.plot(epochs, history.loss, "o-", markersize=size, linewidth=2, color=COLOURS[0], label="training, mean over the epoch")
+    if history.validation:
+        best = history.best
+        axes.plot(epochs, history.validation, "s--", markersize=size, linewidth=2, color=COLOURS[2], label="validation")
+        axes.plot(epochs[best], history.validation[best], "*", markersize=20, color=COLOURS[1], markeredgecolor="black",
+                  label=f"best: {history.validation[best]:.5g}, epoch {epochs[best]}")
+    whole_epochs(axes, history.epochs)
+    legend_above(axes)
+    for index, (name, values) in enumerate(terms.items()):
+        term = new_axes(figure, grid[index, 1], f"Term: {name}", "epoch", unit or "")
+        term.plot(epochs, values, "o-", markersize=size, linewidth=2, color=COLOURS[(4, 6, 8)[index % 3]])
+        whole_epochs(term, history.epochs)
+    return figure
+
+
+def reconstructions(model, x, image_shape, n=100):
+    """The first n images of x beside what the model makes of them, on one grey scale, both pages in the same order.
+
+    x: (N, D) in [0, 1]; image_shape: (rows, columns) with rows * columns = D. ValueError where they do not fit.
+    """
+    check_size("reconstructions: n", n)
+    require("reconstructions", model, "reconstruct", "an Autoencoder or a VAE")
+    check_data("reconstructions: x", x, model.encoder.n_in, model.dtype)
+    check_image("reconstructions", image_shape, x.shape[1], "x has")
+    originals = x[:n]
+    figure = new_figure("What the right page has lost of the left one, the code does not hold.", 16, 9)
+    pages = figure.add_gridspec(1, 2)
+    show_images(new_axes(figure, pages[0], "Originals"), originals, image_shape, n)
+    show_images(new_axes(figure, pages[1], "Reconstructions"), model.reconstruct(originals), image_shape, n)
+    return figure
+
+
+def samples(model, image_shape, rng=None, n=100):
+    """n images that the model dreams up: z ~ N(0, I), then the mean of p(x|z). For a VAE.
+
+    image_shape: (rows, columns). TypeError for a model without a prior, ValueError for images of another size.
+    """
+    check_size("samples: n", n)
+    require("samples", model, "sample", "a VAE")
+    images = model.sample(n, rng)
+    check_image("samples", image_shape, images.shape[1], "the model gives")
+    figure = new_figure("Each image is E[x|z] of a code z drawn from N(0, I): none of them is in the data.", 10, 9)
+    show_images(new_axes(figure, figure.add_gridspec()[0], "Samples from the prior"), images, image_shape, n)
+    return figure
+
+
+def code_map(model, x, labels=None, limit=5000):
+    """Where the encoder puts each row of x: its code as a point, coloured by class, the class's name at the median.
+
+    x: (N, D); labels: (N,) whole numbers, or None. Of more than `limit` rows, so many are shown, evenly spread over x; of a
+    code with more than two dimensions, the two with the largest variance over them. Names that would cover each other are
+    moved, with a line to the median. After ten classes the colours repeat.
+    ValueError for a code of one dimension or labels that do not fit.
+    """
+    check_size("code_map: limit", limit)
+    require("code_map", model, "encode", "an Autoencoder or a VAE")
+    check_data("code_map: x", x, model.encoder.n_in, model.dtype)
+    labels = check_labels(labels, len(x))
+    rows = np.linspace(0, len(x) - 1, min(limit, len(x))).round().astype(int)
+    code = model.encode(x[rows])
+    K = code.shape[1]
+    if K < 2:
+        raise ValueError(f"code_map: the code must have at least 2 dimensions, got {K}")
+    i, j = np.sort(np.argsort(-code.var(axis=0), kind="stable")[:2])
+    see = "Inputs the encoder finds alike lie together"
+    see += "." if K == 2 else f" (the two of {K} dimensions that vary most)."
+    figure = new_figure(see, 10.5, 9)
+    axes = new_axes(figure, figure.add_gridspec()[0], f"The code of {len(rows)} inputs", f"$z_{{{i + 1}}}$", f"$z_{{{j + 1}}}$")
+    axes.set_aspect("equal", adjustable="datalim")
+    if labels is None:
+        axes.scatter(code[:, i], code[:, j], s=14, color=COLOURS[0], alpha=0.6, linewidth=0)
+    else:
+        show_classes(axes, code[:, [i, j]], labels[rows])
+    return figure
+
+
+def manifold(model, image_shape, n=20, x=None):
+    """What the decoder makes of n x n codes spread over a 2-D code: the surface in pixel space that the model has learnt.
+
+    The codes are the quantiles 0.5/n, 1.5/n, ... of N(0, 1) in each direction (through the inverse normal cdf), so that each
+    image stands for the same share of the prior. An Autoencoder has no prior: pass data x (N, D), and the grid is moved and
+    stretched to the mean and standard deviation of their codes. ValueError unless the code has 2 dimensions and images fit.
+    """
+    from scipy.special import ndtri
+
+    check_size("manifold: n", n)
+    require("manifold", model, "decode", "an Autoencoder or a VAE")
+    if model.decoder.n_in != 2:
+        raise ValueError(f"manifold: the code must have 2 dimensions, got {model.decoder.n_in}")
+    mean, sigma, see = np.zeros(2), np.ones(2), "the codes are the quantiles of N(0, 1)"
+    if x is not None:
+        code = model.encode(x)
+        mean, sigma, see = code.mean(axis=0), code.std(axis=0), "the grid lies where the codes of the data are"
+    z1, z2 = mean[:, None] + sigma[:, None] * ndtri((np.arange(n) + 0.5) / n)
+    z = np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(n * n, 2)       # the first row of images is the top
+    images = model.decode(z.astype(model.dtype))
+    check_image("manifold", image_shape, images.shape[1], "the model gives")
+    figure = new_figure(f"Each image is a decoded code; {see}.", 10, 9)
+    axes = new_axes(figure, figure.add_gridspec()[0], f"What {n} x {n} codes stand for", "$z_1$", "$z_2$")
+    show_images(axes, images, image_shape, n * n)
+    shown = np.unique(np.linspace(0, n - 1, min(n, 8)).round().astype(int))
+    rows, columns = image_shape
+    axes.set_xticks(1 + (columns - 1) / 2 + shown * (columns + 1), [signed(z1[k]) for k in shown])
+    axes.set_yticks(1 + (rows - 1) / 2 + (n - 1 - shown) * (rows + 1), [signed(z2[k]) for k in shown])
+    return figure
+
+
+def filters(dense, image_shape, n=100):
+    """The incoming weights of a first layer's units as images, the n with the largest norm, strongest first.
+
+    dense: a Dense whose inputs are pixels, such as `model.encoder.layers[0]`; image_shape: (rows, columns). Each image is
+    divided by its own largest |w|: colours compare within a filter, not between two. TypeError for another layer, ValueError
+    for images of another size.
+    """
+    check_size("filters: n", n)
+    if not isinstance(dense, Dense):
+        raise TypeError(f"filters: expected a Dense layer, got {type(dense).__name__}")
+    check_image("filters", image_shape, dense.n_in, "the layer takes")
+    norms = np.linalg.norm(dense.W, axis=0)
+    strongest = np.argsort(-norms, kind="stable")[:n]
+    W = dense.W.T[strongest]
+    largest = np.abs(W).max(axis=1, keepdims=True)
+    W = W / np.where(largest == 0, 1, largest)
+    figure = new_figure("Bright pixels under purple raise a unit's activation, under orange they lower it.", 10.5, 9)
+    axes = new_axes(figure, figure.add_gridspec()[0], f"Incoming weights of {len(W)} of {dense.n_out} units, strongest first")
+    image = show_images(axes, W, image_shape, len(W), "PuOr", -1, 1)
+    axes.set_facecolor("0.8")                                                # white is a weight of zero, so the gaps are grey
+    bar = figure.colorbar(image, ax=axes, ticks=[-1, 0, 1], shrink=0.8)
+    bar.set_label("weight, in units of its filter's largest |weight|", fontsize=TEXT)
+    bar.ax.tick_params(labelsize=TICKS)
+    return figure
+
+
+def regression(model, x, t):
+    """The points (x_n, t_n) and the curve the model has fitted to them. x, t: (N, 1), each in its own unit.
+
+    ValueError or TypeError for data of another shape or dtype.
+    """
+    require("regression", model, "predict", "a Regression")
+    check_data("regression: x", x, 1, model.dtype)
+    check_data("regression: t", t, 1, model.dtype)
+    if len(t) != len(x):
+        raise ValueError(f"regression: t must have as many rows as x, {len(x)}, got {len(t)}")
+    line = np.linspace(x.min(), x.max(), 500, dtype=model.dtype)[:, None]
+    figure = new_figure("A good fit follows the trend of the points and leaves their noise alone.", 16, 9)
+    axes = new_axes(figure, figure.add_gridspec()[0], "Regression", "input x", "target t")
+    axes.plot(x[:, 0], t[:, 0], "o", markersize=8, color=COLOURS[0], alpha=0.7, label=f"data, {len(x)} points")
+    axes.plot(line[:, 0], model.predict(line)[:, 0], "-", linewidth=3, color=COLOURS[2], label="model")
+    legend_above(axes)
+    return figure
+
+
+def new_figure(caption, width, height):
+    """An empty figure of width x height inches, white, with a sentence below that says what to see."""
+    figure = plt.figure(figsize=(width, height), dpi=DOTS, layout="constrained", facecolor="white")
+    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
+    figure.supxlabel(textwrap.fill(caption, round(8.5 * width)), fontsize=TEXT, style="italic", color="0.25")
+    return figure
+
+
+def new_axes(figure, place, title, xlabel="", ylabel=""):
+    """Axes in a cell of the figure's grid, with texts that can be read when projected."""
+    axes = figure.add_subplot(place)
+    axes.set_title(title, fontsize=TITLE, pad=12)
+    axes.set_xlabel(xlabel, fontsize=TEXT)
+    axes.set_ylabel(ylabel, fontsize=TEXT)
+    axes.tick_params(labelsize=TICKS)
+    axes.yaxis.get_offset_text().set_fontsize(TICKS)                         # such as "1e6"
+    return axes
+
+
+def legend_above(axes):
+    """The title on the left, the legend beside it, above the curves: it covers none of them."""
+    title = axes.get_title()
+    axes.set_title("")
+    axes.set_title(title, loc="left", fontsize=TITLE, pad=12)
+    axes.legend(fontsize=TICKS, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)
+
+
+def whole_epochs(axes, epochs):
+    """A light grid, and whole numbers only on the axis of epochs."""
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axes.set_xlim(0.5, epochs + 0.5)
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+
+
+def show_images(axes, images, image_shape, n, colours="gray", low=0, high=1):
+    """A square page of n images, (N, D): without ticks or frame."""
+    image = axes.imshow(tile(images, image_shape, n), cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    return image
+
+
+def tile(images, image_shape, n):
+    """Images (N, D), row by row, into one array of ceil(√n) columns with gaps of one pixel; gaps and empty cells are masked."""
+    rows, columns = image_shape
+    across = math.ceil(math.sqrt(n))
+    down = math.ceil(n / across)
+    page = np.full((down * (rows + 1) + 1, across * (columns + 1) + 1), np.nan)
+    for k, image in enumerate(images):
+        top, left = k // across * (rows + 1) + 1, k % across * (columns + 1) + 1
+        page[top:top + rows, left:left + columns] = image.reshape(rows, columns)
+    return np.ma.masked_invalid(page)
+
+
+def signed(value):
+    """Two decimals, with a minus sign as long as Matplotlib's."""
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def show_classes(axes, code, labels):
+    """Points (N, 2) in the colours of their classes, in the order of the data so that no class hides another; names on top."""
+    classes, index = np.unique(labels, return_inverse=True)
+    colours = [COLOURS[k % len(COLOURS)] for k in range(len(classes))]
+    axes.scatter(*code.T, s=14, c=[colours[k] for k in index], alpha=0.6, linewidth=0)
+    medians = np.stack([np.median(code[index == k], axis=0) for k in range(len(classes))])
+    widest = max(len(str(name)) for name in classes)
+    places = keep_apart(medians, 0.03 * (1 + widest) * np.ptp(code, axis=0).max())
+    outline = [patheffects.withStroke(linewidth=5, foreground="white")]
+    for k, name in enumerate(classes):
+        dark = np.array(matplotlib.colors.to_rgb(colours[k])) * 0.65         # the light ones cannot be read on white
+        axes.plot([], [], "o", markersize=10, color=colours[k], label=str(name))
+        if np.any(places[k] != medians[k]):
+            axes.plot(*np.stack([medians[k], places[k]]).T, "-", color=dark, linewidth=1.5)
+        axes.text(*places[k], str(name), fontsize=22, weight="bold", color=dark, ha="center", va="center", path_effects=outline)
+    axes.legend(title="class", title_fontsize=TEXT, fontsize=TICKS, loc="upper left", bbox_to_anchor=(1, 1), handlelength=1,
+                ncols=math.ceil(len(classes) / 20))
+
+
+def keep_apart(points, distance):
+    """Points (C, 2) moved until no two are closer than distance, or 100 rounds have passed; the others stay where they are."""
+    points = points.copy()
+    for _ in range(100):
+        for a in range(len(points)):
+            for b in range(a):
+                gap = points[a] - points[b]
+                length = np.hypot(*gap)
+                if length < distance:
+                    away = gap / length if length > 0 else np.array([0.0, 1.0])
+                    points[a] += away * (0.51 * distance - length / 2)
+                    points[b] -= away * (0.51 * distance - length / 2)
+    return points
+
+
+def require(function, model, method, example):
+    """TypeError unless the model can do what the figure shows."""
+    if not hasattr(model, method):
+        raise TypeError(f"{function}: the model must be {example}, got {type(model).__name__}")
+
+
+def check_image(function, image_shape, pixels, where):
+    """ValueError unless image_shape is (rows, columns) of so many pixels."""
+    if np.shape(image_shape) != (2,):
+        raise ValueError(f"{function}: image_shape must be (rows, columns), got {image_shape!r}")
+    for size in image_shape:
+        check_size(f"{function}: image_shape", size)
+    product = math.prod(image_shape)
+    if product != pixels:
+        shape = f"({image_shape[0]}, {image_shape[1]})"
+        raise ValueError(f"{function}: image_shape {shape} has {product} pixels, but {where} {pixels} features")
+
+
+def check_labels(labels, n):
+    """Labels as an array of n whole numbers, or None."""
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape != (n,):
+        raise ValueError(f"code_map: labels must have shape ({n},), one for each row of x, got {labels.shape}")
+    if labels.dtype.kind not in "biu":
+        raise ValueError(f"code_map: labels must be whole numbers, got dtype {labels.dtype}")
+    return labels

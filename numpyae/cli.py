@@ -1,0 +1,176 @@
+"""The command line: `python -m numpyae train vae`, `gradcheck`, `data`; each with --help.
+
+Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, MemoryError)     # whose message is the one line to print
+
+
+def main(argv=None):
+    """Run one command; returns the exit status."""
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except EXPECTED as error:
+        print(f"numpyae {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+
+
+def make_parser():
+    """All commands and their options."""
+    parser = argparse.ArgumentParser(prog="python -m numpyae", description="Networks with every gradient written by hand, in NumPy.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    train = commands.add_parser("train", help="train a model, leave a checkpoint and pictures", formatter_class=raw, description=(
+        "Train a model and leave pictures and a checkpoint in a fresh folder.\n\n"
+        "  regression   x -> t: a curve through noisy points, or classes when the targets are integers\n"
+        "  ae           autoencoder: x -> code -> x, the code as small as --latent says\n"
+        "  vae          variational autoencoder: learns a distribution of x, so it can draw new ones"))
+    tasks = train.add_subparsers(dest="task", metavar="{regression,ae,vae}", required=True)
+    for task, words in (("regression", "a network from x to t"), ("ae", "an autoencoder"), ("vae", "a variational autoencoder")):
+        add_train_options(tasks.add_parser(task, help=words, description=f"Train {words}.", formatter_class=raw), task)
+    check = commands.add_parser("gradcheck", help="check every gradient of the library", formatter_class=raw, description=(
+        "Compare every hand-written gradient of every layer, loss and model with finite differences.\n"
+        "Exit status 1 when one disagrees."))
+    check.add_argument("--seed", type=int, default=0, help="of the random points (0)")
+    check.set_defaults(run=run_gradcheck)
+    data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
+        "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
+    data.add_argument("name", metavar="NAME", help="digits, mnist, fashion-mnist, two_moons, noisy_sine, or a file "
+                                                   "(.npz, .csv, .mat, IDX)")
+    data.set_defaults(run=run_data)
+    return parser
+
+
+def raw(prog):
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=110)
+
+
+def add_train_options(parser, task):
+    """The options of `train TASK`; those left out keep the defaults of runs.DEFAULTS."""
+    from numpyae.runs import DEFAULTS, LIKELIHOODS
+
+    default = DEFAULTS[task]
+    choices = [name for name in LIKELIHOODS if not (task == "vae" and name in ("squared-error", "classes"))
+               and not (task == "ae" and name == "classes")]
+    hidden = ",".join(map(str, default["hidden"]))
+    parser.add_argument("--data", help=f"digits, mnist, fashion-mnist, two_moons, noisy_sine, or a file ({default['data']})")
+    parser.add_argument("--epochs", type=at_least(0), help=f"passes over the data ({default['epochs']})")
+    parser.add_argument("--batch-size", type=at_least(1), help=f"samples per step ({default['batch_size']})")
+    if task != "regression":
+        parser.add_argument("--latent", type=at_least(1), help=f"size of the code ({default['latent']}); 2 can be drawn")
+    parser.add_argument("--hidden", type=sizes, metavar="H1,H2,...",
+                        help=f"hidden layers, tanh{'' if task == 'regression' else '; the decoder mirrors them'} ({hidden})")
+    parser.add_argument("--lr", type=rate, help=f"learning rate of Adam ({default['lr']})")
+    parser.add_argument("--likelihood", choices=choices, help="what the output means "
+                        f"({default['likelihood'] or 'classes for integer targets, else squared-error'}); "
+                        "bernoulli draws 0/1 pixels anew each epoch, gaussian learns one σ")
+    parser.add_argument("--seed", type=at_least(0), help=f"same seed, same run ({default['seed']})")
+    parser.add_argument("--dtype", choices=["float32", "float64"], help=f"of parameters and data ({default['dtype']})")
+    parser.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/TASK-DATA-TIME)")
+    parser.add_argument("--resume", metavar="FOLDER", help="go on from the last whole epoch of that run, in a fresh folder; "
+                                                           "only --epochs and --out may be given with it")
+    parser.set_defaults(run=run_train)
+
+
+def at_least(least):
+    """An argparse type: a whole number of at least `least`."""
+    def whole_number(text):
+        if not text.lstrip("-").isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+        return int(text)
+    return whole_number
+
+
+def sizes(text):
+    """An argparse type: 500,500 -> [500, 500]."""
+    return [at_least(1)(part) for part in text.split(",")]
+
+
+def rate(text):
+    """An argparse type: a positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not 0 < value < np.inf:
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+    return value
+
+
+def run_train(arguments):
+    """Announce, train, judge on held-out data, draw."""
+    from numpyae import runs
+
+    given = {name: value for name in runs.DEFAULTS["vae"] if (value := getattr(arguments, name, None)) is not None}
+    checkpoint = None
+    settings = {"task": arguments.task, **runs.DEFAULTS[arguments.task], **given}
+    if arguments.resume is not None:
+        settings, checkpoint = runs.resumed_settings(arguments.resume)
+        if settings["task"] != arguments.task or given.keys() - {"epochs"}:
+            raise ValueError(f"--resume {arguments.resume} goes on with what that run was: train {settings['task']}, with no other "
+                             "options than --epochs and --out")
+        settings.update(given)
+    run = runs.Run(settings)
+    folder = runs.fresh_folder(settings, arguments.out)
+    print(run.announce(folder) + (f"\nresumed     from {checkpoint}" if checkpoint else ""), flush=True)
+    history = run.train(folder, checkpoint)
+    if history.stopped == "interrupted":
+        print(f"interrupted: going on with what was learnt in {history.epochs} epochs")
+    print(run.result())
+    for path in run.draw(folder, history):
+        print(f"wrote {path}")
+    if history.epochs:
+        print(f"wrote {folder}/checkpoint.npz")
+    return 130 if history.stopped == "interrupted" else 0
+
+
+def run_gradcheck(arguments):
+    """A table of everything checked; 1 when anything disagrees."""
+    from numpyae import gradcheck
+    from numpyae.gradcheck.cases import cases
+
+    reports = []
+    print(f"{'checked':52} {'arrays':>6} {'elements':>8} {'median relative error':>22}  verdict")
+    for name, target, batch in cases(np.random.default_rng(arguments.seed)):
+        report = gradcheck.check(target, *batch)
+        reports.append(report)
+        name = name if len(name) <= 52 else name[:49] + "..."
+        print(f"{name:52} {len(report.rows):6} {sum(row['elements'] for row in report.rows):8} {report.median_error:22.1e}  "
+              f"{'agree' if report.ok else 'DISAGREE'}")
+    wrong = [report for report in reports if not report.ok]
+    for report in wrong:
+        print(f"\n{report}")
+    print(f"{len(reports) - len(wrong)} of {len(reports)} agree")
+    return 1 if wrong else 0
+
+
+def run_data(arguments):
+    """Fetch, verify, describe; images also as characters."""
+    from numpyae import datasets
+
+    data = datasets.load(arguments.name, dtype=np.float32)
+    for name in ("x", "y", "x_test", "y_test"):
+        array = getattr(data, name)
+        if array is not None:
+            print(f"{name:8} {str(array.shape):14} {array.dtype}  {array.min():.4g} to {array.max():.4g}, mean {array.mean():.4g}")
+    print(f"{data.name}: {data.convention}")
+    if data.image_shape:
+        shades = np.array(list(" .:-=+*#%@"))
+        image = np.concatenate([row.reshape(data.image_shape) for row in data.x[:4]], axis=1)
+        for line in shades[np.clip(image * 9.99, 0, 9).astype(int)][::2]:
+            print("".join(line))
+    return 0

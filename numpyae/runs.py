@@ -1,0 +1,217 @@
+"""One training run, from settings to a folder of results: what `python -m numpyae train` does.
+
+Settings are a small dict (task, data, hidden, latent, likelihood, epochs, ...), written into the folder as run.json. From them come
+the data, the model and what to announce before the first step; after the last one, a number on held-out data with its unit
+and its convention, and pictures. Every run has a fresh folder. Nothing that exists is overwritten or deleted.
+"""
+
+import json
+import os
+import time
+
+import numpy as np
+
+from numpyae import datasets
+from numpyae.autoencoder import Autoencoder
+from numpyae.checkpoints import read_record
+from numpyae.latent import DiagonalGaussian
+from numpyae.layers import mlp
+from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
+                            SquaredError)
+from numpyae.models import Regression, check_data
+from numpyae.optimizers import Adam
+from numpyae.training import check_arguments, fit
+from numpyae.vae import VAE
+
+DEFAULTS = {
+    "vae": dict(data="digits", epochs=40, batch_size=100, latent=2, hidden=[256, 256], lr=1e-3, likelihood="bernoulli", seed=0,
+                dtype="float32"),
+    "ae": dict(data="digits", epochs=40, batch_size=100, latent=2, hidden=[256, 256], lr=1e-3, likelihood="squared-error", seed=0,
+               dtype="float32"),
+    "regression": dict(data="noisy_sine", epochs=2000, batch_size=10, latent=None, hidden=[20], lr=1e-2, likelihood=None, seed=0,
+                       dtype="float64")}
+LIKELIHOODS = {"bernoulli": BernoulliNLL, "continuous-bernoulli": ContinuousBernoulliNLL, "gaussian": GaussianNLL,
+               "heteroscedastic": HeteroscedasticGaussianNLL, "squared-error": SquaredError, "classes": SoftmaxCrossEntropy}
+HELD_OUT = 0.1                        # of data that come without a test set
+
+
+class Run:
+    """Data, model and words of one run. Attributes: settings, dataset, data, held_out, labels, model, each_epoch,
+    and what the numbers mean: `convention` while training, `judged` when held out."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        dtype = np.dtype(settings["dtype"])
+        self.dataset = load_split(settings["data"], dtype, settings["seed"])
+        x, y, x_test, y_test = self.dataset[1:5]
+        self.labels = y_test
+        self.convention = self.judged = self.dataset.convention
+        self.each_epoch = None
+        self.model = build_model(settings, x.shape[1], y).astype(dtype)
+        if settings["task"] == "regression":
+            self.data, self.held_out = (x, y), (x_test, y_test)
+        elif settings["likelihood"] == "bernoulli":
+            self.convention += ", binarised anew each epoch: a pixel is 1 with the probability of its grey level"
+            self.judged += ", binarised once"
+            self.each_epoch = binarized_anew
+            self.model.check(x)
+            self.data, self.held_out = (x,), (datasets.binarize(x_test, np.random.default_rng(settings["seed"])),)
+        else:
+            self.data, self.held_out = (x,), (x_test,)
+        check_arguments(self.model, self.data, settings["epochs"], settings["batch_size"], self.held_out, None, None)
+
+    def announce(self, folder):
+        """What will be done, as lines, before it starts."""
+        settings, N, D = self.settings, len(self.data[0]), self.data[0].shape[1]
+        shape = "×".join(map(str, self.dataset.image_shape)) + " images" if self.dataset.image_shape else f"rows of {D} numbers"
+        steps = -(-N // settings["batch_size"])
+        return "\n".join([
+            f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
+            f"            {self.convention}",
+            f"model       {architecture(settings, D, self.model)}",
+            f"            {self.model.w.size} parameters, {settings['dtype']}",
+            f"training    Adam, rate {settings['lr']:g}, {settings['epochs']} epochs of {steps} batches of {settings['batch_size']}, "
+            f"seed {settings['seed']}",
+            f"results     {folder}"])
+
+    def train(self, folder, resume=None):
+        """fit, with a checkpoint after every epoch. Returns the History."""
+        settings = self.settings
+        return fit(self.model, *self.data, optimizer=Adam(settings["lr"]), epochs=settings["epochs"],
+                   batch_size=settings["batch_size"], rng=np.random.default_rng(settings["seed"]), each_epoch=self.each_epoch,
+                   validation=self.held_out, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=resume, progress=True)
+
+    def result(self):
+        """One sentence: how good the model is on data it has not seen, with unit and convention."""
+        n = len(self.held_out[0])
+        unit = "image" if self.dataset.image_shape else "sample"
+        if self.settings["task"] == "vae":
+            bounds = self.model.elbo(*self.held_out, rng=np.random.default_rng(self.settings["seed"]))
+            return (f"held-out ELBO {bounds.mean():.2f} ± {bounds.std() / np.sqrt(n):.2f} nats per {unit} "
+                    f"(mean and standard error over {n}; {self.judged})")
+        loss = self.model.loss(*self.held_out, training=False)
+        if self.settings["likelihood"] == "classes":
+            wrong = np.mean(self.model.predict(self.held_out[0]).argmax(axis=1) != self.held_out[1])
+            return f"held-out cross-entropy {loss:.4f} nats per {unit}, {100 * wrong:.2f} % of {n} wrong"
+        return f"held-out {self.settings['likelihood']} loss {loss:.5g} per {unit} (sum over features, mean over {n}; {self.judged})"
+
+    def draw(self, folder, history):
+        """Write the pictures that fit the model; returns their paths."""
+        import matplotlib.pyplot as plt
+
+        from numpyae import plots
+
+        model, shape, task = self.model, self.dataset.image_shape, self.settings["task"]
+        unit = "nats per sample" if self.settings["likelihood"] != "squared-error" else "squared error per sample"
+        figures = {"learning_curve": plots.learning_curve(history, unit=unit)} if history.epochs else {}
+        if task == "regression" and self.data[0].shape[1] == 1:
+            figures["fit"] = plots.regression(model, *self.data)
+        if shape and task != "regression":
+            figures["reconstructions"] = plots.reconstructions(model, self.held_out[0], shape)
+        if task != "regression" and self.settings["latent"] >= 2:
+            figures["code_map"] = plots.code_map(model, self.held_out[0], self.labels)
+        if shape and task == "vae":
+            figures["samples"] = plots.samples(model, shape, rng=np.random.default_rng(self.settings["seed"]))
+            if self.settings["latent"] == 2:
+                figures["manifold"] = plots.manifold(model, shape)
+        if shape:
+            network = model.network if task == "regression" else model.encoder
+            figures["filters"] = plots.filters(network.layers[0], shape)
+        paths = []
+        for name, figure in figures.items():
+            paths.append(os.path.join(folder, name + ".png"))
+            figure.savefig(paths[-1])
+            plt.close(figure)
+        return paths
+
+
+def binarized_anew(rng, x):
+    """The data of one epoch: every pixel drawn again."""
+    return datasets.binarize(x, rng)
+
+
+def load_split(name, dtype, seed):
+    """A data set with a test set: its own, or a tenth of the rows, drawn with the seed."""
+    data = datasets.load(name, dtype=dtype)
+    check_data(f"{name}: x", data.x, None, dtype)
+    if data.x_test is not None:
+        return data
+    order = np.random.default_rng(seed).permutation(len(data.x))
+    count = max(1, int(HELD_OUT * len(data.x)))
+    if len(order) < 2:
+        raise ValueError(f"{name}: expected at least 2 rows, one of them to hold out, got {len(order)}")
+    test, train = order[:count], order[count:]
+    return data._replace(x=data.x[train], x_test=data.x[test], y=None if data.y is None else data.y[train],
+                         y_test=None if data.y is None else data.y[test])
+
+
+def build_model(settings, D, y):
+    """The model of the settings for data of D features; y is needed for regression only, and says which criterion."""
+    rng = np.random.default_rng(settings["seed"])
+    hidden, latent = settings["hidden"], settings["latent"]
+    if settings["task"] == "regression":
+        if y is None:
+            raise ValueError(f"{settings['data']}: regression needs targets y, got a data set without")
+        classes = y.ndim == 1 and y.dtype.kind in "iu"
+        settings["likelihood"] = settings["likelihood"] or ("classes" if classes else "squared-error")
+        if (settings["likelihood"] == "classes") != classes:
+            raise ValueError(f"--likelihood {settings['likelihood']} does not fit the targets of {settings['data']}, "
+                             f"which are {'classes' if classes else 'numbers'}")
+        criterion = likelihood(settings)
+        outputs = int(y.max()) + 1 if classes else y.shape[1] * criterion.outputs_per_feature
+        return Regression(mlp([D, *hidden, outputs], rng=rng), criterion)
+    criterion = likelihood(settings)
+    outputs = D * criterion.outputs_per_feature
+    code = latent if settings["task"] == "ae" else 2 * latent
+    encoder, decoder = mlp([D, *hidden, code], rng=rng), mlp([latent, *hidden[::-1], outputs], rng=rng)
+    if settings["task"] == "ae":
+        return Autoencoder(encoder, decoder, criterion)
+    return VAE(encoder, decoder, criterion, DiagonalGaussian(latent))
+
+
+def likelihood(settings):
+    """The loss of that name; a Gaussian learns its σ."""
+    name = settings["likelihood"]
+    return GaussianNLL(learn=True) if name == "gaussian" else LIKELIHOODS[name]()
+
+
+def architecture(settings, D, model):
+    """Such as: VAE 784-256-256-[2]-256-256-784, tanh, bernoulli."""
+    hidden = "".join(f"-{size}" for size in settings["hidden"])
+    if settings["task"] == "regression":
+        return f"Regression {D}{hidden}-{model.network.n_out}, tanh, {settings['likelihood']}"
+    back = "".join(f"{size}-" for size in settings["hidden"][::-1])
+    name = {"ae": "Autoencoder", "vae": "VAE"}[settings["task"]]
+    return f"{name} {D}{hidden}-[{settings['latent']}]-{back}{model.decoder.n_out}, tanh, {settings['likelihood']}"
+
+
+def fresh_folder(settings, out=None):
+    """A new, empty folder for the results, holding run.json. Never one that has files in it."""
+    if out is None:
+        name = os.path.splitext(os.path.basename(settings["data"]))[0]
+        base = os.path.join("runs", f"{settings['task']}-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+        out = next(path for path in (base, *(f"{base}-{i}" for i in range(2, 1000))) if not os.path.exists(path))
+    os.makedirs(out, exist_ok=True)
+    if os.listdir(out):
+        raise ValueError(f"--out {out}: expected a new or empty folder, got one with files in it")
+    with open(os.path.join(out, "run.json"), "x") as file:
+        json.dump(settings, file, indent=1)
+    return out
+
+
+def resumed_settings(path):
+    """(settings, checkpoint path) of a run to go on with: its folder, or the checkpoint in it."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    checkpoint = os.path.join(folder, "checkpoint.npz") if os.path.isdir(path) else path
+    if not os.path.exists(checkpoint):
+        raise FileNotFoundError(f"--resume {path}: there is no checkpoint {checkpoint}")
+    read_record(checkpoint)           # a damaged one is refused before the data are loaded
+    source = os.path.join(folder, "run.json")
+    try:
+        with open(source) as file:
+            settings = json.load(file)
+        return {name: settings[name] for name in ("task", *DEFAULTS["vae"])}, checkpoint
+    except FileNotFoundError:
+        raise FileNotFoundError(f"--resume {path}: there is no {source}, which says what to build") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{source}: expected the settings of a run, got a damaged or other file ({error})") from None

@@ -1,0 +1,18 @@
+"""Which real data sets are there, and how many tests were skipped for lack of one: the last lines of every test run."""
+
+import os
+import pathlib
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+DATA_SETS = ("20news", "binarized-mnist", "ecg5000", "fashion-mnist", "frey-faces", "horse-colic", "kodak", "mnist", "odds", "olivetti",
+             "optdigits")
+
+
+def pytest_terminal_summary(terminalreporter):
+    folder = pathlib.Path(os.environ.get("NUMPYAE_DATA") or os.devnull)
+    there = [name for name in DATA_SETS if (folder / name).is_dir()]
+    lacking = [report for report in terminalreporter.stats.get("skipped", []) if "data set" in str(report.longrepr)]
+    terminalreporter.write_line(f"data sets: {len(there)} of {len(DATA_SETS)} there; {len(lacking)} tests skipped for lack of one")

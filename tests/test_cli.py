@@ -1,0 +1,228 @@
+"""The command line, as a user meets it: what it says, what it leaves, what it refuses, and with which exit status."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from numpyae import datasets
+from numpyae.checkpoints import load_model
+from numpyae.cli import main
+
+
+@pytest.fixture
+def blobs(tmp_path):
+    """A file of 60 small grey pictures of three kinds, 6x5 pixels, with labels."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    kinds = rng.random((3, 6, 5))
+    x = np.clip(kinds[y] + 0.05 * rng.standard_normal((60, 6, 5)), 0, 1)
+    path = tmp_path / "blobs.npz"
+    np.savez(path, x=x, y=y)
+    return str(path)
+
+
+def run(*words):
+    """main in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "numpyae", *words], capture_output=True, text=True,
+                          env=os.environ | {"MPLBACKEND": "Agg"})
+
+
+def refused(capsys, *words):
+    """The one line on standard error, after a status that is not 0."""
+    assert main(list(words)) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "Traceback" not in error
+    return error
+
+
+def test_train_vae_says_what_it_does_and_leaves_what_it_says(blobs, tmp_path, capsys):
+    out = tmp_path / "results"
+    assert main(["train", "vae", "--data", blobs, "--epochs", "3", "--batch-size", "9", "--hidden", "7", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    for words in ("54 to train on, 6 held out; 6×5 images", "binarised anew each epoch", "VAE 30-7-[2]-7-30, tanh, bernoulli",
+                  f"{30 * 7 + 7 + 7 * 4 + 4 + 2 * 7 + 7 + 7 * 30 + 30} parameters, float32", "3 epochs of 6 batches of 9", str(out),
+                  "epoch 3/3"):
+        assert words in said, said
+    assert re.search(r"held-out ELBO -\d+\.\d\d ± \d+\.\d\d nats per image", said)
+    written = {name for name in os.listdir(out)}
+    assert written == {"run.json", "checkpoint.npz", "learning_curve.png", "reconstructions.png", "code_map.png", "samples.png",
+                       "manifold.png", "filters.png"}
+    assert {os.path.basename(line[6:]) for line in said.splitlines() if line.startswith("wrote ")} == written - {"run.json"}
+    assert load_model(out / "checkpoint.npz").encode(np.zeros((1, 30), np.float32)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("likelihood", ["continuous-bernoulli", "gaussian", "heteroscedastic"])
+def test_train_vae_with_every_likelihood(blobs, tmp_path, likelihood, capsys):
+    assert main(["train", "vae", "--data", blobs, "--epochs", "1", "--batch-size", "54", "--hidden", "5", "--latent", "3",
+                 "--dtype", "float64", "--likelihood", likelihood, "--out", str(tmp_path / "out")]) == 0
+    assert "binarised" not in capsys.readouterr().out
+
+
+def test_train_ae(blobs, tmp_path, capsys):
+    assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "54", "--out", str(tmp_path / "out")]) == 0
+    assert "held-out squared-error loss" in capsys.readouterr().out
+    assert {"reconstructions.png", "code_map.png"} <= set(os.listdir(tmp_path / "out"))
+
+
+def test_train_regression_fits_the_sine(tmp_path, capsys):
+    assert main(["train", "regression", "--epochs", "300", "--out", str(tmp_path / "out")]) == 0
+    assert "fit.png" in os.listdir(tmp_path / "out")
+    assert "Regression 1-20-1, tanh, squared-error" in capsys.readouterr().out
+
+
+def test_train_regression_on_labels_is_a_classifier(blobs, tmp_path, capsys):
+    assert main(["train", "regression", "--data", blobs, "--epochs", "200", "--out", str(tmp_path / "out")]) == 0
+    assert "0.00 % of 6 wrong" in capsys.readouterr().out
+
+
+def test_default_folder_is_fresh_each_time(blobs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert main(["train", "vae", "--data", blobs, "--epochs", "0", "--batch-size", "9", "--latent", "1", "--hidden", "3"]) == 0
+    folders = os.listdir(tmp_path / "runs")
+    assert len(folders) == 2 and all(name.startswith("vae-blobs-") for name in folders)
+
+
+def test_existing_files_are_never_overwritten(blobs, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep")
+    error = refused(capsys, "train", "vae", "--data", blobs, "--batch-size", "9", "--out", str(out))
+    assert "expected a new or empty folder" in error
+    assert os.listdir(out) == ["mine.txt"]
+
+
+def test_killed_and_resumed_is_bit_identical_to_not_killed(blobs, tmp_path):
+    words = ["train", "vae", "--data", blobs, "--epochs", "150", "--batch-size", "6", "--hidden", "9"]
+    process = subprocess.Popen([sys.executable, "-m", "numpyae", *words, "--out", str(tmp_path / "killed")],
+                               stdout=subprocess.PIPE, env=os.environ | {"MPLBACKEND": "Agg"})
+    while not (tmp_path / "killed" / "checkpoint.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = json.loads(str(np.load(tmp_path / "killed" / "checkpoint.npz")["checkpoint"]))["epoch"]
+    assert 0 < done < 150
+    assert run("train", "vae", "--resume", str(tmp_path / "killed"), "--out", str(tmp_path / "resumed")).returncode == 0
+    assert run(*words, "--out", str(tmp_path / "whole")).returncode == 0
+    a, b = np.load(tmp_path / "resumed" / "checkpoint.npz"), np.load(tmp_path / "whole" / "checkpoint.npz")
+    assert set(a.files) == set(b.files)
+    for name in set(a.files) - {"checkpoint"}:
+        assert a[name].tobytes() == b[name].tobytes(), name
+
+
+def test_resume_takes_no_other_options(blobs, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    assert main(["train", "ae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--out", out]) == 0
+    assert "no other options than --epochs" in refused(capsys, "train", "ae", "--resume", out, "--lr", "0.1")
+    assert "train ae" in refused(capsys, "train", "vae", "--resume", out)
+    assert main(["train", "ae", "--resume", out, "--epochs", "2", "--out", str(tmp_path / "more")]) == 0
+    assert "epoch 2/2" in capsys.readouterr().out
+
+
+def test_resume_of_what_is_no_run(tmp_path, capsys):
+    assert "there is no checkpoint" in refused(capsys, "train", "vae", "--resume", str(tmp_path))
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 not really")
+    assert "damaged or other file" in refused(capsys, "train", "vae", "--resume", str(tmp_path))
+
+
+def test_ctrl_c_ends_cleanly_with_pictures(blobs, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen([sys.executable, "-m", "numpyae", "train", "vae", "--data", blobs, "--epochs", "100000", "--batch-size",
+                                "6", "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=os.environ | {"MPLBACKEND": "Agg"})
+    while not (out / "checkpoint.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said, error = process.communicate()
+    assert process.returncode == 130 and error == ""
+    assert "interrupted: going on with what was learnt" in said and (out / "samples.png").exists()
+
+
+def test_divergence_is_one_sentence_and_keeps_the_checkpoint(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "wild.npz", x=1e3 * rng.standard_normal((40, 6)))
+    error = refused(capsys, "train", "vae", "--data", str(tmp_path / "wild.npz"), "--likelihood", "heteroscedastic", "--lr", "50",
+                    "--batch-size", "4", "--epochs", "200", "--out", str(tmp_path / "out"))
+    assert re.search(r"diverged in epoch \d+, step \d+: the term .* the largest \|gradient\| .* Hint", error)
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--data", "nothing.npz"], "nothing.npz"),
+    (["--batch-size", "100000"], "batch_size must be at most the number of samples"),
+])
+def test_bad_train_input(words, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "load", small_digits if "--batch-size" in words else datasets.load)
+    assert message in refused(capsys, "train", "vae", *words)
+
+
+def small_digits(name, dtype):
+    x, y = datasets.digits(30, np.random.default_rng(0), dtype)
+    return datasets.Dataset("digits", x[:20], y[:20], x[20:], y[20:], (28, 28), "grey")
+
+
+@pytest.mark.parametrize("array, message", [
+    (np.full((20, 4), 2.0), "targets must lie in [0, 1], got 2 to 2"),
+    (np.where(np.eye(20, 4) > 0, np.nan, 0.5), "bad.npz: x must be finite, got nan in row 0, column 0"),
+])
+def test_bad_data_for_a_bernoulli_vae(array, message, tmp_path, capsys):
+    np.savez(tmp_path / "bad.npz", x=array)
+    error = refused(capsys, "train", "vae", "--data", str(tmp_path / "bad.npz"), "--batch-size", "5", "--out", str(tmp_path / "out"))
+    assert message in error and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["--epochs", "-1"], ["--batch-size", "0"], ["--lr", "0"], ["--lr", "nan"], ["--hidden", "5,,5"],
+                                   ["--hidden", "-3"], ["--latent", "0"], ["--likelihood", "poisson"], ["--dtype", "float16"]])
+def test_bad_options_are_usage_errors(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "vae", *words])
+    assert stop.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+def test_out_that_cannot_be_written(blobs, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert "file" in refused(capsys, "train", "ae", "--data", blobs, "--batch-size", "9", "--out", str(tmp_path / "file" / "out"))
+
+
+def test_gradcheck_command(capsys):
+    assert main(["gradcheck"]) == 0
+    said = capsys.readouterr().out
+    for name in ("Dense(5 -> 11)", "TopK(k=2", "BernoulliNLL()", "DiagonalGaussian(d=2)", "VAE, GaussianNLL", "32 of 32 agree"):
+        assert name in said
+
+
+def test_gradcheck_command_fails_when_a_backward_is_broken(capsys, monkeypatch):
+    from numpyae import Tanh
+
+    monkeypatch.setattr(Tanh, "backward", lambda self, delta: delta * (1 + self.h**2))
+    assert main(["gradcheck"]) == 1
+    assert "DISAGREE" in capsys.readouterr().out
+
+
+def test_data_command(capsys, blobs):
+    assert main(["data", "two_moons"]) == 0 and main(["data", blobs]) == 0
+    said = capsys.readouterr().out
+    assert "plane coordinates" in said and "(60, 30)" in said and "@" in said
+
+
+def test_data_command_of_an_unknown_name(capsys):
+    assert "name must be one of digits" in refused(capsys, "data", "cifar")
+
+
+def test_help_and_no_command(capsys):
+    assert main([]) == 2
+    for words in (["--help"], ["train", "--help"], ["train", "vae", "--help"], ["gradcheck", "--help"], ["data", "--help"]):
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert stop.value.code == 0

@@ -1,0 +1,211 @@
+"""The gradient check: right on functions with known gradients, loud on wrong ones, and it never touches what it checks."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen, rosen_der
+
+from numpyae import (Dense, Dropout, Layer, ReLU, Regression, Sequential, Sigmoid, Softmax, SquaredError, Tanh, VAE, BernoulliNLL,
+                     DiagonalGaussian, gradcheck, mlp, parameter)
+from numpyae.gradcheck.cases import cases
+from numpyae.gradcheck.numerical import noise_of, richardson
+
+
+def test_numerical_gradient_of_the_quadratic_of_cs294a():
+    h = lambda x: x[0] ** 2 + 3 * x[0] * x[1]
+    point = np.array([4.0, 10.0])
+    for method, tolerance in (("central", 1e-8), ("richardson", 1e-10), ("complex", 1e-14)):
+        gradient = gradcheck.numerical_gradient(h, point, method)
+        np.testing.assert_allclose(gradient, [38, 12], rtol=tolerance)
+        np.testing.assert_array_equal(point, [4, 10])
+
+
+def test_numerical_gradient_of_rosenbrock_and_its_error_bar():
+    w = np.random.default_rng(0).normal(size=7)
+    gradient, error = richardson(rosen, w, np.random.default_rng(0))
+    gap = np.abs(gradient - rosen_der(w))
+    assert np.all(gap <= error)                          # the bar is honest
+    assert np.median(error / np.abs(gradient)) < 1e-8    # and not merely long
+
+
+def test_noise_is_measured():
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=20)
+    smooth = noise_of(lambda w: float(np.sum(w**2)), w, rng)
+    coarse = noise_of(lambda w: float(np.float32(np.sum(w**2)) + np.float32(1e-6 * rng.normal())), w, rng)
+    assert smooth < 1e-13 < 1e-7 < coarse
+
+
+def test_numerical_gradient_restores_w_when_f_raises():
+    w = np.array([1.0, 2.0])
+
+    def f(point):
+        if point[1] != 2:
+            raise RuntimeError("on purpose")
+        return point.sum()
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        gradcheck.numerical_gradient(f, w)
+    np.testing.assert_array_equal(w, [1, 2])
+
+
+@pytest.mark.parametrize("w", [np.ones(2, np.float32), np.ones(2, int), np.ones(2, complex), [1.0, 2.0]])
+def test_numerical_gradient_refuses_what_is_not_float64(w):
+    with pytest.raises(TypeError, match="w must be a float64 array"):
+        gradcheck.numerical_gradient(lambda w: 0.0, w)
+
+
+def test_numerical_gradient_refuses_another_method():
+    with pytest.raises(ValueError, match='must be "central", "richardson" or "complex", got .forward.'):
+        gradcheck.numerical_gradient(lambda w: 0.0, np.ones(1), "forward")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_of_the_library_agrees(seed):
+    medians = []
+    for name, target, batch in cases(np.random.default_rng(seed)):
+        report = gradcheck.check(target, *batch)
+        assert report.ok, f"{name}: {report}"
+        assert not any(row["cannot_tell"] for row in report.rows), name
+        medians.append(report.median_error)
+    assert max(medians) < 1e-9
+
+
+class Wrong(Dense):
+    """A Dense layer with a mistake in backward, chosen by name."""
+
+    def __init__(self, mistake):
+        super().__init__(5, 3, rng=0)
+        self.mistake = mistake
+
+    def backward(self, delta, input_gradient=True):
+        dx = super().backward(delta)
+        if self.mistake == "sign of db":
+            self.db *= -1
+        if self.mistake == "mean instead of sum":
+            self.dW /= len(delta)
+        if self.mistake == "one element":
+            self.dW[4, 2] *= 1 + 1e-6
+        if self.mistake == "dx of the first sample":
+            dx[0] = 0
+        if self.mistake == "db from one number":
+            self.db[:] = self.db.sum()
+        return dx
+
+
+@pytest.mark.parametrize("mistake, array", [("sign of db", "b"), ("mean instead of sum", "W"), ("one element", "W"),
+                                            ("dx of the first sample", "x"), ("db from one number", "b")])
+def test_a_wrong_gradient_is_found_in_the_right_array(mistake, array):
+    report = gradcheck.check(Wrong(mistake), np.random.default_rng(0).normal(size=(7, 5)))
+    assert not report.ok
+    assert [row["array"] for row in report.rows if row["verdict"] == "disagree"] == [array]
+    assert f"the gradient of {array} is wrong" in str(report)
+
+
+def test_the_worst_element_is_named():
+    report = gradcheck.check(Wrong("one element"), np.random.default_rng(0).normal(size=(7, 5)))
+    row = next(row for row in report.rows if row["array"] == "W")
+    assert row["index"] == [4, 2] and row["disagree"] == 1 and row["elements"] == 15
+
+
+class LazySoftmax(Softmax):
+    """Passes under an upstream gradient of ones: its rows sum to a constant."""
+
+    def backward(self, delta):
+        return 0 * delta
+
+
+def test_upstream_gradient_is_not_uniform():
+    assert not gradcheck.check(LazySoftmax(), np.random.default_rng(0).normal(size=(4, 5))).ok
+
+
+class Scale(Layer):
+    """y = g x, one learnt factor per feature: the README's layer."""
+
+    g, dg = parameter("g")
+
+    def __init__(self, n):
+        self.add_parameters(g=np.ones(n))
+
+    def forward(self, x):
+        self.x = x
+        return x * self.g
+
+    def backward(self, delta):
+        self.dg += np.sum(delta * self.x, axis=0)
+        return delta * self.g
+
+
+def test_a_layer_of_ones_own():
+    x = np.random.default_rng(0).normal(size=(7, 5))
+    gradcheck.assert_gradients(Scale(5), x)
+    model = Regression(Sequential(Scale(5), Dense(5, 2, rng=0), Tanh()), SquaredError())
+    gradcheck.assert_gradients(model, x, x[:, :2].copy())
+
+
+def test_assert_gradients_raises_with_the_report():
+    with pytest.raises(AssertionError, match="the gradient of b is wrong in 3 of 3 elements"):
+        gradcheck.assert_gradients(Wrong("sign of db"), np.random.default_rng(0).normal(size=(7, 5)))
+
+
+def test_checking_changes_nothing():
+    rng = np.random.default_rng(0)
+    x = rng.random((7, 5)).astype(np.float32)
+    network = Sequential(Dense(5, 6, rng=rng), ReLU(), Dropout(0.3), Dense(6, 4, rng=rng))
+    model = VAE(network, mlp([2, 5], rng=rng), BernoulliNLL(), DiagonalGaussian(2)).astype(np.float32)
+    model.loss(x, rng=rng)
+    model.backward()
+    before = [model.w.copy(), model.grad.copy(), model.noise["epsilon"].copy(), x.copy(), model.encoder.layers[0].x.copy()]
+    state = rng.bit_generator.state
+    assert gradcheck.check(model, x).ok
+    after = [model.w, model.grad, model.noise["epsilon"], x, model.encoder.layers[0].x]
+    for a, b in zip(before, after):
+        assert a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    assert rng.bit_generator.state == state
+
+
+def test_check_is_repeatable():
+    x = np.random.default_rng(0).normal(size=(7, 5))
+    layer = Sequential(Dense(5, 6, rng=0), Dropout(0.5))
+    assert str(gradcheck.check(layer, x)) == str(gradcheck.check(layer, x))
+
+
+def test_report_as_dict_is_json():
+    report = gradcheck.check(Dense(5, 3, rng=0), np.random.default_rng(0).normal(size=(7, 5)))
+    record = json.loads(json.dumps(report.as_dict()))
+    assert record["ok"] is True and [row["array"] for row in record["rows"]] == ["x", "W", "b"]
+
+
+def test_check_function():
+    w = np.random.default_rng(0).normal(size=(2, 3))
+    report = gradcheck.check_function(lambda w: np.sum(np.sin(w)), np.cos, w)
+    assert report.ok
+    wrong = gradcheck.check_function(lambda w: np.sum(np.sin(w)), lambda w: -np.cos(w), w)
+    assert not wrong.ok and wrong.rows[0]["disagree"] == 6
+
+
+def test_a_gradient_of_zero_agrees_and_a_tiny_one_beside_a_huge_one_is_seen():
+    f = lambda w: 1e6 * w[0] + 1e-3 * np.sin(w[1]) + 0 * w[2]
+    right = lambda w: np.array([1e6, 1e-3 * np.cos(w[1]), 0.0])
+    flipped = lambda w: np.array([1e6, -1e-3 * np.cos(w[1]), 0.0])
+    w = np.array([0.5, 0.25, 2.0])
+    assert gradcheck.check_function(f, right, w).ok
+    assert not gradcheck.check_function(f, flipped, w).ok
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: gradcheck.check("a string"), "expected a Layer, Loss, posterior or Model, got str"),
+    (lambda: gradcheck.check(Dense(2, 2), np.ones((3, 2), complex)), "must be float arrays, got complex128"),
+    (lambda: gradcheck.check(Dense(2, 2), np.array([[1.0, np.nan]])), "must be finite"),
+    (lambda: gradcheck.check_function(lambda w: w, lambda w: w, np.ones(2)), "f must return one number"),
+    (lambda: gradcheck.check_function(lambda w: 0.0, lambda w: w[:1], np.ones(2)), r"grad must have the shape of w, \(2,\), got \(1,\)"),
+])
+def test_bad_input_is_one_sentence(call, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        call()
+
+
+def test_sigmoid_saturated_does_not_raise_false_alarm():
+    x = np.random.default_rng(0).normal(size=(7, 5)) * 30
+    assert gradcheck.check(Sequential(Dense(5, 4, rng=0), Sigmoid()), x).ok

@@ -1,0 +1,350 @@
+"""Plots: the pixels are the model's, the texts can be read, the colours keep apart, bad input is one sentence."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+from scipy.stats import norm
+
+from numpyae import (VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Regression, SquaredError, Tanh, mlp, plots)
+from numpyae.training import History
+
+SHAPE = (5, 4)
+D = 20
+
+
+def vae(d=2):
+    rng = np.random.default_rng(0)
+    return VAE(mlp([D, 8, 2 * d], rng=rng), mlp([d, 8, D], rng=rng), BernoulliNLL(), DiagonalGaussian(d))
+
+
+def autoencoder(d=2):
+    rng = np.random.default_rng(0)
+    return Autoencoder(mlp([D, 8, d], rng=rng), mlp([d, 8, D], rng=rng), BernoulliNLL())
+
+
+def fitted():
+    return Regression(mlp([1, 5, 1], rng=np.random.default_rng(0)), SquaredError())
+
+
+def data(n=120):
+    return np.random.default_rng(1).random((n, D))
+
+
+def sine():
+    x = np.linspace(0, 6, 15)[:, None]
+    return x, np.sin(x)
+
+
+def history():
+    return History(loss=[5.0, 4.0, 3.0, 2.5], terms={"reconstruction": [4.0, 3.5, 2.5, 2.0], "kl": [1.0, 0.5, 0.5, 0.5]},
+                   validation=[5.5, 4.2, 3.6, 3.9], seconds=[1.0] * 4)
+
+
+def plain_history():
+    return History(loss=[5.0, 4.0, 3.0], terms={"error": [5.0, 4.0, 3.0]}, seconds=[1.0] * 3)
+
+
+FIGURES = {
+    "learning_curve": lambda: plots.learning_curve(history(), unit="nats per sample"),
+    "learning_curve, one term": lambda: plots.learning_curve(plain_history()),
+    "learning_curve, many epochs": lambda: plots.learning_curve(History(range(30000), {"a": range(30000), "b": range(30000)})),
+    "learning_curve, one epoch": lambda: plots.learning_curve(History([1e6], {"a": [5e5], "b": [5e5]}, [1e-6], [1.0])),
+    "reconstructions": lambda: plots.reconstructions(vae(), data(), SHAPE),
+    "samples": lambda: plots.samples(vae(), SHAPE, rng=0),
+    "code_map": lambda: plots.code_map(vae(), data(), np.arange(120) % 10),
+    "code_map, 25 classes": lambda: plots.code_map(vae(), data(), np.arange(120) % 25 + 1000),
+    "code_map, 20 dimensions": lambda: plots.code_map(autoencoder(20), data()),
+    "manifold": lambda: plots.manifold(vae(), SHAPE),
+    "manifold of data": lambda: plots.manifold(autoencoder(), SHAPE, 6, x=data()),
+    "filters": lambda: plots.filters(Dense(D, 150, rng=0), SHAPE),
+    "regression": lambda: plots.regression(fitted(), *sine()),
+}
+
+
+@pytest.fixture(autouse=True)
+def free_figures():
+    yield
+    plt.close("all")
+
+
+def cell(axes, row, column):
+    """The image at (row, column) of a page of images, from the array that Matplotlib shows."""
+    rows, columns = SHAPE
+    top, left = row * (rows + 1) + 1, column * (columns + 1) + 1
+    return axes.images[0].get_array()[top:top + rows, left:left + columns]
+
+
+def visible_texts(figure):
+    """The texts that are drawn: not the labels of ticks that Matplotlib keeps ready beyond the limits of an axis."""
+    figure.canvas.draw()
+    beyond = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        beyond |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip() and text not in beyond]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_text_is_whole_large_enough_and_uncovered(name):
+    figure = FIGURES[name]()
+    width, height = figure.canvas.get_width_height()
+    assert height == 900 and 1000 <= width <= 1600
+    boxes = [(text, text.get_window_extent()) for text in visible_texts(figure)]
+    for k, (text, box) in enumerate(boxes):
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
+        assert text.get_fontsize() >= 12, text
+        for other, other_box in boxes[:k]:
+            assert not box.padded(-1).overlaps(other_box.padded(-1)), (text, other)
+    assert figure.get_supxlabel().endswith(".")
+    assert all(axes.get_title() or axes.get_title("left") for axes in figure.axes if axes.get_label() != "<colorbar>")
+
+
+def test_figures_do_not_depend_on_the_users_style(tmp_path):
+    with plt.rc_context({"font.size": 3, "image.cmap": "jet", "image.interpolation": "bicubic", "figure.facecolor": "black"}):
+        figure = plots.manifold(vae(), SHAPE)
+        assert min(text.get_fontsize() for text in visible_texts(figure)) >= 12
+        assert figure.get_facecolor() == (1, 1, 1, 1)
+        image = figure.axes[0].images[0]
+        assert image.get_cmap().name == "gray" and image.get_interpolation() == "nearest"
+    figure.savefig(tmp_path / "manifold.png")
+    assert plt.imread(tmp_path / "manifold.png").shape[:2] == (900, 1000)
+
+
+def test_learning_curve_shows_the_history():
+    figure = plots.learning_curve(history(), unit="nats per sample")
+    loss, *terms = figure.axes
+    training, validation, best = loss.lines
+    np.testing.assert_array_equal(training.get_xydata(), [[1, 5], [2, 4], [3, 3], [4, 2.5]])
+    np.testing.assert_array_equal(validation.get_ydata(), [5.5, 4.2, 3.6, 3.9])
+    np.testing.assert_array_equal(best.get_xydata(), [[3, 3.6]])
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [
+        "training, mean over the epoch", "validation", "best: 3.6, epoch 3"]
+    assert loss.get_ylabel() == "loss (nats per sample)" and loss.get_xlabel() == "epoch"
+    assert [axes.get_title() for axes in terms] == ["Term: reconstruction", "Term: kl"]
+    np.testing.assert_array_equal([axes.lines[0].get_ydata() for axes in terms], [[4, 3.5, 2.5, 2], [1, 0.5, 0.5, 0.5]])
+    figure.canvas.draw()
+    assert loss.get_legend().get_window_extent().y0 >= loss.get_window_extent().y1         # above the curves
+    assert all(float(tick).is_integer() for tick in loss.get_xticks())
+
+
+def test_learning_curve_of_one_term_without_validation_is_one_panel():
+    figure = plots.learning_curve(plain_history())
+    assert len(figure.axes) == 1 and len(figure.axes[0].lines) == 1
+    assert "validation" not in figure.get_supxlabel()
+
+
+@pytest.mark.parametrize("model", [vae(), autoencoder(), vae().astype(np.float32)], ids=["vae", "ae", "float32"])
+def test_reconstructions_are_the_models_pixel_by_pixel(model):
+    x = data().astype(model.dtype)
+    figure = plots.reconstructions(model, x, SHAPE)
+    left, right = figure.axes
+    expected = model.reconstruct(x[:100])
+    for k in range(100):
+        np.testing.assert_array_equal(cell(left, k // 10, k % 10), x[k].reshape(SHAPE))
+        np.testing.assert_array_equal(cell(right, k // 10, k % 10), expected[k].reshape(SHAPE))
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
+    assert left.images[0].get_cmap()(0.0)[:3] == (0, 0, 0) and left.images[0].get_cmap()(1.0)[:3] == (1, 1, 1)
+
+
+def test_a_page_that_is_not_full_has_white_cells():
+    figure = plots.reconstructions(vae(), data(37), SHAPE)
+    page = figure.axes[0].images[0].get_array()
+    assert page.shape == (10 * 6 + 1, 10 * 5 + 1)
+    assert (~page.mask).sum() == 37 * D and cell(figure.axes[0], 3, 7).mask.all()
+    assert page.mask[::6].all() and page.mask[:, ::5].all()                                # the gaps
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())
+    box = figure.axes[0].get_window_extent()
+    x, y = int(box.x0 + 0.75 * box.width), int(box.y0 + 0.15 * box.height)                 # row 8, from the top, is empty
+    assert (pixels[len(pixels) - y, x] == 255).all()
+
+
+def test_samples_are_those_of_the_same_seed():
+    figure = plots.samples(vae(), SHAPE, rng=3)
+    expected = vae().sample(100, 3)
+    for k in range(100):
+        np.testing.assert_array_equal(cell(figure.axes[0], k // 10, k % 10), expected[k].reshape(SHAPE))
+
+
+def test_code_map_draws_every_code_in_the_colour_of_its_class():
+    model, x, labels = vae(), data(), np.arange(120) % 10
+    axes = plots.code_map(model, x, labels).axes[0]
+    points = axes.collections[0]
+    np.testing.assert_allclose(points.get_offsets(), model.encode(x))
+    np.testing.assert_allclose(points.get_facecolors()[:, :3], [to_rgb(plots.COLOURS[label]) for label in labels])
+    assert axes.get_aspect() == 1
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [str(k) for k in range(10)]
+    assert sorted(text.get_text() for text in axes.texts) == [str(k) for k in range(10)]
+
+
+class Encoder:
+    """A model whose code is its input."""
+
+    dtype = np.dtype(np.float64)
+
+    def __init__(self):
+        self.encoder = Dense(1, 1)
+        self.encoder.n_in = None
+
+    def encode(self, x):
+        return x
+
+
+def test_names_stand_at_the_median_with_a_white_outline():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0, 0], [10, 0], [0, 10]])
+    labels = np.repeat([2, 5, 7], 41)
+    code = rng.normal(size=(123, 2)) + np.repeat(centres, 41, axis=0)
+    axes = plots.code_map(Encoder(), code, labels).axes[0]
+    for text, label in zip(axes.texts, (2, 5, 7), strict=True):
+        assert text.get_text() == str(label)
+        np.testing.assert_allclose(text.get_position(), np.median(code[labels == label], axis=0))
+        assert text.get_path_effects()[0]._gc["foreground"] == "white"
+
+
+def test_names_at_one_place_are_moved_apart():
+    moved = plots.keep_apart(np.array([[0.0, 0.0], [0.0, 0.0], [0.1, 0.0], [9.0, 9.0]]), 1.0)
+    assert (np.linalg.norm(moved[:, None] - moved, axis=2) + 10 * np.eye(4)).min() >= 1
+    np.testing.assert_array_equal(moved[3], [9, 9])
+
+
+def test_code_map_of_many_dimensions_shows_the_two_that_vary_most_and_says_so():
+    x = np.random.default_rng(0).normal(size=(50, 5)) * [1, 9, 0.1, 2, 7]
+    figure = plots.code_map(Encoder(), x)
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(axes.collections[0].get_offsets(), x[:, [1, 4]])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("$z_{2}$", "$z_{5}$")
+    assert "two of 5 dimensions that vary most" in figure.get_supxlabel()
+
+
+def test_code_map_limits_the_points_to_rows_spread_over_the_data():
+    x = np.stack([np.arange(1000.0), np.arange(1000.0) % 7], axis=1)
+    axes = plots.code_map(Encoder(), x, labels=np.arange(1000) // 100, limit=10).axes[0]
+    np.testing.assert_array_equal(axes.collections[0].get_offsets()[:, 0], np.arange(10) * 111)
+    assert len(axes.texts) == 10 and axes.get_title() == "The code of 10 inputs"
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 20])
+def test_manifold_decodes_the_normal_quantiles(n):
+    model = vae()
+    axes = plots.manifold(model, SHAPE, n).axes[0]
+    quantiles = norm.ppf((np.arange(n) + 0.5) / n)
+    for row in range(n):
+        for column in range(n):
+            z = np.array([[quantiles[column], quantiles[n - 1 - row]]])                    # z_2 grows upwards
+            np.testing.assert_allclose(cell(axes, row, column), model.decode(z).reshape(SHAPE), rtol=1e-12)
+    labels = [float(label.get_text().replace("\N{MINUS SIGN}", "-")) for label in axes.get_yticklabels()]
+    for place, label in zip(axes.get_yticks(), labels, strict=True):
+        row = (place - 3) / 6                                                              # the middle of an image of 5 rows
+        assert label == pytest.approx(quantiles[n - 1 - int(row)], abs=0.005) and row == int(row)
+    for place, label in zip(axes.get_xticks(), labels, strict=True):                       # the same values as upwards
+        column = (place - 2.5) / 5
+        assert label == pytest.approx(quantiles[int(column)], abs=0.005) and column == int(column)
+
+
+def test_manifold_of_an_autoencoder_lies_where_its_codes_are():
+    model, x = autoencoder(), data()
+    axes = plots.manifold(model, SHAPE, 3, x=x).axes[0]
+    code = model.encode(x)
+    corner = code.mean(axis=0) + code.std(axis=0) * norm.ppf([0.5 / 3, 2.5 / 3])           # left, top
+    np.testing.assert_allclose(cell(axes, 0, 0), model.decode(corner[None]).reshape(SHAPE), rtol=1e-12)
+
+
+def test_filters_are_scaled_by_their_own_maximum_and_sorted_by_norm():
+    dense = Dense(D, 7, rng=0)
+    dense.W = dense.W * np.array([3, 1, 0, 20, 5, 0.1, 2])
+    axes = plots.filters(dense, SHAPE).axes[0]
+    order = np.argsort(-np.linalg.norm(dense.W, axis=0))
+    for k, unit in enumerate(order[:-1]):
+        w = dense.W[:, unit]
+        np.testing.assert_allclose(cell(axes, k // 3, k % 3), (w / np.abs(w).max()).reshape(SHAPE), rtol=1e-12)
+    np.testing.assert_array_equal(cell(axes, 2, 0), np.zeros(SHAPE))                       # the dead unit comes last
+    image = axes.images[0]
+    assert image.get_clim() == (-1, 1) and min(image.cmap(0.5)[:3]) > 0.95
+
+
+def test_regression_draws_the_data_and_the_models_curve():
+    model, (x, t) = fitted(), sine()
+    axes = plots.regression(model, x, t).axes[0]
+    points, curve = axes.lines
+    np.testing.assert_array_equal(points.get_xydata(), np.hstack([x, t]))
+    np.testing.assert_allclose(curve.get_ydata(), model.predict(curve.get_xdata()[:, None])[:, 0])
+    assert (curve.get_xdata()[0], curve.get_xdata()[-1]) == (0, 6)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data, 15 points", "model"]
+
+
+# Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.
+PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+TRITANOPIA = [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+
+
+def cielab(linear):
+    """CIE L*a*b* (D65) of linear sRGB, (N, 3)."""
+    to_xyz = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    xyz = linear @ np.transpose(to_xyz) / [0.95047, 1, 1.08883]
+    f = np.where(xyz > (6 / 29)**3, np.cbrt(xyz), xyz / (3 * (6 / 29)**2) + 4 / 29)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+def closest(colours, deficiency):
+    """The smallest CIE 1976 colour difference of any two, as somebody with the deficiency sees them."""
+    rgb = np.array([to_rgb(colour) for colour in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055)**2.4)
+    lab = cielab(np.clip(linear @ np.transpose(deficiency), 0, 1))
+    return (np.linalg.norm(lab[:, None] - lab, axis=2) + 1000 * np.eye(len(lab))).min()
+
+
+@pytest.mark.parametrize("deficiency", [np.eye(3), PROTANOPIA, DEUTERANOPIA, TRITANOPIA], ids=["none", "prot", "deut", "trit"])
+def test_ten_colours_keep_apart_for_everybody(deficiency):
+    assert len(set(plots.COLOURS)) == 10
+    assert closest(plots.COLOURS, deficiency) > 15            # 2.3 is just noticeable side by side
+
+
+def test_the_colour_check_can_fail():
+    assert closest(plt.get_cmap("tab10").colors, DEUTERANOPIA) < 15
+
+
+@pytest.mark.parametrize("error, message, call", [
+    (ValueError, "manifold: the code must have 2 dimensions, got 20", lambda: plots.manifold(vae(20), SHAPE)),
+    (ValueError, "manifold: image_shape (4, 4) has 16 pixels, but the model gives 20 features",
+     lambda: plots.manifold(vae(), (4, 4))),
+    (ValueError, "manifold: n must be a whole number of at least 1, got 0", lambda: plots.manifold(vae(), SHAPE, 0)),
+    (TypeError, "manifold: the model must be an Autoencoder or a VAE, got Regression", lambda: plots.manifold(fitted(), SHAPE)),
+    (ValueError, "reconstructions: image_shape (28, 28) has 784 pixels, but x has 20 features",
+     lambda: plots.reconstructions(vae(), data(), (28, 28))),
+    (ValueError, "reconstructions: image_shape must be (rows, columns), got 20",
+     lambda: plots.reconstructions(vae(), data(), 20)),
+    (ValueError, "reconstructions: image_shape must be a whole number of at least 1, got -5",
+     lambda: plots.reconstructions(vae(), data(), (-5, -4))),
+    (TypeError, "reconstructions: x must be a NumPy array, got list", lambda: plots.reconstructions(vae(), [[1.0] * D], SHAPE)),
+    (TypeError, "samples: the model must be a VAE, got Autoencoder", lambda: plots.samples(autoencoder(), SHAPE)),
+    (ValueError, "code_map: the code must have at least 2 dimensions, got 1", lambda: plots.code_map(vae(1), data())),
+    (ValueError, "code_map: labels must have shape (120,), one for each row of x, got (3,)",
+     lambda: plots.code_map(vae(), data(), [1, 2, 3])),
+    (ValueError, "code_map: labels must be whole numbers, got dtype float64",
+     lambda: plots.code_map(vae(), data(), np.zeros(120))),
+    (TypeError, "code_map: x must be a NumPy array, got list", lambda: plots.code_map(vae(), [[1.0] * D])),
+    (ValueError, "code_map: x must be finite, got nan in row 7, column 2",
+     lambda: plots.code_map(vae(), np.where(np.arange(160).reshape(8, D) == 142, np.nan, 0.0), limit=2)),
+    (TypeError, "filters: expected a Dense layer, got Tanh", lambda: plots.filters(Tanh(), SHAPE)),
+    (ValueError, "filters: image_shape (3, 3) has 9 pixels, but the layer takes 20 features",
+     lambda: plots.filters(Dense(D, 4), (3, 3))),
+    (ValueError, "learning_curve: the history must have at least one whole epoch, got none",
+     lambda: plots.learning_curve(History())),
+    (ValueError, "regression: x must have shape (N, 1), got (4, 2)",
+     lambda: plots.regression(fitted(), np.zeros((4, 2)), np.zeros((4, 1)))),
+    (ValueError, "regression: t must have as many rows as x, 4, got 3",
+     lambda: plots.regression(fitted(), np.zeros((4, 1)), np.zeros((3, 1)))),
+])
+def test_bad_input_is_one_clear_sentence_and_leaves_no_figure(error, message, call):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == message
+    assert not plt.get_fignums()

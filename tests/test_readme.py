@@ -1,0 +1,36 @@
+"""The README's examples run as they stand there, and its first screen says what CI does."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+
+
+def test_examples_run(tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) == 3
+    done = subprocess.run([sys.executable, "-c", "import matplotlib; matplotlib.use('Agg')\n" + "\n".join(blocks)], cwd=tmp_path,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "all gradients agree" in done.stdout
+    assert (tmp_path / "learning_curve.png").exists() and (tmp_path / "fit.png").exists()
+
+
+def test_examples_are_as_short_as_announced():
+    ten, _, own = re.findall(r"```python\n(.*?)```", README, re.S)
+    lines = [line for line in ten.splitlines() if line.strip()]
+    assert len(lines) <= 10
+    layer = own[own.index("class"):own.index("print")]
+    assert len([line for line in layer.splitlines() if line.strip() and '"""' not in line]) <= 10
+
+
+def test_two_commands_on_the_first_screen():
+    screen = README.splitlines()[:25]
+    assert sum(line.startswith("    python -m pip install -e") for line in screen) == 2
+
+
+def test_import_loads_numpy_only():
+    code = "import sys, numpyae; print(sorted({'scipy', 'matplotlib', 'argparse'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
