@@ -24,9 +24,9 @@ from numpyae.training import check_arguments, fit
 from numpyae.vae import VAE
 
 DEFAULTS = {
-    "vae": dict(data="digits", epochs=40, batch_size=100, latent=2, hidden=[256, 256], lr=1e-3, likelihood="bernoulli", seed=0,
+    "vae": dict(data="digits", epochs=40, batch_size=100, latent=2, hidden=[256, 256], lr=3e-3, likelihood="bernoulli", seed=0,
                 dtype="float32"),
-    "ae": dict(data="digits", epochs=40, batch_size=100, latent=2, hidden=[256, 256], lr=1e-3, likelihood="squared-error", seed=0,
+    "ae": dict(data="digits", epochs=40, batch_size=100, latent=2, hidden=[256, 256], lr=3e-3, likelihood="squared-error", seed=0,
                dtype="float32"),
     "regression": dict(data="noisy_sine", epochs=2000, batch_size=10, latent=None, hidden=[20], lr=1e-2, likelihood=None, seed=0,
                        dtype="float64")}
@@ -53,9 +53,9 @@ class Run:
         elif settings["likelihood"] == "bernoulli":
             self.convention += ", binarised anew each epoch: a pixel is 1 with the probability of its grey level"
             self.judged += ", binarised once"
-            self.each_epoch = binarized_anew
+            self.each_epoch = datasets.binarize
             self.model.check(x)
-            self.data, self.held_out = (x,), (datasets.binarize(x_test, np.random.default_rng(settings["seed"])),)
+            self.data, self.held_out = (x,), (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
         else:
             self.data, self.held_out = (x,), (x_test,)
         check_arguments(self.model, self.data, settings["epochs"], settings["batch_size"], self.held_out, None, None)
@@ -70,16 +70,21 @@ class Run:
             f"            {self.convention}",
             f"model       {architecture(settings, D, self.model)}",
             f"            {self.model.w.size} parameters, {settings['dtype']}",
-            f"training    Adam, rate {settings['lr']:g}, {settings['epochs']} epochs of {steps} batches of {settings['batch_size']}, "
-            f"seed {settings['seed']}",
+            f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} batches of "
+            f"{settings['batch_size']}, seed {settings['seed']}",
             f"results     {folder}"])
 
     def train(self, folder, resume=None):
         """fit, with a checkpoint after every epoch. Returns the History."""
         settings = self.settings
+
+        def falling_rate(model, history, optimizer):
+            optimizer.alpha = settings["lr"] * 0.1 ** (history.epochs / max(settings["epochs"], 1))
+
         return fit(self.model, *self.data, optimizer=Adam(settings["lr"]), epochs=settings["epochs"],
                    batch_size=settings["batch_size"], rng=np.random.default_rng(settings["seed"]), each_epoch=self.each_epoch,
-                   validation=self.held_out, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=resume, progress=True)
+                   validation=self.held_out, callbacks=[falling_rate], checkpoint=os.path.join(folder, "checkpoint.npz"),
+                   resume=resume, progress=True)
 
     def result(self):
         """One sentence: how good the model is on data it has not seen, with unit and convention."""
@@ -112,8 +117,9 @@ class Run:
             figures["code_map"] = plots.code_map(model, self.held_out[0], self.labels)
         if shape and task == "vae":
             figures["samples"] = plots.samples(model, shape, rng=np.random.default_rng(self.settings["seed"]))
-            if self.settings["latent"] == 2:
-                figures["manifold"] = plots.manifold(model, shape)
+        if shape and task != "regression" and self.settings["latent"] == 2:
+            x = self.held_out[0] if task == "ae" else None        # an autoencoder has no prior: its codes say where to look
+            figures["manifold"] = plots.manifold(model, shape, x=x)
         if shape:
             network = model.network if task == "regression" else model.encoder
             figures["filters"] = plots.filters(network.layers[0], shape)
@@ -123,11 +129,6 @@ class Run:
             figure.savefig(paths[-1])
             plt.close(figure)
         return paths
-
-
-def binarized_anew(rng, x):
-    """The data of one epoch: every pixel drawn again."""
-    return datasets.binarize(x, rng)
 
 
 def load_split(name, dtype, seed):

@@ -68,7 +68,7 @@ def test_train_vae_with_every_likelihood(blobs, tmp_path, likelihood, capsys):
 def test_train_ae(blobs, tmp_path, capsys):
     assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "54", "--out", str(tmp_path / "out")]) == 0
     assert "held-out squared-error loss" in capsys.readouterr().out
-    assert {"reconstructions.png", "code_map.png"} <= set(os.listdir(tmp_path / "out"))
+    assert {"reconstructions.png", "code_map.png", "manifold.png"} <= set(os.listdir(tmp_path / "out"))
 
 
 def test_train_regression_fits_the_sine(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Data sets: the generators against closed forms, the readers against damaged files, the downloads against bad servers."""
+"""Data sets: generators against closed forms, readers against damaged files, downloads against bad servers."""
 
 import gzip
 import hashlib
@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numpyae import datasets
-from numpyae.datasets import download, files, typeset
+from numpyae.datasets import download, typeset
 
 FLOATS = (np.float32, np.float64)
 CODES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
@@ -90,7 +90,7 @@ def test_binarize_draws_each_pixel_with_its_own_probability(dtype):
     p = np.linspace(0, 1, 11, dtype=dtype)
     x = np.tile(p, (40_000, 1))
     kept = x.copy()
-    b = datasets.binarize(x, np.random.default_rng(0))
+    b = datasets.binarize(np.random.default_rng(0), x)
     assert b.dtype == dtype and b.shape == x.shape and b is not x
     assert set(np.unique(b)) == {0, 1} and np.array_equal(x, kept)
     assert np.all(b[:, 0] == 0) and np.all(b[:, -1] == 1)                # 0 and 1 stay what they are
@@ -102,14 +102,15 @@ def test_binarize_draws_each_pixel_with_its_own_probability(dtype):
 def test_binarize_chunks_are_an_independent_draw_each_and_any_shape_works():
     rng = np.random.default_rng(0)
     x = np.full((3000, 28, 28), 0.5, np.float32)      # more than one chunk
-    b = datasets.binarize(x, rng)
+    b = datasets.binarize(rng, x)
     assert abs(b.mean() - 0.5) < 5 * 0.5 / np.sqrt(x.size)
     packed = {row.tobytes() for row in b.reshape(3000, -1)}
     assert len(packed) == 3000
-    assert not np.array_equal(b, datasets.binarize(x, rng))
-    assert datasets.binarize(x[:, ::2, 3].T, rng).shape == (14, 3000)
-    assert datasets.binarize(np.zeros((0, 784)), rng).shape == (0, 784)
-    assert np.array_equal(datasets.binarize(x[:5], np.random.default_rng(3)), datasets.binarize(x[:5], np.random.default_rng(3)))
+    assert not np.array_equal(b, datasets.binarize(rng, x))
+    assert datasets.binarize(rng, x[:, ::2, 3].T).shape == (14, 3000)
+    assert datasets.binarize(rng, np.zeros((0, 784))).shape == (0, 784)
+    same = [datasets.binarize(np.random.default_rng(3), x[:5]) for _ in range(2)]
+    assert np.array_equal(*same)
 
 
 @pytest.mark.parametrize("bad", [np.nan, -0.01, 1.01, np.inf])
@@ -117,13 +118,13 @@ def test_binarize_refuses_what_is_no_probability(bad):
     x = np.zeros((2000, 784))
     x[1999, 3] = bad
     with pytest.raises(ValueError, match=r"binarize: x must lie in \[0, 1\], got"):
-        datasets.binarize(x)
+        datasets.binarize(None, x)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((2, 2), int), np.zeros((2, 2), np.float16), [[0.5]], np.float64(0.5), None])
 def test_binarize_refuses_other_types(bad):
     with pytest.raises(TypeError, match="^binarize: "):
-        datasets.binarize(bad)
+        datasets.binarize(None, bad)
 
 
 @pytest.mark.parametrize("make", [datasets.noisy_sine, datasets.two_moons, datasets.digits])
@@ -139,8 +140,8 @@ def test_number_of_samples_is_checked(make, n, error, words):
 
 
 @pytest.mark.parametrize("make", [datasets.noisy_sine, datasets.two_moons])
-@pytest.mark.parametrize("sigma, error", [(-0.1, ValueError), (np.nan, ValueError), (np.inf, ValueError), ("x", TypeError),
-                                          (None, TypeError)])
+@pytest.mark.parametrize("sigma, error", [(-0.1, ValueError), (np.nan, ValueError), (np.inf, ValueError),
+                                          ("x", TypeError), (None, TypeError)])
 def test_sigma_is_checked(make, sigma, error):
     with pytest.raises(error, match=f"^{make.__name__}: sigma must be"):
         make(5, sigma)
@@ -196,7 +197,7 @@ def test_digits_come_from_their_rng_alone():
 
 
 def test_digits_are_the_same_in_another_process():
-    code = "import numpy as np; from numpyae import datasets as d; print(d.digits(100, np.random.default_rng(0))[0].sum())"
+    code = "import numpy; from numpyae.datasets import digits; print(digits(100, numpy.random.default_rng(0))[0].sum())"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert float(out) == datasets.digits(100, np.random.default_rng(0))[0].sum()
 
@@ -240,7 +241,7 @@ def test_each_factor_does_exactly_what_its_name_says():
     np.testing.assert_allclose(moved[0][0] - still[0][0], -1, atol=0.02)
     leaning = moments(drawn(y, slant=0.3))[1]                             # right' = right + s up, so ur' = ur + s uu
     np.testing.assert_allclose(leaning[1], still[1][1] + 0.3 * still[1][0], rtol=0.05, atol=0.5)
-    uu, ur, rr = still[1]                                                 # counter-clockwise: (ur)' = ur cos 2a + (rr - uu)/2 sin 2a
+    uu, ur, rr = still[1]                  # counter-clockwise by a: ur' = ur cos 2a + (rr - uu)/2 sin 2a
     turned = moments(drawn(y, rotation=0.3))[1]
     np.testing.assert_allclose(turned[1], ur * np.cos(0.6) + (rr - uu) / 2 * np.sin(0.6), atol=0.5)
     wide = moments(drawn(y, width=1.2))[1]
@@ -516,7 +517,7 @@ def test_damaged_files_read_or_are_value_errors(tmp_path_factory, kind, data):
     elif kind == "npy":
         np.save(buffer, array)
     elif kind == "mat":
-        scipy.io.savemat(buffer, {"X": array, "y": np.arange(4)})
+        scipy.io.savemat(buffer, {"X": array, "y": np.arange(4)}, do_compression=data.draw(st.booleans()))
     else:
         np.savetxt(buffer, array, delimiter=",")
     content = bytearray(buffer.getvalue())
@@ -545,7 +546,8 @@ def test_csv(tmp_path, text, table):
 
 @pytest.mark.parametrize("text, words", [
     ("1,2\n3\n", ["line 2", "2 cells", "got 1"]), ("1,2\n3,4,5\n", ["line 2", "got 3"]), ("a,b\n1\n", ["line 2"]),
-    ("1,2\n3,x\n", ["line 2", "column 2", "'x'"]), ("a,b\n\n1,2_0\n", ["line 3", "'2_0'"]), ("1,b\n2,3\n", ["line 1", "'b'"]),
+    ("1,2\n3,x\n", ["line 2", "column 2", "'x'"]),
+    ("a,b\n\n1,2_0\n", ["line 3", "'2_0'"]), ("1,b\n2,3\n", ["line 1", "'b'"]),
     ("a,b\n", ["lines of numbers"]), ("\n\n", ["lines of numbers"]), ("a,b\nc,d\n", ["line 2", "'c'"])])
 def test_bad_csv(tmp_path, text, words):
     refused(write(tmp_path / "a.csv", text.encode()), *words)
@@ -553,6 +555,17 @@ def test_bad_csv(tmp_path, text, words):
 
 def test_csv_that_is_not_text(tmp_path):
     refused(write(tmp_path / "a.csv", b"1,2\n\xff\xfe\n"), "text")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "i8", "f4", "f8"])
+def test_mat_reads_what_scipy_writes(tmp_path, dtype, compressed):
+    import scipy.io
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    others = {"text": "abc", "cell": np.array([1, "a"], object), "complex": np.array([[1j]]), "none": np.zeros((0, 0))}
+    scipy.io.savemat(tmp_path / "a.mat", {"text": "abc", "images": array, **others}, do_compression=compressed)
+    x, y = datasets.read(tmp_path / "a.mat")
+    assert y is None and x.dtype == array.dtype and np.array_equal(x, array)
 
 
 def test_mat(tmp_path):
@@ -610,7 +623,8 @@ def test_load_of_files(tmp_path):
     assert data.y is data.x_test is data.y_test is None
     np.savez(tmp_path / "a.npz", x=np.asfortranarray(rng.standard_normal((7, 3))), y=rng.standard_normal((7, 2)))
     data = datasets.load(tmp_path / "a.npz", np.float32)
-    assert data.y.shape == (7, 2) and data.y.dtype == np.float32 and data.x.flags.c_contiguous and data.image_shape is None
+    assert data.y.shape == (7, 2) and data.y.dtype == np.float32
+    assert data.x.flags.c_contiguous and data.image_shape is None
 
 
 def test_load_refuses_files_that_are_no_table(tmp_path):
@@ -621,7 +635,7 @@ def test_load_refuses_files_that_are_no_table(tmp_path):
         datasets.load(write(tmp_path / "none.idx", idx_bytes(np.zeros((0, 28, 28), np.uint8))))
     for y in (np.arange(4), np.array(3), np.zeros((0, 5))):
         np.savez(tmp_path / "a.npz", x=np.zeros((5, 2)), y=y)
-        with pytest.raises(ValueError, match=re.escape(f"a.npz: expected y for each of 5 samples, got shape {y.shape}")):
+        with pytest.raises(ValueError, match=re.escape(f"expected y for each of 5 samples, got shape {y.shape}")):
             datasets.load(tmp_path / "a.npz")
 
 

@@ -487,18 +487,14 @@ def test_an_optimizer_step_keeps_the_windows():
     assert_windows_hold(model, x)
 
 
-@pytest.mark.parametrize("between", ["predict", "other loss"])
-def test_an_evaluation_between_loss_and_backward_gives_no_stale_gradient(between):
+def test_an_evaluation_between_loss_and_backward_gives_no_stale_gradient():
     """BUG (or at least a trap): predict, encode, elbo ... overwrite what backward needs, and backward mixes the two."""
     model = Regression(mlp([5, 4, 3], rng=np.random.default_rng(0)), SquaredError())
     x, t, other = data(), data(d=3), data(seed=9)
     model.loss(x, t)
     expected = model.backward().copy()
     model.loss(x, t)
-    if between == "predict":
-        model.predict(other)
-    else:
-        copy.deepcopy(model).loss(other, t)
+    model.predict(other)
     try:
         gradient = model.backward()
     except (RuntimeError, ValueError):                   # to refuse is as good
@@ -537,7 +533,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert path.read_bytes() == old and [file.name for file in tmp_path.iterdir()] == ["parameters.npz"]
 
 
-def assert_refused(model, path, words=""):
+def assert_refused(model, path, words=None):
     before = model.w.copy()
     with pytest.raises(ValueError, match=words):
         model.load(path)
@@ -594,7 +590,10 @@ class Exploding:
 
 
 def test_damaged_files(tmp_path):
-    """Truncated anywhere, any byte changed, or something else altogether: refused, or harmless."""
+    """Truncated anywhere, any byte changed, or something else altogether: refused, or harmless.
+
+    BUG: a changed offset in the zip's directory makes zipfile raise OSError (Invalid argument), which read_arrays passes on.
+    """
     model, path = Dense(3, 2, rng=np.random.default_rng(0)), tmp_path / "file.npz"
     model.save(path)
     whole, rng = path.read_bytes(), np.random.default_rng(0)

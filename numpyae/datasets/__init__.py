@@ -16,7 +16,8 @@
 
 A download goes to your cache once, checksum and all; `$NUMPYAE_DATA/<name>/` is looked at first. The functions behind
 the names (`noisy_sine`, `two_moons`, `digits`) make as many samples as you ask for; `binarize` turns grey pictures
-into black and white ones. Read in this order: generated, typeset, files, download, catalogue.
+into black and white ones. Read in this order: generated, typeset, files, matlab, download,
+catalogue.
 """
 
 from numpyae.datasets.catalogue import NAMES, Dataset, load

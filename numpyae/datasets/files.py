@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from numpyae.datasets.matlab import mat_arrays
+
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_LIMIT = 1032     # the most that one compressed byte can unpack to (zlib's "maximally compressed" case)
@@ -137,7 +139,7 @@ def npy_header(stream, path):
         version = np.lib.format.read_magic(stream)
         shape, column_major, dtype = readers[version](stream)
         length = stream.tell()
-    except (ValueError, KeyError, EOFError, TypeError) as error:
+    except Exception as error:          # the header is Python source, and there are many ways of not being that
         raise bad(path, "an array saved by NumPy", f"a damaged header ({first_line(error)})") from error
     if min(shape, default=0) < 0:
         raise bad(path, "counts that are not negative", f"shape {shape}")
@@ -147,7 +149,6 @@ def npy_header(stream, path):
 def read_npz(path):
     """x and y of a .npz file."""
     import zipfile
-    damage = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, struct.error)
     try:
         with zipfile.ZipFile(path) as archive:
             found = {}
@@ -156,7 +157,9 @@ def read_npz(path):
                     found[member.filename.removesuffix(".npy")] = npy_header(stream, f"{path}: {member.filename}")
             x_name, y_name = choose(path, {name: header[0] for name, header in found.items()})
             return tuple(None if name is None else read_member(archive, path, name) for name in (x_name, y_name))
-    except damage as error:
+    except Exception as error:          # zipfile has a dozen, from BadZipFile to UnicodeDecodeError
+        if str(error).startswith(f"{path}: "):
+            raise                       # our own sentence already
         raise bad(path, "a .npz file, a zip of arrays", f"a damaged one ({first_line(error)})") from error
 
 
@@ -181,16 +184,13 @@ def choose(path, shapes):
 
 
 def read_mat(path):
-    """x and y of a MATLAB file, versions 4 to 7.2 (7.3 is HDF5)."""
-    from scipy.io import loadmat
+    """x and y of a MATLAB file of version 5 to 7.2 (7.3 is HDF5)."""
     try:
-        content = loadmat(path)
-    except Exception as error:      # whatever scipy trips over in a damaged file, and it is a dozen different errors
-        raise bad(path, "a MATLAB file of version 4 to 7.2", f"an unreadable one ({first_line(error)})") from error
-    content = {name: value for name, value in content.items()
-               if isinstance(value, np.ndarray) and value.dtype.kind in "biuf"}
-    x_name, y_name = choose(path, {name: value.shape for name, value in content.items()})
-    return content[x_name], None if y_name is None else content[y_name]
+        found = mat_arrays(path.read_bytes())
+    except ValueError as error:
+        raise bad(path, "a MATLAB file of version 5 to 7.2", f"another or a damaged one ({error})") from error
+    x_name, y_name = choose(path, {name: array.shape for name, array in found.items()})
+    return found[x_name], None if y_name is None else found[y_name]
 
 
 def read_csv(path):

@@ -28,21 +28,22 @@ FINE = 6         # samples of a distance field per pixel
 CHUNK = 500      # pictures drawn at once: about 6 MB per temporary
 TYPEFACES = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "STIXGeneralBol", "cmr10", "cmb10", "cmss10", "cmtt10")
 
+# With more slant and rotation the two codes of a small VAE describe them instead of telling the ten digits apart.
 RANGES = {       # each factor is uniform between these
-    "slant": (-0.3, 0.3),           # columns to the right per row upwards
-    "rotation": (-0.2, 0.2),        # radians, counter-clockwise; ±11 degrees
-    "scale": (0.9, 1.1),
-    "width": (0.85, 1.15),          # horizontal stretch, besides scale
+    "slant": (-0.25, 0.25),         # columns to the right per row upwards
+    "rotation": (-0.12, 0.12),      # radians, counter-clockwise; ±7 degrees
+    "scale": (0.92, 1.08),
+    "width": (0.9, 1.1),            # horizontal stretch, besides scale
     "thickness": (-0.2, 1.2),       # pixels added to the stroke's width
-    "shift_right": (-1.0, 1.0),     # pixels
-    "shift_down": (-1.0, 1.0),
+    "shift_right": (-0.5, 0.5),     # pixels
+    "shift_down": (-0.5, 0.5),
 }
 KNOTS = 4        # the displacement is random on a KNOTS x KNOTS grid and a cubic in between
-ELASTIC = 0.5    # pixels, its standard deviation at the knots
+ELASTIC = 0.4    # pixels, its standard deviation at the knots
 
 
 def digits(n, rng=None, dtype=np.float64, factors=False):
-    """n random typeset digits, white on black: grey levels x (n, 784) in [0, 1], 28 rows of 28, and labels y (n,)
+    """n random typeset digits, white on black: x (n, 784), 28 rows of 28 grey levels in [0, 1], and labels y (n,)
     int64.
 
     With factors=True also a dict of (n,) arrays: "slant" (columns per row, > 0 leans right), "rotation" (radians,

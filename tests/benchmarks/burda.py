@@ -1,6 +1,7 @@
 """The VAE of Burda 2016, Table 1, for 50 epochs: `python -m tests.benchmarks.burda [--epochs 50]`.
 
-784-200-200-[50] tanh, Bernoulli, MNIST binarised anew each epoch, batch 100, Adam 1e-3. Prints the held-out -log p(x), estimated with
+784-200-200-[50] tanh, Bernoulli, MNIST binarised anew each epoch, batch 100, Adam 1e-3, the decoder's bias
+starting at the mean image. Prints the held-out -log p(x), estimated with
 500 importance samples on 1000 test images, and the peak memory. To hold: at most 91.8 nats after 50 epochs, 700 MB.
 """
 
@@ -13,6 +14,15 @@ import numpy as np
 from numpyae import VAE, Adam, BernoulliNLL, DiagonalGaussian, datasets, fit, mlp
 
 
+def start_at_the_mean(decoder, x):
+    """Set the last bias to the log-odds of the mean image, so that the first thing learnt is not the mean but what differs.
+
+    Otherwise the code is no use to the first hundred steps, and the KL switches off dimensions that never come back.
+    """
+    p = np.clip(x.mean(axis=0, dtype=np.float64), 1e-3, 1 - 1e-3)
+    decoder.layers[-1].b = np.log(p / (1 - p))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=50)
@@ -22,6 +32,7 @@ def main():
     data = datasets.load("mnist", dtype=np.float32)
     encoder, decoder = mlp([784, 200, 200, 100], rng=rng), mlp([50, 200, 200, 784], rng=rng)
     model = VAE(encoder, decoder, BernoulliNLL(), DiagonalGaussian(50)).astype(np.float32)
+    start_at_the_mean(model.decoder, data.x)
     start = time.perf_counter()
     history = fit(model, data.x, optimizer=Adam(1e-3), epochs=arguments.epochs, batch_size=100, rng=rng,
                   each_epoch=datasets.binarize, progress=True)

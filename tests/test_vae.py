@@ -1,0 +1,341 @@
+"""The VAE: loss and gradients against a derivation of their own, the bound against what it bounds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from numpyae import (VAE, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL,
+                     HeteroscedasticGaussianNLL, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, mlp)
+from tests.numerical import assert_model_gradient
+
+some = settings(deadline=None, max_examples=20, derandomize=True)
+LIKELIHOODS = {"bernoulli": BernoulliNLL, "continuous": ContinuousBernoulliNLL, "gaussian": lambda: GaussianNLL(0.5),
+               "learnt": lambda: GaussianNLL(0.8, learn=True), "heteroscedastic": HeteroscedasticGaussianNLL,
+               "softmax": SoftmaxCrossEntropy}
+every = pytest.mark.parametrize("make", LIKELIHOODS.values(), ids=LIKELIHOODS)
+
+
+def build(D=6, H=5, d=2, likelihood=None, seed=0, **options):
+    rng = np.random.default_rng(seed)
+    likelihood = likelihood or BernoulliNLL()
+    vae = VAE(mlp([D, H, 2 * d], rng=rng), mlp([d, H, D * likelihood.outputs_per_feature], rng=rng), likelihood,
+              DiagonalGaussian(d), **options)
+    vae.w += 0.2 * rng.standard_normal(vae.w.size)
+    return vae
+
+
+def grey(N=7, D=6, seed=1):
+    return np.random.default_rng(seed).random((N, D))
+
+
+# ------------------------------------------------------------------------------------ a derivation of its own
+
+def plain_vae(p, x, epsilon, beta):
+    """-ELBO of a tanh VAE with Bernoulli outputs and its gradients, sample by sample and draw by draw, without the library.
+
+    p: W1 b1 W2 b2 (encoder), V1 c1 V2 c2 (decoder); epsilon (K, N, d). Written from [000]'s formulas with 1-D arrays only.
+    """
+    loss, g = 0.0, {name: np.zeros_like(value) for name, value in p.items()}
+    K, N, d = epsilon.shape
+    for n in range(N):
+        u = np.tanh(p["b1"] + p["W1"].T @ x[n])
+        s = p["b2"] + p["W2"].T @ u
+        m, l = s[:d], s[d:]
+        loss += beta * 0.5 * np.sum(m * m + np.exp(l) - l - 1) / N
+        ds = beta * np.concatenate([m, 0.5 * np.exp(l) - 0.5]) / N
+        for k in range(K):
+            z = m + np.sqrt(np.exp(l)) * epsilon[k, n]
+            v = np.tanh(p["c1"] + p["V1"].T @ z)
+            o = p["c2"] + p["V2"].T @ v
+            q = 1 / (1 + np.exp(-o))
+            loss -= np.sum(x[n] * np.log(q) + (1 - x[n]) * np.log(1 - q)) / (K * N)
+            do = (q - x[n]) / (K * N)
+            g["V2"] += np.outer(v, do)
+            g["c2"] += do
+            dv = (p["V2"] @ do) * (1 - np.tanh(p["c1"] + p["V1"].T @ z)**2)
+            g["V1"] += np.outer(z, dv)
+            g["c1"] += dv
+            dz = p["V1"] @ dv
+            ds += np.concatenate([dz, dz * epsilon[k, n] * np.exp(l / 2) / 2])
+        g["W2"] += np.outer(u, ds)
+        g["b2"] += ds
+        du = (p["W2"] @ ds) * (1 - u * u)
+        g["W1"] += np.outer(x[n], du)
+        g["b1"] += du
+    return loss, g
+
+
+NAMES = {"W1": "encoder.0.W", "b1": "encoder.0.b", "W2": "encoder.2.W", "b2": "encoder.2.b",
+         "V1": "decoder.0.W", "c1": "decoder.0.b", "V2": "decoder.2.W", "c2": "decoder.2.b"}
+
+
+@some
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 3), st.sampled_from([0.0, 0.3, 1.0, 4.0]), st.integers(0, 1000))
+def test_loss_and_every_gradient_against_an_independent_derivation(K, N, d, beta, seed):
+    vae, x = build(d=d, seed=seed, samples=K, beta=beta), grey(N, seed=seed)
+    loss = vae.loss(x, rng=np.random.default_rng(seed))
+    vae.backward()
+    p = {name: vae.named_parameters()[ours] for name, ours in NAMES.items()}
+    expected, gradients = plain_vae(p, x, vae.noise["epsilon"].reshape(K, N, d), beta)
+    assert loss == pytest.approx(expected, rel=1e-10, abs=1e-10)
+    assert set(vae.named_gradients()) == set(NAMES.values())
+    for name, ours in NAMES.items():
+        np.testing.assert_allclose(vae.named_gradients()[ours], gradients[name], rtol=1e-10, atol=1e-12, err_msg=ours)
+
+
+def test_the_derivation_itself_by_complex_step():
+    """The oracle is checked too: its loss is analytic in p, so Im L(p + ih) / h is its derivative to the last digit."""
+    vae, x = build(), grey(3)
+    epsilon = np.random.default_rng(0).standard_normal((2, 3, 2))
+    p = {name: vae.named_parameters()[ours].astype(complex) for name, ours in NAMES.items()}
+    gradients = plain_vae({name: value.real for name, value in p.items()}, x, epsilon, 0.7)[1]
+    for name, value in p.items():
+        for index in [(0,) * value.ndim, (-1,) * value.ndim]:
+            value[index] += 1e-30j
+            slope = plain_vae(p, x, epsilon, 0.7)[0].imag / 1e-30
+            value[index] -= 1e-30j
+            assert slope == pytest.approx(gradients[name][index], rel=1e-11, abs=1e-14)
+
+
+@every
+@pytest.mark.parametrize("samples, beta", [(1, 1.0), (3, 0.5)])
+def test_gradients_of_every_likelihood(make, samples, beta):
+    rng = np.random.default_rng(0)
+    vae = build(D=3, H=3, likelihood=make(), samples=samples, beta=beta)
+    x = rng.dirichlet(np.ones(3), 4)
+    assert_model_gradient(vae, x, rng=rng)
+    assert_model_gradient(vae, x[:2], rng=rng)           # another number of rows
+
+
+def test_gradients_through_dropout_on_both_sides():
+    rng = np.random.default_rng(0)
+    vae = VAE(Sequential(Dropout(0.2), Dense(6, 5, rng=rng), Tanh(), Dropout(0.4), Dense(5, 4, rng=rng)),
+              Sequential(Dense(2, 5, rng=rng), Tanh(), Dropout(0.4), Dense(5, 6, rng=rng)), BernoulliNLL(), DiagonalGaussian(2), samples=2)
+    x = grey()
+    assert_model_gradient(vae, x, rng=rng)
+    assert set(vae.noise) == {"epsilon", "encoder.0.mask", "encoder.3.mask", "decoder.2.mask"}
+    loss = vae.loss(x, rng=rng, training=False)
+    assert set(vae.noise) == {"epsilon"} and vae.noise["epsilon"].shape == (2, 7, 2)
+    assert vae.loss(x, noise=vae.noise, training=False) == loss
+
+
+# ------------------------------------------------------------------------------------------------- noise and terms
+
+@every
+def test_noise_is_replayed_bit_by_bit_and_terms_add_up(make):
+    vae, x = build(likelihood=make(), samples=2, beta=0.3), np.random.default_rng(0).dirichlet(np.ones(6), 7)
+    rng = np.random.default_rng(1)
+    loss = vae.loss(x, rng=rng)
+    noise, terms, gradient = vae.noise, dict(vae.terms), vae.backward().copy()
+    assert isinstance(loss, float) and list(terms) == ["reconstruction", "kl"] and sum(terms.values()) == loss
+    assert vae.loss(x, rng=rng) != loss
+    assert vae.loss(x, noise=noise) == loss and vae.terms == terms
+    np.testing.assert_array_equal(vae.backward(), gradient)
+    assert noise["epsilon"].shape == (2, 7, 2)
+    assert vae.loss(x, rng=np.random.default_rng(1)) == loss and vae.loss(x) != vae.loss(x)
+    vae.beta = 0.6
+    vae.loss(x, noise=noise)
+    assert vae.terms["kl"] == pytest.approx(2 * terms["kl"]) and vae.terms["reconstruction"] == terms["reconstruction"]
+
+
+def test_noise_of_another_shape_is_refused():
+    vae = build()
+    with pytest.raises(ValueError, match=r"noise\['epsilon'\] must have shape \(7, 2\), got \(6, 2\)"):
+        vae.loss(grey(), noise={"epsilon": np.zeros((6, 2))})
+    with pytest.raises(ValueError, match="noise must hold 'epsilon', got nothing"):
+        vae.loss(grey(), noise={})
+
+
+def test_many_samples_average_the_single_one():
+    many, one, x = build(samples=4), build(), grey()
+    loss = many.loss(x, rng=np.random.default_rng(0))
+    epsilon, gradient = many.noise["epsilon"], many.backward()
+    losses, gradients = [], []
+    for k in range(4):
+        losses.append(one.loss(x, noise={"epsilon": epsilon[k]}))
+        gradients.append(one.backward().copy())
+    assert loss == pytest.approx(np.mean(losses), rel=1e-12)
+    np.testing.assert_allclose(gradient, np.mean(gradients, axis=0), atol=1e-13)
+
+
+def test_a_beta_from_numpy_keeps_float32():
+    """BUG: beta as np.float64, which any schedule written with NumPy gives, makes dh and every delta before it float64."""
+    vae, x = build().astype(np.float32), grey().astype(np.float32)
+    vae.beta = np.float64(0.5)
+    seen = []
+    backward = vae.encoder.backward
+    vae.encoder.backward = lambda dh, **options: (seen.append(dh.dtype), backward(dh, **options))[1]
+    vae.loss(x, rng=np.random.default_rng(0))
+    vae.backward()
+    assert seen == [np.float32]
+
+
+# ------------------------------------------------------------------------------------- evaluation in data units
+
+@every
+def test_evaluation_is_free_of_noise_and_in_data_units(make):
+    vae, x = build(likelihood=make()), np.random.default_rng(0).dirichlet(np.ones(6), 7)
+    p = vae.named_parameters()
+    h = np.tanh(x @ p["encoder.0.W"] + p["encoder.0.b"]) @ p["encoder.2.W"] + p["encoder.2.b"]
+    z = vae.encode(x)
+    np.testing.assert_allclose(z, h[:, :2])
+    np.testing.assert_allclose(vae.posterior.sigma, np.exp(h[:, 2:] / 2))
+    o = np.tanh(z @ p["decoder.0.W"] + p["decoder.0.b"]) @ p["decoder.2.W"] + p["decoder.2.b"]
+    mean = vae.decode(z)
+    assert mean.shape == x.shape
+    np.testing.assert_array_equal(mean, vae.likelihood.mean(o))
+    np.testing.assert_array_equal(vae.reconstruct(x), vae.reconstruct(x))
+    np.testing.assert_array_equal(vae.reconstruct(x), mean)
+    if isinstance(vae.likelihood, BernoulliNLL):
+        np.testing.assert_allclose(mean, special.expit(o))
+    drawn = vae.sample(500, rng=np.random.default_rng(2))
+    np.testing.assert_array_equal(drawn, vae.decode(np.random.default_rng(2).standard_normal((500, 2))))
+    noisy = vae.sample(500, rng=np.random.default_rng(2), mean=False)
+    assert noisy.shape == (500, 6) and (noisy != drawn).any()
+    assert vae.elbo(x, rng=np.random.default_rng(0)).shape == vae.log_likelihood(x, samples=10, rng=np.random.default_rng(0)).shape == (7,)
+
+
+def test_evaluation_switches_dropout_off():
+    rng = np.random.default_rng(0)
+    vae = VAE(Sequential(Dropout(0.5), Dense(6, 4, rng=rng)), Sequential(Dense(2, 6, rng=rng), Dropout(0.5)), BernoulliNLL(),
+              DiagonalGaussian(2))
+    x = grey()
+    vae.loss(x, rng=rng)
+    np.testing.assert_array_equal(vae.encode(x), vae.encode(x))
+    vae.loss(x, rng=rng)
+    np.testing.assert_array_equal(vae.sample(4, rng=np.random.default_rng(3)), vae.sample(4, rng=np.random.default_rng(3)))
+    vae.loss(x, rng=rng)
+    one = vae.elbo(x, rng=np.random.default_rng(4))
+    np.testing.assert_array_equal(one, vae.elbo(x, rng=np.random.default_rng(4)))
+
+
+def test_elbo_is_minus_the_loss():
+    vae, x = build(beta=3.0), grey()
+    bound = vae.elbo(x, samples=1, rng=np.random.default_rng(0))
+    plain = build()
+    plain.w = vae.w
+    assert bound.mean() == pytest.approx(-plain.loss(x, rng=np.random.default_rng(0)), rel=1e-12)
+
+
+def test_elbo_against_its_monte_carlo_estimate():
+    """E_q[log p(x|z) + log p(z) - log q(z|x)] with a sampled KL, in plain NumPy, against the analytic KL."""
+    vae, x, S = build(), (grey(3) > 0.5).astype(float), 20_000
+    rng, p = np.random.default_rng(0), vae.named_parameters()
+    mu = vae.encode(x)
+    sigma = vae.posterior.sigma.copy()
+    z = mu + sigma * rng.standard_normal((S, 3, 2))
+    o = np.tanh(z @ p["decoder.0.W"] + p["decoder.0.b"]) @ p["decoder.2.W"] + p["decoder.2.b"]
+    f = (stats.bernoulli(special.expit(o)).logpmf(x).sum(axis=2) + stats.norm.logpdf(z).sum(axis=2)
+         - stats.norm(mu, sigma).logpdf(z).sum(axis=2))
+    bound = vae.elbo(x, samples=2000, rng=np.random.default_rng(1))
+    error = f.std(axis=0) * np.sqrt(1 / S + 1 / 2000)
+    np.testing.assert_array_less(np.abs(bound - f.mean(axis=0)), 4 * error)
+    exact = special.logsumexp(f, axis=0) - np.log(S)
+    weights = np.exp(f - special.logsumexp(f, axis=0))
+    np.testing.assert_allclose(vae.log_likelihood(x, samples=5000, rng=np.random.default_rng(2)), exact,
+                               atol=4 * np.sqrt((weights**2).sum(axis=0).max() * (1 + S / 5000)))
+
+
+# ----------------------------------------------------------------------------------------- against the exact log p(x)
+
+def linear_gaussian(seed=0, D=4, d=2, sigma=0.6, best=False):
+    """Probabilistic PCA: z ~ N(0, I), x = z V + c + sigma noise, whose p(x) is N(c, VᵀV + σ² I) and whose p(z|x) is Gaussian too.
+
+    `best`: V has orthogonal rows, so p(z|x) is diagonal, and the encoder gives exactly it. Else the mean is right, the spread too wide.
+    """
+    rng = np.random.default_rng(seed)
+    encoder, decoder = Dense(D, 2 * d, rng=rng), Dense(d, D, rng=rng)
+    decoder.b = rng.standard_normal(D)
+    if best:
+        decoder.W = np.linalg.qr(rng.standard_normal((D, d)))[0].T * np.array([[1.5], [0.7]])
+    V, c = decoder.W.copy(), decoder.b.copy()
+    spread = np.linalg.inv(V @ V.T / sigma**2 + np.eye(d))
+    encoder.W = np.hstack([V.T @ spread / sigma**2, np.zeros((D, d))])
+    encoder.b = np.r_[-c @ V.T @ spread / sigma**2, np.log(np.diag(spread)) + (0.0 if best else 0.5)]
+    vae = VAE(encoder, decoder, GaussianNLL(sigma), DiagonalGaussian(d))
+    x = rng.standard_normal((6, d)) @ V + c + sigma * rng.standard_normal((6, D))
+    return vae, x, stats.multivariate_normal(c, V.T @ V + sigma**2 * np.eye(D)).logpdf(x)
+
+
+def test_the_bound_is_tight_at_the_true_posterior():
+    vae, x, exact = linear_gaussian(best=True)
+    bound = vae.elbo(x, samples=20_000, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(bound, exact, atol=0.05)
+    # one weight is already exact: log p(x|z) p(z) / q(z|x) = log p(x) for every z
+    np.testing.assert_allclose(vae.log_likelihood(x, samples=1, rng=np.random.default_rng(0)), exact, rtol=1e-9)
+    np.testing.assert_allclose(vae.log_likelihood(x, samples=300, rng=np.random.default_rng(0)), exact, rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_log_likelihood_of_probabilistic_pca(seed):
+    vae, x, exact = linear_gaussian(seed)
+    estimate = vae.log_likelihood(x, samples=20_000, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(estimate, exact, atol=0.05)
+    bound = vae.elbo(x, samples=500, rng=np.random.default_rng(2))
+    assert (bound < estimate + 0.05).all() and bound.mean() < exact.mean() - 0.02
+    single = vae.astype(np.float32)
+    rough = single.log_likelihood(x.astype(np.float32), samples=20_000, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(rough, exact, atol=0.05)
+
+
+def test_chunks_do_not_show(monkeypatch):
+    """More rows than a chunk, a number of draws that no chunk divides: one value per row, each as good as alone."""
+    vae, x, exact = linear_gaussian(best=True)
+    monkeypatch.setattr("numpyae.vae.CHUNK", 70)
+    many, truth = np.tile(x, (30, 1)), np.tile(exact, 30)
+    np.testing.assert_allclose(vae.log_likelihood(many, samples=7, rng=np.random.default_rng(0)), truth, rtol=1e-9)
+    bound = vae.elbo(many, samples=200, rng=np.random.default_rng(0))
+    assert bound.shape == (180,)
+    np.testing.assert_allclose(bound, truth, atol=1.0)
+    assert np.mean(bound - truth) == pytest.approx(0, abs=0.05)
+
+
+# ----------------------------------------------------------------------------------------------- what is refused
+
+def parts(code=4, latent=2, outputs=6):
+    return Dense(6, code, rng=0), Dense(latent, outputs, rng=0)
+
+
+@pytest.mark.parametrize("make, error, words", [
+    (lambda: VAE(parts()[0], Sequential(parts()[1], Sigmoid()), BernoulliNLL(), DiagonalGaussian(2)), ValueError,
+     r"ends in Sigmoid\(\), but BernoulliNLL takes logits.*remove the last layer, Sigmoid\(\)"),
+    (lambda: VAE(parts()[0], Sequential(parts()[1], Sequential(Softmax())), SoftmaxCrossEntropy(), DiagonalGaussian(2)), ValueError,
+     r"remove the last layer, Softmax\(\)"),
+    (lambda: VAE(parts()[0], Sequential(parts()[1], Sigmoid()), ContinuousBernoulliNLL(), DiagonalGaussian(2)), ValueError, "logits"),
+    (lambda: VAE(*parts(), SquaredError(), DiagonalGaussian(2)), ValueError,
+     r"must be the negative log of a density, got SquaredError\(\): GaussianNLL\(sigma\) is the likelihood"),
+    (lambda: VAE(*parts(code=2), BernoulliNLL(), DiagonalGaussian(2)), ValueError, "the encoder must have 4 outputs for .*, got 2"),
+    (lambda: VAE(*parts(latent=4), BernoulliNLL(), DiagonalGaussian(2)), ValueError, "the code has 2 numbers, but the decoder takes 4"),
+    (lambda: VAE(*parts(outputs=5), BernoulliNLL(), DiagonalGaussian(2)), ValueError, "decoder must give 6 outputs, got 5"),
+    (lambda: VAE(*parts(), HeteroscedasticGaussianNLL(), DiagonalGaussian(2)), ValueError, "decoder must give 12 outputs, got 6"),
+    (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), samples=0), ValueError, "VAE: samples must be a whole number"),
+    (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=-1), ValueError, "beta must not be negative, got -1"),
+    (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=np.nan), ValueError, "beta must not be negative, got nan"),
+    (lambda: VAE(np.tanh, parts()[1], BernoulliNLL(), DiagonalGaussian(2)), TypeError, "VAE: encoder must be a Layer or Sequential, got")])
+def test_a_vae_that_cannot_be_built(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_sigmoid_before_a_gaussian_is_fine():
+    VAE(parts()[0], Sequential(parts()[1], Sigmoid()), GaussianNLL(), DiagonalGaussian(2))
+
+
+@pytest.mark.parametrize("use, error, words", [
+    (lambda vae: vae.backward(), RuntimeError, "VAE.backward: call loss first"),
+    (lambda vae: vae.encode(np.zeros((2, 5))), ValueError, r"VAE: x must have shape \(N, 6\), got \(2, 5\)"),
+    (lambda vae: vae.decode(np.zeros((2, 3))), ValueError, r"must have shape \(N, 2\), got \(2, 3\)"),
+    (lambda vae: vae.elbo(np.zeros((0, 6))), ValueError, "at least one row, got none"),
+    (lambda vae: vae.elbo(np.full((2, 6), 2.0)), ValueError, r"targets must lie in \[0, 1\], got 2 to 2"),
+    (lambda vae: vae.log_likelihood(np.full((2, 6), np.nan)), ValueError, "must be finite, got nan in row 0, column 0"),
+    (lambda vae: vae.log_likelihood(np.zeros((2, 6)), samples=0), ValueError, "samples must be a whole number"),
+    (lambda vae: vae.encode(np.zeros((2, 6), np.float32)), TypeError, r"write x.astype\(np.float64\), or model.astype\(np.float32\)"),
+    (lambda vae: vae.loss(np.zeros((2, 6), np.float32)), TypeError, r"Dense\(6 -> 5\): x must be float64"),
+    (lambda vae: vae.loss(np.zeros((2, 5))), ValueError, r"Dense\(6 -> 5\): x must have shape \(N, 6\), got \(2, 5\)"),
+    (lambda vae: vae.sample(0), ValueError, "VAE.sample: n must be a whole number"),
+    (lambda vae: vae.sample(-3), ValueError, "VAE.sample: n must be a whole number")])
+def test_wrong_use(use, error, words):
+    with pytest.raises(error, match=words):
+        use(build())
