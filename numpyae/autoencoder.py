@@ -7,7 +7,9 @@ What is learnt is the code: the few numbers from which x can be rebuilt. The los
 
 import numpy as np
 
-from numpyae.models import Model, as_network, check_data, refuse_double_activation, require_loss
+from numpyae.layers import Layer
+from numpyae.losses import Loss
+from numpyae.models import Model, as_network, check_data, refuse_double_activation, require_part
 
 
 class Autoencoder(Model):
@@ -19,9 +21,11 @@ class Autoencoder(Model):
     arguments = ("encoder", "decoder", "criterion")
 
     def __init__(self, encoder, decoder, criterion):
-        self.encoder, self.decoder = as_network("Autoencoder: encoder", encoder), as_network("Autoencoder: decoder", decoder)
-        self.criterion = criterion
-        check_fit_together("Autoencoder", self.encoder, self.encoder.n_out, self.decoder, criterion)
+        require_part("Autoencoder: encoder", encoder, Layer)
+        require_part("Autoencoder: decoder", decoder, Layer)
+        require_part("Autoencoder: criterion", criterion, Loss)
+        check_fit_together("Autoencoder", encoder, encoder.n_out, decoder, criterion)
+        self.encoder, self.decoder, self.criterion = as_network(encoder), as_network(decoder), criterion
         self.own(encoder=self.encoder, decoder=self.decoder, criterion=criterion)
 
     def loss(self, x, rng=None, noise=None, training=True):
@@ -38,8 +42,7 @@ class Autoencoder(Model):
 
     def backward(self):
         """∂L/∂o at the output, back through the decoder to ∂L/∂z, back through the encoder."""
-        require_loss(self)
-        self.zero_grad()
+        self.from_zero()
         delta = self.criterion.backward(self._weight)
         dz = self.decoder.backward(delta)
         self.encoder.backward(dz, input_gradient=False)
@@ -62,7 +65,7 @@ class Autoencoder(Model):
     def check(self, x):
         """x (N, D) finite, of the model's dtype, and what the criterion is defined for."""
         check_data("Autoencoder: x", x, self.encoder.n_in, self.dtype)
-        self.criterion.check_target(x)
+        self.criterion.check_target(x, self.decoder.n_out)
 
 
 def check_fit_together(model, encoder, code, decoder, loss):

@@ -1,12 +1,14 @@
 """Checkpoints: everything that a killed training run needs to go on as if nothing had happened.
 
 One .npz without pickle: the parameters under their names, the optimizer's arrays, the best parameters so far, and one JSON
-string: format version, what to build, epoch, history, the state of the random generator, and the optimizer's numbers. It is
-written beside the old file and then renamed, so a kill at any moment leaves the last finished one. Files are checked before they are
+string: format version, what to build, epoch, history, the state of the random generator, the optimizer's numbers, and what callbacks
+may have set. It is written beside the old file and then renamed, so a kill at any moment leaves the last finished one. Files are checked before they are
 believed: a ValueError says what is wrong, and then nothing in the model has changed.
 """
 
+import copy
 import json
+import operator
 
 import numpy as np
 
@@ -18,26 +20,39 @@ FORMAT = 1
 
 def write_checkpoint(path, model, optimizer, rng, history, best):
     """Write the state after a whole epoch, atomically. `best`: the flat parameters with the lowest validation loss."""
-    record = {"format": FORMAT, "model": describe(model), "dtype": str(model.dtype), "epoch": history.epochs,
-              "history": history.as_dict(), "rng": rng.bit_generator.state,
+    adjusted = [[part, name, getattr(owner, name)] for part, owner in owners(model) for name in owner.adjustable]
+    record = {"format": FORMAT, "model": describe(model), "dtype": str(model.dtype), "epoch": history.epochs, "history": history.as_dict(),
+              "rng": rng.bit_generator.state, "adjusted": adjusted,
               "optimizer": {"class": type(optimizer).__name__, "t": optimizer.t,
-                            **{name: float(getattr(optimizer, name)) for name in optimizer.arguments}}}
+                            "arguments": {name: getattr(optimizer, name) for name in optimizer.arguments}}}
     arrays = {f"model/{name}": array for name, array in model.named_parameters().items()}
     arrays |= {f"optimizer/{name}": getattr(optimizer, name) for name in optimizer.memory}
-    text = json.dumps(record, default=np.ndarray.tolist)
+    text = json.dumps(record, default=operator.methodcaller("tolist"))       # of NumPy's numbers and arrays
     write_arrays(path, arrays | {"best": best, "checkpoint": np.array(text)})
 
 
 def read_checkpoint(path, model, optimizer, rng, history_class):
     """Put model, optimizer and rng into the state of the checkpoint. Returns (history, best)."""
     record, arrays = read_record(path)
-    history = history_class(**record["history"])
-    stored = record["optimizer"]
-    if stored["class"] != type(optimizer).__name__:
-        raise ValueError(f"{path}: was trained with {stored['class']}, cannot go on with {type(optimizer).__name__}")
-    if record["rng"]["bit_generator"] != rng.bit_generator.state["bit_generator"]:
-        raise ValueError(f"{path}: its random generator is {record['rng']['bit_generator']}, "
-                         f"cannot go on with {rng.bit_generator.state['bit_generator']}")
+    generator = rng.bit_generator.state["bit_generator"]
+    try:
+        stored = record["optimizer"]
+        if stored["class"] != type(optimizer).__name__:
+            raise ValueError(f"was trained with {stored['class']}, cannot go on with {type(optimizer).__name__}")
+        if record["rng"]["bit_generator"] != generator:
+            raise ValueError(f"its random generator is {record['rng']['bit_generator']}, cannot go on with {generator}")
+        if not (isinstance(stored["t"], int) and stored["t"] >= 0):
+            raise ValueError(f"expected a number of steps, got {stored['t']!r}")
+        history = history_class(**record["history"])
+        history.check()
+        if history.epochs != record["epoch"]:
+            raise ValueError(f"its history has {history.epochs} epochs, expected {record['epoch']}")
+        probe = type(optimizer)(**stored["arguments"])   # the constructor refuses what cannot be
+        copy.deepcopy(rng).bit_generator.state = record["rng"]
+        settable = {(part, name): owner for part, owner in owners(model) for name in owner.adjustable}
+        adjusted = [(settable[part, name], name, value) for part, name, value in record["adjusted"]]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{path}: its record is no state to go on from: {error}") from error
     if record["dtype"] != str(model.dtype):
         raise ValueError(f"{path}: its parameters are {record['dtype']}, those of the model {model.dtype}")
     memory = {name: np.zeros_like(model.w) for name in optimizer.memory}
@@ -45,12 +60,17 @@ def read_checkpoint(path, model, optimizer, rng, history_class):
     targets = {f"model/{name}": window for name, window in model.named_parameters().items()}
     targets |= {f"optimizer/{name}": array for name, array in memory.items()} | {"best": best}
     fill(targets, arrays, path)
-    for name in ("t", *optimizer.arguments):
-        setattr(optimizer, name, stored[name])
-    for name, array in memory.items():
-        setattr(optimizer, name, array)
+    for name, value in (vars(probe) | memory | {"t": stored["t"]}).items():
+        setattr(optimizer, name, value)
+    for owner, name, value in adjusted:
+        setattr(owner, name, value)
     rng.bit_generator.state = record["rng"]
     return history, best
+
+
+def owners(model):
+    """(name, part) of the model itself and of its parts without parts."""
+    return [("", model), *model.leaves().items()]
 
 
 def load_model(path):
@@ -58,7 +78,7 @@ def load_model(path):
     record, arrays = read_record(path)
     try:
         model = build(record["model"]).astype(record["dtype"])
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise ValueError(f"{path}: describes no model that can be built ({error})") from error
     fill({f"model/{name}": window for name, window in model.named_parameters().items()},
          {name: array for name, array in arrays.items() if name.startswith("model/")}, path)
@@ -73,8 +93,8 @@ def read_record(path):
         raise ValueError(f"{path}: expected a checkpoint, got an .npz of {', '.join(sorted(arrays)[:3]) or 'nothing'}")
     try:
         record = json.loads(str(text))
-        missing = {"format", "model", "dtype", "epoch", "history", "rng", "optimizer"} - record.keys()
-    except (ValueError, AttributeError) as error:
+        missing = {"format", "model", "dtype", "epoch", "history", "rng", "optimizer", "adjusted"} - record.keys()
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path}: its record is no JSON object ({error})") from error
     if missing or record["format"] != FORMAT:
         raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got format {record.get('format')}"
@@ -94,21 +114,30 @@ def describe(part, names=None):
             **{name: describe(value, names) if isinstance(value, Parametric) else value for name, value in values.items()}}
 
 
-def build(description, built=None, name=""):
+def build(description, built=None, name="", whole=None):
     """The model that `describe` described, with fresh parameters. ValueError for classes that are not numpyae's own."""
     import numpyae
 
-    built = {} if built is None else built
+    built, whole = {} if built is None else built, whole or description
+    if name in built:                 # the partner of a TiedDense that stood before it
+        return built[name]
     cls = vars(numpyae).get(description["class"])
     if not (isinstance(cls, type) and issubclass(cls, Parametric)):
         raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself and use model.load")
     inside = name + "." if name else ""
     if cls is Sequential:
-        part = Sequential(*[build(layer, built, f"{inside}{index}") for index, layer in enumerate(description["layers"])])
+        part = Sequential(*[build(layer, built, f"{inside}{index}", whole) for index, layer in enumerate(description["layers"])])
     elif cls is TiedDense:
-        part = TiedDense(built[description["dense"]])
+        part = TiedDense(build(described_at(whole, description["dense"]), built, description["dense"], whole))
     else:
-        part = cls(**{key: build(value, built, inside + key) if isinstance(value, dict) else value
+        part = cls(**{key: build(value, built, inside + key, whole) if isinstance(value, dict) else value
                       for key, value in description.items() if key != "class"})
     built[name] = part
     return part
+
+
+def described_at(description, name):
+    """The description of the part of that dotted name."""
+    for key in name.split("."):
+        description = description["layers"][int(key)] if description["class"] == "Sequential" else description[key]
+    return description

@@ -33,6 +33,8 @@ class DiagonalGaussian(Parametric):
 
     def sample(self, h, epsilon):
         """z = μ + σ ε, (N, d), for ε (N, d); with ε (K, N, d) K draws for each sample, z (K, N, d)."""
+        if h.shape[1] != self.size:
+            raise ValueError(f"{self!r}: h must have shape (N, {self.size}), got {h.shape}")
         d = self.d
         self.mu, self.logvar = h[:, :d], h[:, d:]
         self.sigma = np.exp(0.5 * self.logvar)

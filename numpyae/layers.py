@@ -65,6 +65,8 @@ class Dense(Layer):
 
     def backward(self, delta, input_gradient=True):
         """dW += xᵀ delta, db += Σ_n delta_n, returns dx = delta Wᵀ (or None when nobody needs it: it is a third of the work)."""
+        if delta.shape != (len(self.x), self.n_out):
+            raise wrong_delta(self, delta)
         if self.clean:                # dW and db are zero: to write is to add, without a temporary of the size of W
             np.matmul(self.x.T, delta, out=self.dW)
             np.add.reduce(delta, axis=0, out=self.db)
@@ -108,6 +110,8 @@ class TiedDense(Layer):
 
     def backward(self, delta):
         """dW += deltaᵀ x (the second path of W), db += Σ_n delta_n, returns dx = delta W."""
+        if delta.shape != (len(self.x), self.n_out):
+            raise wrong_delta(self, delta)
         dense = self.dense
         if dense.clean:
             np.matmul(delta.T, self.x, out=dense.dW)
@@ -165,12 +169,13 @@ class TopK(Layer):
     """
 
     arguments = ("k", "by")
+    adjustable = ("k",)
 
     def __init__(self, k, by="magnitude"):
         check_size("TopK: k", k)
         if by not in ("magnitude", "value"):
             raise ValueError(f'TopK: by must be "magnitude" or "value", got {by!r}')
-        self.k, self.by = k, by
+        self.k, self.by = int(k), by
         self.strength = np.abs if by == "magnitude" else np.positive
 
     def forward(self, x):
@@ -223,6 +228,8 @@ class Sequential(Layer):
 
         With input_gradient=False the first layer does not compute ∂L/∂x: a model has no use for the gradient of its data.
         """
+        if added and not added.keys() <= set(range(len(self.layers))):
+            raise ValueError(f"Sequential: added must have indices from 0 to {len(self.layers) - 1}, got {sorted(added)}")
         for index in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[index]
             if added and index in added:
@@ -276,6 +283,11 @@ def check_size(name, size):
     """ValueError unless size is a whole number of at least 1."""
     if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+
+
+def wrong_delta(layer, delta):
+    """The error for a delta that is not of the shape of the layer's last output."""
+    return ValueError(f"{layer!r}: delta must have shape {(len(layer.x), layer.n_out)}, got {delta.shape}")
 
 
 def wrong_input(layer, x):

@@ -26,7 +26,8 @@ from numpyae.parameters import Parametric, parameter
 class Loss(Parametric):
     """The contract: forward(output, target) -> values (N,), backward(weight) -> delta, with weight = ∂L/∂values (N,)."""
 
-    takes_logits = False              # then no Sigmoid or Softmax may stand before it
+    takes_logits = False              # if so, no Sigmoid or Softmax may stand before it
+    takes_labels = False              # if so, targets may be integers (N,)
     is_likelihood = True              # then values are -log p(t | o) in nats
     outputs_per_feature = 1
 
@@ -42,8 +43,10 @@ class Loss(Parametric):
         """E[t | o], in the units of the data."""
         return o
 
-    def check_target(self, t):
-        """ValueError unless every target is one that this loss is defined for. Called once by fit, not in every pass."""
+    def check_target(self, t, width=None):
+        """ValueError unless every target is one that this loss is defined for, given the network's number of outputs.
+
+        Called once by fit, not in every pass."""
 
     def _check_shapes(self, o, t):
         if t.shape != o.shape or t.dtype != o.dtype:
@@ -73,11 +76,12 @@ class SoftmaxCrossEntropy(Loss):
     Targets: integers (N,) from 0 to K - 1, or rows (N, K) of probabilities, one-hot or soft, that sum to 1.
     """
 
-    takes_logits = True
+    takes_logits = takes_labels = True
 
     def forward(self, o, t):
         """values_n = log Σ_k e^(o_nk) - Σ_k t_nk o_nk."""
         if t.ndim == 1 and t.dtype.kind in "iu" and len(t) == len(o):
+            self.check_target(t, o.shape[1])
             t = (t[:, None] == np.arange(o.shape[1])).astype(o.dtype)
         self._check_shapes(o, t)
         self.t = t
@@ -85,7 +89,7 @@ class SoftmaxCrossEntropy(Loss):
         e = np.exp(o - highest)
         total = np.add.reduce(e, axis=1, keepdims=True)
         self.p = e / total
-        return np.add.reduce(t * (highest + np.log(total) - o), axis=1)
+        return np.add.reduce(t * (np.log(total) - (o - highest)), axis=1)
 
     def backward(self, weight):
         """delta = (p - t) weight: softmax and logarithm cancel."""
@@ -102,12 +106,12 @@ class SoftmaxCrossEntropy(Loss):
         k = (rng.random((len(o), 1)) * below[:, -1:] > below).sum(axis=1)
         return np.eye(o.shape[1], dtype=o.dtype)[k]
 
-    def check_target(self, t, classes=None):
-        """ValueError unless t is integers from 0 (below `classes`), or rows of probabilities that sum to 1."""
+    def check_target(self, t, width=None):
+        """ValueError unless t is integers from 0 (below `width`), or rows of probabilities that sum to 1."""
         if t.ndim == 1 and t.dtype.kind in "iu":
-            if t.min() < 0 or (classes is not None and t.max() >= classes):
-                raise ValueError(f"SoftmaxCrossEntropy: integer targets must lie between 0 and {(classes or 0) - 1}, "
-                                 f"got {t.min()} to {t.max()}")
+            if t.size and (t.min() < 0 or (width is not None and t.max() >= width)):
+                most = "" if width is None else f" and at most {width - 1}"
+                raise ValueError(f"SoftmaxCrossEntropy: integer targets must be at least 0{most}, got {t.min()} to {t.max()}")
         elif t.ndim != 2 or t.min() < 0 or np.abs(t.sum(axis=1) - 1).max() > 1e-5:
             raise ValueError("SoftmaxCrossEntropy: targets must be integers (N,), or rows (N, K) of probabilities that sum to "
                              f"1, got dtype {t.dtype}, shape {t.shape}" + (f", rows that sum to {t.sum(axis=1).min():.3g} to "
@@ -142,7 +146,7 @@ class BernoulliNLL(Loss):
         """0 or 1 for every feature, 1 with probability σ(o)."""
         return (rng.random(o.shape, dtype=o.dtype) < sigmoid(o)).astype(o.dtype)
 
-    def check_target(self, t):
+    def check_target(self, t, width=None):
         """ValueError unless all targets lie in [0, 1]."""
         check_unit_interval(self, t)
 
@@ -161,8 +165,7 @@ class ContinuousBernoulliNLL(Loss):
         self._check_shapes(o, t)
         self.o, self.t = o, t
         size = np.maximum(np.abs(o), 1e-30)
-        A = np.maximum(o, 0) + np.log(-np.expm1(-size) / size)
-        return np.add.reduce(A - t * o, axis=1)
+        return np.add.reduce(np.log(-np.expm1(-size) / size) + o * ((o > 0) - t), axis=1)    # A(o) = max(o, 0) + the log
 
     def backward(self, weight):
         """delta = (A'(o) - t) weight."""
@@ -176,13 +179,13 @@ class ContinuousBernoulliNLL(Loss):
         return np.where(np.abs(o) < 0.25, near, np.where(o > 0, far, 1 - far))
 
     def sample(self, o, rng):
-        """t in [0, 1] by the inverse of the distribution function: t = 1 + log(u + (1 - u) e^-|o|) / |o|, mirrored for o < 0."""
-        u = rng.random(o.shape, dtype=o.dtype)
+        """t in [0, 1] by the inverse of the distribution function: t = 1 + log(1 - u (1 - e^-|o|)) / |o|, mirrored for o < 0."""
+        u = rng.random(o.shape, dtype=o.dtype)           # below 1, so the logarithm is finite
         size = np.maximum(np.abs(o), 1e-30)
-        t = np.clip(1 + np.log1p((1 - u) * np.expm1(-size)) / size, 0, 1)
+        t = np.clip(1 + np.log1p(u * np.expm1(-size)) / size, 0, 1)
         return np.where(o > 0, t, 1 - t)
 
-    def check_target(self, t):
+    def check_target(self, t, width=None):
         """ValueError unless all targets lie in [0, 1]."""
         check_unit_interval(self, t)
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from numpyae.activations import Sigmoid, Softmax
 from numpyae.layers import Layer, Sequential, TiedDense
-from numpyae.parameters import FLOATS, Parametric
+from numpyae.losses import Loss
+from numpyae.parameters import FLOATS, Parametric, leaves_of
 
 
 class Model(Parametric):
@@ -23,6 +24,7 @@ class Model(Parametric):
     After `loss`: `terms`, its named parts, floats that add up to it; `noise`, a dict of all that was drawn.
     """
 
+    batch_names = ("x",)              # of the arrays in a batch
     terms = noise = None
     _weight = None                    # ∂L/∂(value of each sample), (N,); None before the first loss
 
@@ -40,21 +42,24 @@ class Model(Parametric):
 
     def own(self, **parts):
         """Take these networks, losses and posteriors as parts, after a look at whether they can be in one model."""
-        self.add_parts(**parts)
-        leaves = self.leaves()
+        leaves = leaves_of(parts)
         for name, leaf in leaves.items():
             if isinstance(leaf, TiedDense) and not any(leaf.dense is other for other in leaves.values()):
                 raise ValueError(f"{type(self).__name__}: {name}, {leaf!r}, shares the weights of a Dense that is not in this model")
+        self.add_parts(**parts)
         self._drawing = {f"{name}.{leaf.noise_name}": leaf for name, leaf in leaves.items() if getattr(leaf, "noise_name", None)}
 
     def begin(self, rng, noise, training):
-        """Before a forward pass: hand rng, or the noise to replay, to the layers that draw."""
+        """Before a forward pass: hand rng, or the noise to replay, to the layers that draw. Returns rng as a Generator, or None."""
         self._check_use()
         self.noise = {}
+        if rng is not None:
+            rng = np.random.default_rng(rng)
         for name, layer in self._drawing.items():
             layer.training = training
             layer.rng = rng
             layer.replay = recorded(noise, name) if noise is not None and training else None
+        return rng
 
     def collect_noise(self):
         """After a forward pass: keep what the layers drew."""
@@ -64,13 +69,25 @@ class Model(Parametric):
 
     def weights(self, n):
         """∂L/∂(value of each sample) for a mean over n samples: 1/n each."""
+        if n == 0:
+            raise ValueError(f"{type(self).__name__}: a batch must have at least one row, got none")
         if self._weight is None or len(self._weight) != n or self._weight.dtype != self._w.dtype:
             self._weight = np.full(n, 1 / n, dtype=self._w.dtype)
         return self._weight
 
-    def quiet(self, x, network):
-        """Check x, and switch the noise off, before an evaluation."""
+    def from_zero(self):
+        """Before a backward pass: set grad to zero, and let the layers know that their first addition may be an assignment."""
         self._check_use()
+        if self._weight is None:
+            raise RuntimeError(f"{type(self).__name__}.backward: call loss first, it keeps what the way back needs")
+        self._grad.fill(0)
+        for leaf in self._leaves:
+            leaf.clean = True
+
+    def quiet(self, x, network):
+        """Check x, and switch the noise off, before an evaluation, which forgets what the last loss kept for the way back."""
+        self._check_use()
+        self._weight = None
         check_data(f"{type(self).__name__}: x", x, network.n_in, self.dtype)
         for layer in self._drawing.values():
             layer.training = False
@@ -87,10 +104,13 @@ class Regression(Model):
     """
 
     arguments = ("network", "criterion")
+    batch_names = ("x", "t")
 
     def __init__(self, network, criterion):
-        self.network, self.criterion = as_network("Regression: network", network), criterion
-        refuse_double_activation("Regression", self.network, criterion)
+        require_part("Regression: network", network, Layer)
+        require_part("Regression: criterion", criterion, Loss)
+        refuse_double_activation("Regression", network, criterion)
+        self.network, self.criterion = as_network(network), criterion
         self.own(network=self.network, criterion=criterion)
 
     def loss(self, x, t, rng=None, noise=None, training=True):
@@ -106,8 +126,7 @@ class Regression(Model):
 
     def backward(self):
         """delta = ∂L/∂o at the output, then back through the network."""
-        require_loss(self)
-        self.zero_grad()
+        self.from_zero()
         delta = self.criterion.backward(self._weight)
         self.network.backward(delta, input_gradient=False)
         return self._grad
@@ -120,37 +139,33 @@ class Regression(Model):
     def check(self, x, t):
         """x (N, D) finite and of the model's dtype; t of as many rows, and what the criterion is defined for."""
         check_data("Regression: x", x, self.network.n_in, self.dtype)
-        if len(t) != len(x):
-            raise ValueError(f"Regression: t must have as many rows as x, {len(x)}, got {len(t)}")
-        if not (self.criterion.takes_logits and np.ndim(t) == 1):
+        if not (isinstance(t, np.ndarray) and t.ndim == 1 and self.criterion.takes_labels):
             width = self.network.n_out and self.network.n_out // self.criterion.outputs_per_feature
             check_data("Regression: t", t, width, self.dtype)
-            self.criterion.check_target(t)
-        else:
-            self.criterion.check_target(t, self.network.n_out)
+        if len(t) != len(x):
+            raise ValueError(f"Regression: t must have as many rows as x, {len(x)}, got {len(t)}")
+        self.criterion.check_target(t, self.network.n_out)
 
 
-def as_network(name, layer):
+def require_part(name, part, kind):
+    """TypeError unless the part is a Layer, Loss ...; a class without its parentheses gets a hint."""
+    if not isinstance(part, kind):
+        hint = f": write {part.__name__}()" if isinstance(part, type) and issubclass(part, kind) else ""
+        raise TypeError(f"{name} must be a {kind.__name__}, got {part.__name__ if hint else type(part).__name__}{hint}")
+
+
+def as_network(layer):
     """A Sequential, from a Sequential or a single layer."""
-    if not isinstance(layer, Layer):
-        raise TypeError(f"{name} must be a Layer or Sequential, got {type(layer).__name__}")
     return layer if isinstance(layer, Sequential) else Sequential(layer)
 
 
 def refuse_double_activation(model, network, loss):
     """ValueError when a Sigmoid or Softmax stands before a loss on logits: it would be applied twice, and no gradient check
     can see that, because the gradient of the wrong function is right."""
-    last = network._leaves[-1]
+    last = list(network.leaves().values())[-1]
     if loss.takes_logits and isinstance(last, (Sigmoid, Softmax)):
         raise ValueError(f"{model}: the network ends in {last!r}, but {type(loss).__name__} takes logits and applies it itself: "
                          f"remove the last layer, {last!r}")
-
-
-def require_loss(model):
-    """RuntimeError when backward is called before loss."""
-    model._check_use()
-    if model._weight is None:
-        raise RuntimeError(f"{type(model).__name__}.backward: call loss first, it keeps what the way back needs")
 
 
 def recorded(noise, name, shape=None):

@@ -198,11 +198,11 @@ def check_rate(optimizer, value, name="alpha"):
     """The value, when it is a positive finite number; else ValueError."""
     if not (np.ndim(value) == 0 and 0 < value < np.inf):
         raise ValueError(f"{type(optimizer).__name__}: {name} must be a positive number, got {value}")
-    return value
+    return float(value)               # not np.float64, which would make float32 arrays float64
 
 
 def check_decay(optimizer, name, value):
     """The value, when it is in [0, 1); else ValueError."""
     if not (np.ndim(value) == 0 and 0 <= value < 1):
         raise ValueError(f"{type(optimizer).__name__}: {name} must be in [0, 1), got {value}")
-    return value
+    return float(value)

@@ -52,11 +52,16 @@ class Parametric:
     _leaves = ()                      # a container's parts without parts, however deep
     _owner = None                     # the container whose vectors our windows look into
     _taken = None                     # why this container may no longer be used
-    clean = False                     # grad is known to be zero: the first addition may be an assignment
+    clean = False                     # a model's backward has just set grad to zero: to add is to write
+    adjustable = ()                   # settings that a callback may change while training
     arguments = ()                    # the constructor's arguments that rebuild it, names of attributes
 
     def add_parameters(self, **values):
         """Give this layer parameters of its own, such as `W=array, b=array`; each must be declared by `parameter`."""
+        undeclared = [name for name in values if not isinstance(getattr(type(self), name, None), property)]
+        if undeclared or not values:
+            raise TypeError(f"{type(self).__name__}: add_parameters needs parameters declared in the class, such as "
+                            f"g, dg = parameter(\"g\"); got {', '.join(undeclared) or 'none'}")
         values = {name: np.asarray(value) for name, value in values.items()}
         self._shapes = {name: value.shape for name, value in values.items()}
         w = np.concatenate([value.ravel() for value in values.values()]).astype(np.float64)
@@ -64,9 +69,7 @@ class Parametric:
 
     def add_parts(self, **parts):
         """Take the parameters of the parts into one w and one grad. The last container built from a part owns it."""
-        self._parts = parts
-        leaves = self.leaves()
-        self._leaves = list(leaves.values())
+        leaves = leaves_of(parts)
         for name, leaf in leaves.items():
             twin = next(other for other in leaves if leaves[other] is leaf)
             if twin != name:
@@ -78,9 +81,11 @@ class Parametric:
                             + " and ".join(sorted(map(str, dtypes))) + ": use astype on a part first")
         for part in parts.values():
             part._check_use()
+        for part in parts.values():   # from here on nothing can fail: parts are taken all together or not at all
             if part._owner is not None:
                 part._owner._take_away(part, self)
             part._owner = self
+        self._parts, self._leaves = parts, list(leaves.values())
         w = np.concatenate([part._w for part in parts.values() if part._w.size] or [np.zeros(0)])
         grad = np.concatenate([part._grad for part in parts.values() if part._w.size] or [np.zeros(0)])
         self._place(w, grad)
@@ -149,26 +154,25 @@ class Parametric:
         return self._w.dtype
 
     def zero_grad(self):
-        """Set grad to zero, and let each layer know that its first addition may be an assignment."""
+        """Set grad to zero."""
+        self._check_use()
         self._grad.fill(0)
-        self.clean = True
         for leaf in self._leaves:
-            leaf.clean = True
+            leaf.clean = False
 
     def leaves(self):
         """The parts without parts, by name: {"encoder.0": Dense(784 -> 500), ...}; of a leaf {"": itself}."""
-        if not self._parts:
-            return {"": self}
-        return {f"{name}.{rest}".rstrip("."): leaf
-                for name, part in self._parts.items() for rest, leaf in part.leaves().items()}
+        return leaves_of(self._parts) if self._parts else {"": self}
 
     def named_parameters(self):
         """{"encoder.0.W": W, ...}: live windows into w."""
+        self._check_use()
         return {f"{name}.{own}".lstrip("."): getattr(leaf, own)
                 for name, leaf in self.leaves().items() for own in leaf._shapes}
 
     def named_gradients(self):
         """The same keys as named_parameters: live windows into grad."""
+        self._check_use()
         return {f"{name}.{own}".lstrip("."): getattr(leaf, "d" + own)
                 for name, leaf in self.leaves().items() for own in leaf._shapes}
 
@@ -211,6 +215,11 @@ class Parametric:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.arguments)})"
 
 
+def leaves_of(parts):
+    """The parts without parts of a dict of parts, by their dotted names."""
+    return {f"{name}.{rest}".rstrip("."): leaf for name, part in parts.items() for rest, leaf in part.leaves().items()}
+
+
 def write_arrays(path, arrays):
     """Write named arrays to an .npz. A reader sees the old file or the new one, whatever kills this process."""
     path = os.fspath(path)
@@ -230,14 +239,15 @@ def write_arrays(path, arrays):
 def read_arrays(path):
     """The named arrays of an .npz, as a dict. No pickle; ValueError for whatever is not a whole .npz of arrays."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        file = open(path, "rb")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
-    except OSError:
-        raise
-    except Exception as error:        # zipfile, zlib and numpy each have their own for a damaged file
-        raise ValueError(f"{path}: expected an .npz file of arrays, got a damaged or other file ({error})") from error
+    with file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except Exception as error:    # zipfile, zlib, numpy and the system each have their own for a damaged file
+            raise ValueError(f"{path}: expected an .npz file of arrays, got a damaged or other file ({error})") from error
 
 
 def fill(targets, arrays, source):
@@ -252,7 +262,9 @@ def fill(targets, arrays, source):
             raise ValueError(f"{source}: {name} must have shape {target.shape}, got {arrays[name].shape}")
         if arrays[name].dtype not in FLOATS:
             raise ValueError(f"{source}: {name} must be float32 or float64, got {arrays[name].dtype}")
-        if not np.all(np.isfinite(arrays[name])):
-            raise ValueError(f"{source}: {name} contains NaN or infinity")
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(arrays[name].astype(target.dtype, copy=False)).all()
+        if not finite:
+            raise ValueError(f"{source}: {name} contains NaN, infinity, or what is too large for {target.dtype}")
     for name, target in targets.items():
         target[...] = arrays[name]

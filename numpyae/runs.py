@@ -58,7 +58,7 @@ class Run:
             self.data, self.held_out = (x,), (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
         else:
             self.data, self.held_out = (x,), (x_test,)
-        check_arguments(self.model, self.data, settings["epochs"], settings["batch_size"], self.held_out, None, None)
+        check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"], self.held_out)
 
     def announce(self, folder):
         """What will be done, as lines, before it starts."""

@@ -12,6 +12,7 @@ trained on, checkpoints after whole epochs, and a clear stop when the loss leave
 """
 
 import math
+import os
 import sys
 import time
 
@@ -46,7 +47,9 @@ class History:
     @property
     def best(self):
         """Index of the epoch with the lowest validation loss."""
-        return int(np.argmin(self.validation)) if self.validation else None
+        if not self.validation:
+            return None
+        return int(np.argmin(np.nan_to_num(self.validation, nan=np.inf)))
 
     def add(self, terms, validation, seconds):
         """Append one epoch."""
@@ -56,6 +59,14 @@ class History:
         if validation is not None:
             self.validation.append(validation)
         self.seconds.append(seconds)
+
+    def check(self):
+        """ValueError unless all of it is numbers, one per epoch."""
+        lists = [self.loss, self.seconds, *self.terms.values(), *([self.validation] if self.validation else [])]
+        if any(len(values) != self.epochs for values in lists):
+            raise ValueError(f"History: expected {self.epochs} values of everything, got {[len(values) for values in lists]}")
+        if not all(isinstance(value, (int, float)) for values in lists for value in values):
+            raise ValueError("History: expected numbers")
 
     def as_dict(self):
         """JSON-able: History(**history.as_dict()) is the same history."""
@@ -79,13 +90,14 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
 
     ValueError or TypeError for data that do not fit, before the first step. Diverged when the loss is no longer a number.
     """
-    validation = check_arguments(model, data, epochs, batch_size, validation, patience, each_epoch)
+    validation = check_arguments(model, data, optimizer, epochs, batch_size, validation, patience, checkpoint)
     rng = np.random.default_rng(rng)
     history, best = History(), model.w.copy()
     if resume is not None:
         history, best = read_checkpoint(resume, model, optimizer, rng, History)
-        for callback in callbacks:                       # what they set as a function of the epoch is set again
-            callback(model, history, optimizer)
+        if history.epochs and bool(history.validation) != (validation is not None):
+            raise ValueError(f"fit: resume {resume} was trained {'with' if history.validation else 'without'} validation data, "
+                             "and must go on so")
     lines = Progress(epochs, progress)
     try:
         while history.epochs < epochs and not exhausted(history, patience):
@@ -94,6 +106,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
             batch = data
             if each_epoch is not None:
                 batch = as_tuple(each_epoch(rng, *data))
+                if history.epochs == 0:
+                    check_batch(model, batch)
             terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
             value = validation and validation_loss(model, validation)
             history.add(terms, value, time.perf_counter() - start)
@@ -102,6 +116,7 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
             lines.epoch(history)
             for callback in callbacks:
                 callback(model, history, optimizer)
+            optimizer.alpha = float(optimizer.alpha)
             if checkpoint is not None:
                 write_checkpoint(checkpoint, model, optimizer, rng, history, best)
         history.stopped = "early" if exhausted(history, patience) else "epochs"
@@ -139,9 +154,10 @@ def validation_loss(model, data):
     """The mean loss on held-out data, with training=False and always the same noise, so that epochs compare."""
     rng = np.random.default_rng(0)
     N, total = len(data[0]), 0.0
-    for start in range(0, N, VALIDATION_ROWS):
-        part = [array[start:start + VALIDATION_ROWS] for array in data]
-        total += model.loss(*part, rng=rng, training=False) * len(part[0])
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for start in range(0, N, VALIDATION_ROWS):
+            part = [array[start:start + VALIDATION_ROWS] for array in data]
+            total += model.loss(*part, rng=rng, training=False) * len(part[0])
     return total / N
 
 
@@ -153,34 +169,41 @@ def exhausted(history, patience):
 def stop_diverged(model, optimizer, history, step, good):
     """Raise Diverged: epoch, step, term, largest gradient, hint. The parameters are those before this epoch again."""
     bad = [name for name, value in model.terms.items() if not math.isfinite(value)]
-    what = f"the term {' and the term '.join(bad)} is {model.terms[bad[0]]}" if bad else "a parameter is no longer finite"
+    what = " and ".join(f"the term {name} is {model.terms[name]}" for name in bad) or "a parameter is no longer finite"
     gradient = float(np.abs(model.grad).max())
     model.w = good
     raise Diverged(f"training diverged in epoch {history.epochs + 1}, step {step + 1}: {what}; the largest |gradient| of the last "
                    f"step was {gradient:.3g}. Hint: a smaller rate, alpha = {optimizer.alpha / 10:g} instead of {optimizer.alpha:g}"
-                   ", or data of smaller scale. The parameters are back at the end of epoch "
+                   ", with a new optimizer, or data of smaller scale. The parameters are back at the end of epoch "
                    f"{history.epochs}.")
 
 
-def check_arguments(model, data, epochs, batch_size, validation, patience, each_epoch):
+def check_arguments(model, data, optimizer, epochs, batch_size, validation=None, patience=None, checkpoint=None):
     """Everything that can be known to be wrong before the first step. Returns the validation data as a tuple, or None."""
-    if not data:
-        raise ValueError("fit: expected the data after the model, got none")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"fit: optimizer must be an optimizer such as Adam(1e-3), got {optimizer!r}")
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not (name == "patience" and value is None) and not (whole and value >= least):
             raise ValueError(f"fit: {name} must be a whole number of at least {least}, got {value!r}")
-    model.check(*data)
+    check_batch(model, data)
     if batch_size > len(data[0]):
         raise ValueError(f"fit: batch_size must be at most the number of samples, {len(data[0])}, got {batch_size}")
-    if each_epoch is not None:
-        model.check(*as_tuple(each_epoch(np.random.default_rng(0), *[array[:1] for array in data])))
+    if checkpoint is not None and not os.path.isdir(os.path.dirname(os.path.abspath(checkpoint))):
+        raise FileNotFoundError(f"fit: checkpoint {checkpoint}: there is no folder to put it in")
     if validation is not None:
         validation = as_tuple(validation)
-        model.check(*validation)
+        check_batch(model, validation)
     elif patience is not None:
         raise ValueError("fit: patience needs validation data, got none")
     return validation
+
+
+def check_batch(model, data):
+    """As many arrays as the model's loss takes, and each fit for it."""
+    if len(data) != len(model.batch_names):
+        raise ValueError(f"fit: a {type(model).__name__} is trained on ({', '.join(model.batch_names)}), got {len(data)} arrays")
+    model.check(*data)
 
 
 def as_tuple(data):

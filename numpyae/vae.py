@@ -15,8 +15,10 @@ where the encoder gives q(z|x). The loss is -ELBO, in nats per sample. The way f
 import numpy as np
 
 from numpyae.autoencoder import check_fit_together
-from numpyae.layers import check_size
-from numpyae.models import Model, as_network, check_data, recorded, require_loss
+from numpyae.latent import DiagonalGaussian
+from numpyae.layers import Layer, check_size
+from numpyae.losses import Loss
+from numpyae.models import Model, as_network, check_data, recorded, require_part
 
 CHUNK = 4096                          # rows that an evaluation sends through a network at once
 
@@ -29,25 +31,30 @@ class VAE(Model):
     """
 
     arguments = ("encoder", "decoder", "likelihood", "posterior", "samples", "beta")
+    adjustable = ("beta",)
 
     def __init__(self, encoder, decoder, likelihood, posterior, samples=1, beta=1.0):
-        self.encoder, self.decoder = as_network("VAE: encoder", encoder), as_network("VAE: decoder", decoder)
-        self.likelihood, self.posterior = likelihood, posterior
-        self.samples, self.beta = samples, beta
-        if not getattr(likelihood, "is_likelihood", False):
+        require_part("VAE: encoder", encoder, Layer)
+        require_part("VAE: decoder", decoder, Layer)
+        require_part("VAE: likelihood", likelihood, Loss)
+        require_part("VAE: posterior", posterior, DiagonalGaussian)
+        if not likelihood.is_likelihood:
             raise ValueError(f"VAE: likelihood must be the negative log of a density, got {likelihood!r}: "
                              "GaussianNLL(sigma) is the likelihood behind a squared error")
         check_size("VAE: samples", samples)
         if not beta >= 0:
             raise ValueError(f"VAE: beta must not be negative, got {beta}")
-        if self.encoder.n_out not in (None, posterior.size):
-            raise ValueError(f"VAE: the encoder must have {posterior.size} outputs for {posterior!r}, got {self.encoder.n_out}")
-        check_fit_together("VAE", self.encoder, posterior.d, self.decoder, likelihood)
+        if encoder.n_out not in (None, posterior.size):
+            raise ValueError(f"VAE: the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")
+        check_fit_together("VAE", encoder, posterior.d, decoder, likelihood)
+        self.encoder, self.decoder = as_network(encoder), as_network(decoder)
+        self.likelihood, self.posterior = likelihood, posterior
+        self.samples, self.beta = int(samples), float(beta)
         self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior)
 
     def loss(self, x, rng=None, noise=None, training=True):
         """-ELBO = 1/N Σ_n [1/K Σ_k -log p(x_n|z_kn) + beta KL_n] with K = samples; terms: reconstruction and kl (with beta)."""
-        self.begin(rng, noise, training)
+        rng = self.begin(rng, noise, training)
         N, K, d = len(x), self.samples, self.posterior.d
         h = self.encoder.forward(x)
         shape = (N, d) if K == 1 else (K, N, d)
@@ -62,16 +69,15 @@ class VAE(Model):
         self.noise["epsilon"] = epsilon
         self.collect_noise()
         self.weights(K * N)
-        self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": self.beta * float(np.add.reduce(kl)) / N}
+        self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": float(self.beta) * float(np.add.reduce(kl)) / N}
         return self.terms["reconstruction"] + self.terms["kl"]
 
     def backward(self):
         """do, back through the decoder to dz, through the draw and the KL to dh = (dmu, dlogvar), back through the encoder."""
-        require_loss(self)
-        self.zero_grad()
+        self.from_zero()
         do = self.likelihood.backward(self._weight)
         dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
-        dkl = self._weight[:len(self.posterior.mu)] * (self.beta * self.samples)     # beta / N each
+        dkl = self._weight[:len(self.posterior.mu)] * (float(self.beta) * self.samples)     # beta / N each
         dh = self.posterior.backward(dz, dkl)
         self.encoder.backward(dh, input_gradient=False)
         return self._grad
@@ -144,7 +150,7 @@ class VAE(Model):
     def check(self, x):
         """x (N, D) finite, of the model's dtype, and what the likelihood is defined for."""
         check_data("VAE: x", x, self.encoder.n_in, self.dtype)
-        self.likelihood.check_target(x)
+        self.likelihood.check_target(x, self.decoder.n_out)
 
 
 def chunks(n, size):

@@ -66,7 +66,7 @@ def test_every_generator_of_numpy_resumes(bits, tmp_path):
 
 
 def test_a_rate_from_numpy_resumes_bit_identically(tmp_path):
-    """BUG: alpha as np.float64 (np.logspace gives such) computes in float64 before, as a Python float in float32 after resuming."""
+    """Once a bug: alpha as np.float64 (np.logspace gives such) computes in float64 before, as a Python float in float32 after resuming."""
     path, alpha = tmp_path / "run.npz", np.float64(0.01)
     whole, other = vae(dtype=np.float32), vae(dtype=np.float32)
     train(whole, 6, Adam(alpha))
@@ -90,7 +90,7 @@ def test_callbacks_as_functions_of_the_epoch_resume(tmp_path):
 
 
 def test_a_rate_that_a_callback_multiplies_resumes(tmp_path):
-    """BUG or trap: the checkpoint holds the rate after the callback, and resuming calls the callback once more."""
+    """Once a bug or trap: the checkpoint holds the rate after the callback, and resuming calls the callback once more."""
     path = tmp_path / "run.npz"
 
     def decay(model, history, optimizer):
@@ -118,7 +118,7 @@ def test_early_stopping_resumes_with_its_best(tmp_path):
 
 
 def test_validation_that_begins_at_the_resume(tmp_path):
-    """BUG: a checkpoint without validation cannot go on with patience: TypeError, None in exhausted()."""
+    """Once a bug: a checkpoint without validation cannot go on with patience: TypeError, None in exhausted()."""
     path = tmp_path / "run.npz"
     x, model = data(), vae()
     fit(model, x, optimizer=Adam(), epochs=2, batch_size=8, rng=0, checkpoint=path)
@@ -132,7 +132,7 @@ def test_validation_that_begins_at_the_resume(tmp_path):
 
 
 def test_validation_that_begins_at_the_resume_restores_no_old_parameters(tmp_path):
-    """BUG: validation[i] then is not of epoch i: best never moves, and with patience the very first parameters come back."""
+    """Once a bug: validation[i] then is not of epoch i: best never moves, and with patience the very first parameters come back."""
     path = tmp_path / "run.npz"
     start = vae()
     fit(vae(), data(), optimizer=Adam(), epochs=2, batch_size=8, rng=0, checkpoint=path)
@@ -271,7 +271,7 @@ def test_load_model_rebuilds_every_kind(make, tmp_path):
 
 
 def test_a_tied_layer_before_its_partner_is_rebuilt(tmp_path):
-    """BUG: build() makes the layers in their order, so a TiedDense whose Dense comes later cannot be rebuilt."""
+    """Once a bug: build() makes the layers in their order, so a TiedDense whose Dense comes later cannot be rebuilt."""
     dense, path = Dense(4, 6, rng=0), tmp_path / "run.npz"
     model = Autoencoder(TiedDense(dense), dense, SquaredError())
     fit(model, data(), optimizer=Adam(), epochs=1, batch_size=20, rng=0, checkpoint=path)
@@ -279,7 +279,7 @@ def test_a_tied_layer_before_its_partner_is_rebuilt(tmp_path):
 
 
 def test_sizes_from_numpy_can_be_saved(tmp_path):
-    """BUG: check_size accepts np.int64, but json does not: fit dies after the first epoch, at the first checkpoint."""
+    """Once a bug: check_size accepts np.int64, but json does not: fit dies after the first epoch, at the first checkpoint."""
     x, path = data(), tmp_path / "run.npz"
     model = VAE(Sequential(Dense(6, 5, rng=0), TopK(np.int64(3)), Dense(5, 4, rng=0)), Dense(2, 6, rng=0), BernoulliNLL(),
                 DiagonalGaussian(np.int64(2)), samples=np.int64(2), beta=np.float32(0.5))
@@ -349,7 +349,7 @@ def test_truncated(checkpoint):
 
 
 def test_flipped_bytes(checkpoint):
-    """Where the file is taken nonetheless, nothing that matters has changed. BUG: the last 22 bytes say where the zip's directory
+    """Where the file is taken nonetheless, nothing that matters has changed. Once a bug: the last 22 bytes say where the zip's directory
     is, and a wrong place there comes out as OSError (see test_parameters)."""
     whole, rng = checkpoint.read_bytes(), np.random.default_rng(0)
     trained = load_model(checkpoint).w.copy()
@@ -394,11 +394,11 @@ def test_records_that_are_none(checkpoint, change):
 @pytest.mark.parametrize("change", [
     changed("history", value={"loss": [1.0], "colour": [2]}), changed("history", value=3), changed("history", value={"loss": 3}),
     changed("optimizer", value={}), changed("optimizer", value={"class": "Adam"}), changed("optimizer", "t", value="ten"),
-    changed("optimizer", "alpha", value=None), changed("optimizer", "alpha", value=-1.0), changed("optimizer", value=3),
+    changed("optimizer", "arguments", "alpha", value=None), changed("optimizer", "arguments", "alpha", value=-1.0), changed("optimizer", value=3),
     changed("rng", value=None), changed("rng", value={}), changed("rng", value={"bit_generator": "PCG64"}),
     changed("rng", "state", value={"state": "x", "inc": 3}), changed("dtype", value=[1]), changed("dtype", value=None)], ids=range(15))
 def test_records_with_garbage_inside_are_refused_by_resume(checkpoint, change):
-    """BUG: KeyError and TypeError come through, some after model and optimizer have been changed already."""
+    """Once a bug: KeyError and TypeError come through, some after model and optimizer have been changed already."""
     rewrite(checkpoint, change)
     assert not resume_or_refuse(checkpoint)
 

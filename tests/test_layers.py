@@ -61,7 +61,7 @@ def test_dense_without_the_input_gradient():
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_delta_of_another_shape_is_not_broadcast(first):
-    """BUG in the second case (catalogue 6 and 7): once a gradient was added, delta (N, 1) is broadcast over all outputs."""
+    """Once a bug in the second case (catalogue 6 and 7): once a gradient was added, delta (N, 1) is broadcast over all outputs."""
     dense = Dense(3, 4, rng=np.random.default_rng(0))
     dense.forward(np.ones((2, 3)))
     dense.zero_grad()
@@ -247,7 +247,7 @@ def test_dropout_in_a_model():
 
 
 def test_two_dropouts_under_one_seed_draw_different_masks():
-    """BUG: with rng=3 in place of a Generator every layer starts the same stream, so equal shapes get equal masks."""
+    """Once a bug: with rng=3 in place of a Generator every layer starts the same stream, so equal shapes get equal masks."""
     rng = np.random.default_rng(0)
     model = Regression(Sequential(Dropout(0.5), Dense(8, 8, rng=rng), Dropout(0.5)), SquaredError())
     try:

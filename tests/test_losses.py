@@ -161,7 +161,7 @@ def test_integer_targets_are_one_hot_targets(N, K, seed, kind):
 
 @pytest.mark.parametrize("wrong", [3, -1])
 def test_a_class_that_is_none_is_refused(wrong):
-    """BUG: forward turns such a target into a row of zeros: loss 0, and a gradient that pushes every logit down."""
+    """Once a bug: forward turns such a target into a row of zeros: loss 0, and a gradient that pushes every logit down."""
     with pytest.raises(ValueError):
         SoftmaxCrossEntropy().forward(np.zeros((2, 3)), np.array([0, wrong]))
 
@@ -223,7 +223,7 @@ class Lowest:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_continuous_bernoulli_sample_at_the_ends(dtype):
-    """BUG: u = 0 (one float32 draw in 16 million) makes log1p(-1) at large logits, with a divide-by-zero warning."""
+    """Once a bug: u = 0 (one float32 draw in 16 million) makes log1p(-1) at large logits, with a divide-by-zero warning."""
     o = np.array([[100.0, 100.0], [-100.0, -100.0], [0.0, 0.0], [1e4, 1e4]], dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -297,7 +297,7 @@ def test_targets_of_the_softmax():
     loss.check_target(np.eye(3))
     loss.check_target(np.full((2, 4), 0.25, np.float32))
     for t in ([0, 3], [-1, 0]):
-        with pytest.raises(ValueError, match="integer targets must lie between 0 and 2, got"):
+        with pytest.raises(ValueError, match="integer targets must be at least 0 and at most 2, got"):
             loss.check_target(np.array(t), 3)
     for t in (np.array([[0.5, 0.4]]), np.array([[1.5, -0.5]]), np.array([0.0, 1.0]), np.zeros((2, 3))):
         with pytest.raises(ValueError, match="targets must be integers .* or rows"):
@@ -305,7 +305,7 @@ def test_targets_of_the_softmax():
 
 
 def test_a_negative_class_is_named_rightly_without_a_number_of_classes():
-    """BUG: without `classes` the sentence says "must lie between 0 and -1"."""
+    """Once a bug: without `classes` the sentence says "must lie between 0 and -1"."""
     with pytest.raises(ValueError) as caught:
         SoftmaxCrossEntropy().check_target(np.array([-2, 1]))
     assert "between 0 and -1" not in str(caught.value)

@@ -122,7 +122,7 @@ def test_a_k_sparse_autoencoder_with_dropout():
     (lambda: Autoencoder(mlp([4, 2]), mlp([3, 4]), SquaredError()), ValueError, "the code has 2 numbers, but the decoder takes 3"),
     (lambda: Autoencoder(mlp([4, 2]), mlp([2, 5]), SquaredError()), ValueError, "the decoder must give 4 outputs, got 5"),
     (lambda: Autoencoder(mlp([4, 2]), mlp([2, 4]), HeteroscedasticGaussianNLL()), ValueError, "the decoder must give 8 outputs, got 4"),
-    (lambda: Regression([Dense(2, 3)], SquaredError()), TypeError, "network must be a Layer or Sequential, got list"),
+    (lambda: Regression([Dense(2, 3)], SquaredError()), TypeError, "network must be a Layer, got list"),
     (lambda: regression(SquaredError()).backward(), RuntimeError, "Regression.backward: call loss first"),
     (lambda: Model().loss(), NotImplementedError, "Model.loss")])
 def test_models_that_cannot_be(make, error, words):
@@ -155,13 +155,13 @@ X, T = np.zeros((3, 4)), np.full((3, 3), 0.5)
     (BernoulliNLL, X, T + 1, ValueError, r"BernoulliNLL: targets must lie in \[0, 1\], got 1.5 to 1.5"),
     (BernoulliNLL, X, T[:, 0], ValueError, r"t must have shape \(N, 3\), got \(3,\)"),
     (ContinuousBernoulliNLL, X, T[:, 0], ValueError, r"t must have shape \(N, 3\), got \(3,\)"),
-    (SoftmaxCrossEntropy, X, np.array([0, 1, 3]), ValueError, "integer targets must lie between 0 and 2, got 0 to 3"),
+    (SoftmaxCrossEntropy, X, np.array([0, 1, 3]), ValueError, "integer targets must be at least 0 and at most 2, got 0 to 3"),
     (SoftmaxCrossEntropy, X, np.array([0.0, 1.0, 2.0]), ValueError, "targets must be integers"),
     (SoftmaxCrossEntropy, X, [0, 1, 2], TypeError, "must be a NumPy array, got list"),
     (SoftmaxCrossEntropy, X, np.array(["a", "b", "c"]), (ValueError, TypeError), "targets must be integers|must be"),
     (SoftmaxCrossEntropy, X, T, ValueError, "sum to 1.5 to 1.5")])
 def test_data_that_do_not_fit(criterion, x, t, error, words):
-    """BUG with 1-D targets: for the (continuous) Bernoulli check_target gets an argument that it does not have, a TypeError about
+    """Once a bug with 1-D targets: for the (continuous) Bernoulli check_target gets an argument that it does not have, a TypeError about
     positional arguments; a list of classes is an AttributeError."""
     with pytest.raises(error, match=words):
         regression(criterion()).check(x, t)

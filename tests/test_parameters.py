@@ -258,7 +258,7 @@ def test_the_last_model_built_from_a_layer_owns_it():
 
 @pytest.mark.parametrize("use", ["save", "load", "zero_grad", "named_parameters", "named_gradients"])
 def test_an_earlier_model_cannot_reach_into_the_later_one(use, tmp_path):
-    """BUG: these five calls do not look whether the model is still the owner, and reach the windows of the new one."""
+    """Once a bug: these five calls do not look whether the model is still the owner, and reach the windows of the new one."""
     shared = Dense(5, 3, rng=np.random.default_rng(0))
     first = Regression(Sequential(shared), SquaredError())
     first.save(tmp_path / "first.npz")
@@ -268,7 +268,7 @@ def test_an_earlier_model_cannot_reach_into_the_later_one(use, tmp_path):
 
 
 def test_a_model_that_cannot_be_built_takes_nothing_away():
-    """BUG: own() looks for the partner of a tied layer after add_parts has already taken the parts."""
+    """Once a bug: own() looks for the partner of a tied layer after add_parts has already taken the parts."""
     x, ae = data(), tied_autoencoder()
     with pytest.raises(ValueError, match="shares the weights of a Dense that is not in this model"):
         Regression(ae.decoder, SquaredError())
@@ -276,7 +276,7 @@ def test_a_model_that_cannot_be_built_takes_nothing_away():
 
 
 def test_a_model_of_a_part_that_is_taken_leaves_the_other_parts_alone():
-    """BUG: add_parts takes the encoder before it finds that the decoder cannot be used."""
+    """Once a bug: add_parts takes the encoder before it finds that the decoder cannot be used."""
     first, x = small_vae(), data()
     decoder = Sequential(Dense(2, 5, rng=0))
     Sequential(decoder.layers[0])                        # now the decoder may not be used
@@ -417,7 +417,7 @@ def write_kept(net):
 @pytest.mark.parametrize("write", [write_layer, write_layer_by_assignment, write_grad, write_whole_grad, write_named, write_item,
                                    write_kept])
 def test_what_was_added_before_backward_is_not_lost(write):
-    """BUG in the last three: zero_grad promises each Dense that its gradient is zero, and only assignments through the
+    """Once a bug in the last three: zero_grad promises each Dense that its gradient is zero, and only assignments through the
     properties take the promise back. A penalty that adds through named_gradients(), dW[...] or the kept grad is lost."""
     net, x = mlp([5, 4, 3], rng=np.random.default_rng(0)), data()
     delta = np.random.default_rng(2).standard_normal((6, 3))
@@ -488,7 +488,7 @@ def test_an_optimizer_step_keeps_the_windows():
 
 
 def test_an_evaluation_between_loss_and_backward_gives_no_stale_gradient():
-    """BUG (or at least a trap): predict, encode, elbo ... overwrite what backward needs, and backward mixes the two."""
+    """Once a bug (or at least a trap): predict, encode, elbo ... overwrite what backward needs, and backward mixes the two."""
     model = Regression(mlp([5, 4, 3], rng=np.random.default_rng(0)), SquaredError())
     x, t, other = data(), data(d=3), data(seed=9)
     model.loss(x, t)
@@ -555,9 +555,9 @@ def test_files_of_another_architecture(tmp_path):
     write(**{"decoder.2.W": np.zeros((5, 3))})
     assert_refused(model, path, r"decoder.2.W must have shape \(3, 5\), got \(5, 3\)")
     write(**{"likelihood.logvar": np.array([np.nan])[0]})
-    assert_refused(model, path, "likelihood.logvar contains NaN or infinity")
+    assert_refused(model, path, "likelihood.logvar contains NaN, infinity, or what is too large for float64")
     write(**{"decoder.2.b": np.full(5, -np.inf)})
-    assert_refused(model, path, "decoder.2.b contains NaN or infinity")
+    assert_refused(model, path, "decoder.2.b contains NaN, infinity, or what is too large for float64")
     for other in (np.zeros(5, complex), np.zeros(5, int), np.full(5, "x")):
         write(**{"decoder.2.b": other})
         assert_refused(model, path, "decoder.2.b must be float32 or float64")
@@ -567,7 +567,7 @@ def test_files_of_another_architecture(tmp_path):
 
 
 def test_a_number_too_large_for_float32_is_refused(tmp_path):
-    """BUG: finiteness is checked before the cast to the model's dtype, so 1e300 becomes infinity in a float32 model."""
+    """Once a bug: finiteness is checked before the cast to the model's dtype, so 1e300 becomes infinity in a float32 model."""
     model = Dense(2, 2, rng=0).astype(np.float32)
     np.savez(tmp_path / "file.npz", W=np.full((2, 2), 1e300), b=np.zeros(2))
     with np.errstate(over="ignore"):
@@ -592,7 +592,7 @@ class Exploding:
 def test_damaged_files(tmp_path):
     """Truncated anywhere, any byte changed, or something else altogether: refused, or harmless.
 
-    BUG: a changed offset in the zip's directory makes zipfile raise OSError (Invalid argument), which read_arrays passes on.
+    Once a bug: a changed offset in the zip's directory makes zipfile raise OSError (Invalid argument), which read_arrays passes on.
     """
     model, path = Dense(3, 2, rng=np.random.default_rng(0)), tmp_path / "file.npz"
     model.save(path)

@@ -181,7 +181,7 @@ def test_each_epoch_makes_the_data():
     x, t = sines(30)
     model = regression()
     fit(model, x, t, optimizer=Adam(), epochs=1, batch_size=30, rng=0, each_epoch=lambda rng, x, t: (x + 0.01, t))
-    with pytest.raises(ValueError, match=r"x must have shape \(N, 3\), got \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"x must have shape \(N, 3\), got \(30, 2\)"):
         fit(model, x, t, optimizer=Adam(), epochs=1, batch_size=30, each_epoch=lambda rng, x, t: (x[:, :2], t))
 
 
@@ -295,7 +295,7 @@ class Exploding(GradientDescent):
 
 
 def test_a_validation_loss_that_is_not_a_number_is_not_the_best():
-    """BUG: np.argmin takes NaN for the least, so early stopping restores the parameters of the epoch that broke."""
+    """Once a bug: np.argmin takes NaN for the least, so early stopping restores the parameters of the epoch that broke."""
     history = History(loss=[3.0, 2.0, 1.0], validation=[1.0, 0.5, np.nan])
     assert history.best == 1
 
@@ -306,7 +306,7 @@ X, T = sines(10)
 
 
 @pytest.mark.parametrize("data, options, error, words", [
-    ((), {}, ValueError, "expected the data after the model, got none"),
+    ((), {}, ValueError, r"a Regression is trained on \(x, t\), got 0 arrays"),
     ((X, T), {"epochs": -1}, ValueError, "epochs must be a whole number of at least 0, got -1"),
     ((X, T), {"epochs": 2.0}, ValueError, "epochs must be a whole number"), ((X, T), {"epochs": True}, ValueError, "epochs must"),
     ((X, T), {"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1, got 0"),
@@ -327,7 +327,7 @@ def test_bad_arguments_before_the_first_step(data, options, error, words):
 
 
 def test_one_array_too_many_or_too_few_is_explained():
-    """BUG: the sentence is Python's own, "check() takes 2 positional arguments but 3 were given"."""
+    """Once a bug: the sentence is Python's own, "check() takes 2 positional arguments but 3 were given"."""
     for model, data in ((small_vae(), (binary(), binary())), (regression(), (X,))):
         with pytest.raises((TypeError, ValueError)) as caught:
             fit(model, *data, optimizer=Adam(), epochs=1, batch_size=5)

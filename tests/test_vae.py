@@ -161,7 +161,7 @@ def test_many_samples_average_the_single_one():
 
 
 def test_a_beta_from_numpy_keeps_float32():
-    """BUG: beta as np.float64, which any schedule written with NumPy gives, makes dh and every delta before it float64."""
+    """Once a bug: beta as np.float64, which any schedule written with NumPy gives, makes dh and every delta before it float64."""
     vae, x = build().astype(np.float32), grey().astype(np.float32)
     vae.beta = np.float64(0.5)
     seen = []
@@ -313,7 +313,7 @@ def parts(code=4, latent=2, outputs=6):
     (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), samples=0), ValueError, "VAE: samples must be a whole number"),
     (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=-1), ValueError, "beta must not be negative, got -1"),
     (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=np.nan), ValueError, "beta must not be negative, got nan"),
-    (lambda: VAE(np.tanh, parts()[1], BernoulliNLL(), DiagonalGaussian(2)), TypeError, "VAE: encoder must be a Layer or Sequential, got")])
+    (lambda: VAE(np.tanh, parts()[1], BernoulliNLL(), DiagonalGaussian(2)), TypeError, "VAE: encoder must be a Layer, got")])
 def test_a_vae_that_cannot_be_built(make, error, words):
     with pytest.raises(error, match=words):
         make()
