@@ -221,14 +221,15 @@ def leaves_of(parts):
 
 
 def write_arrays(path, arrays):
-    """Write named arrays to an .npz. A reader sees the old file or the new one, whatever kills this process."""
+    """Write named arrays to an .npz. A reader sees the old file or the new one, whatever kills this process.
+
+    It does not wait for the disk (a power cut may cost the newest file), so that short epochs stay short.
+    """
     path = os.fspath(path)
     part = path + ".part"
     try:
         with open(part, "wb") as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         if os.path.exists(part):

@@ -20,6 +20,7 @@ import numpy as np
 
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
 
+LINES = 100                           # of progress that stay, at the most
 VALIDATION_ROWS = 2000                # of the validation data that go through the model at once
 
 
@@ -212,7 +213,7 @@ def as_tuple(data):
 
 
 class Progress:
-    """One live line on a terminal, one plain line per epoch elsewhere."""
+    """On a terminal a live line; there and elsewhere a line per epoch that stays, LINES of them at most."""
 
     def __init__(self, epochs, wanted):
         terminal = sys.stdout.isatty()
@@ -235,9 +236,10 @@ class Progress:
         sys.stdout.flush()
 
     def epoch(self, history):
-        """One line that stays, after each epoch."""
+        """One line that stays, after each epoch, or of many epochs after some."""
         self.done += 1
-        if not (self.live or self.plain):
+        between = -(-self.epochs // LINES)
+        if not (self.live or self.plain) or (history.epochs % between and history.epochs != self.epochs):
             return
         terms = "".join(f"  {name} {values[-1]:.5g}" for name, values in history.terms.items()) if len(history.terms) > 1 else ""
         held_out = f"  validation {history.validation[-1]:.5g}" if history.validation else ""

@@ -527,7 +527,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     path, model = tmp_path / "parameters.npz", small_vae(0)
     model.save(path)
     old = path.read_bytes()
-    monkeypatch.setattr("os.fsync", lambda file: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("os.replace", lambda *paths: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         small_vae(1).save(path)
     assert path.read_bytes() == old and [file.name for file in tmp_path.iterdir()] == ["parameters.npz"]
