@@ -5,16 +5,16 @@
     history = fit(model, x, optimizer=Adam(1e-3), epochs=20, batch_size=100)
     plots.learning_curve(history)
 
-Read the files in this order: parameters, layers, activations, losses, models, autoencoder, latent, vae, optimizers, training.
+Read the files in this order: layers, activations, losses, models, autoencoder, latent, vae, optimizers, training, parameters.
 Importing numpyae imports NumPy only; `gradcheck`, `datasets` and `plots` are loaded when first used.
 """
 
 import importlib
 
-from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK, mlp
+from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Model, Regression

@@ -9,7 +9,7 @@ import numpy as np
 
 from numpyae.layers import Layer
 from numpyae.losses import Loss
-from numpyae.models import Model, as_network, check_data, refuse_double_activation, require_part
+from numpyae.models import Model, as_network, check_data, check_fit_together, require_part
 
 
 class Autoencoder(Model):
@@ -34,8 +34,7 @@ class Autoencoder(Model):
         z = self.encoder.forward(x)
         o = self.decoder.forward(z)
         values = self.criterion.forward(o, x)
-        self.collect_noise()
-        self.weights(len(x))
+        self.end(len(x))
         reconstruction = float(np.add.reduce(values)) / len(x)
         self.terms = {"reconstruction": reconstruction}
         return reconstruction
@@ -50,13 +49,11 @@ class Autoencoder(Model):
 
     def encode(self, x):
         """The code z = f(x), (N, K)."""
-        self.quiet(x, self.encoder)
-        return self.encoder.forward(x)
+        return self.evaluate(self.encoder, x)
 
     def decode(self, z):
         """What a code stands for, in the units of the data: (N, D)."""
-        self.quiet(z, self.decoder)
-        return self.criterion.mean(self.decoder.forward(z))
+        return self.criterion.mean(self.evaluate(self.decoder, z))
 
     def reconstruct(self, x):
         """decode(encode(x)), (N, D)."""
@@ -66,13 +63,3 @@ class Autoencoder(Model):
         """x (N, D) finite, of the model's dtype, and what the criterion is defined for."""
         check_data("Autoencoder: x", x, self.encoder.n_in, self.dtype)
         self.criterion.check_target(x, self.decoder.n_out)
-
-
-def check_fit_together(model, encoder, code, decoder, loss):
-    """ValueError unless encoder -> code -> decoder -> data have the widths of each other."""
-    refuse_double_activation(model, decoder, loss)
-    if None not in (code, decoder.n_in) and code != decoder.n_in:
-        raise ValueError(f"{model}: the code has {code} numbers, but the decoder takes {decoder.n_in}")
-    if None not in (encoder.n_in, decoder.n_out) and decoder.n_out != loss.outputs_per_feature * encoder.n_in:
-        raise ValueError(f"{model}: for data of {encoder.n_in} features under {type(loss).__name__} the decoder must give "
-                         f"{loss.outputs_per_feature * encoder.n_in} outputs, got {decoder.n_out}")

@@ -1,9 +1,9 @@
 """Checkpoints: everything that a killed training run needs to go on as if nothing had happened.
 
 One .npz without pickle: the parameters under their names, the optimizer's arrays, the best parameters so far, and one JSON
-string: format version, what to build, epoch, history, the state of the random generator, the optimizer's numbers, and what callbacks
-may have set. It is written beside the old file and then renamed, so a kill at any moment leaves the last finished one. Files are checked before they are
-believed: a ValueError says what is wrong, and then nothing in the model has changed.
+string: format version, what to build, epoch, history, the state of the random generator, the optimizer's numbers, and what
+callbacks may have set. It is written beside the old file and then renamed, so a kill at any moment leaves the last finished one.
+Files are checked before they are believed: a ValueError says what is wrong, and then nothing in the model has changed.
 """
 
 import copy
@@ -12,17 +12,20 @@ import operator
 
 import numpy as np
 
+from numpyae import activations, autoencoder, latent, layers, losses, models, vae
 from numpyae.layers import Sequential, TiedDense
 from numpyae.parameters import Parametric, fill, read_arrays, write_arrays
 
 FORMAT = 1
+CLASSES = {name: cls for module in (layers, activations, losses, latent, models, autoencoder, vae)
+           for name, cls in vars(module).items() if isinstance(cls, type) and issubclass(cls, Parametric)}
 
 
 def write_checkpoint(path, model, optimizer, rng, history, best):
     """Write the state after a whole epoch, atomically. `best`: the flat parameters with the lowest validation loss."""
     adjusted = [[part, name, getattr(owner, name)] for part, owner in owners(model) for name in owner.adjustable]
-    record = {"format": FORMAT, "model": describe(model), "dtype": str(model.dtype), "epoch": history.epochs, "history": history.as_dict(),
-              "rng": rng.bit_generator.state, "adjusted": adjusted,
+    record = {"format": FORMAT, "model": describe(model), "dtype": str(model.dtype), "epoch": history.epochs,
+              "history": history.as_dict(), "rng": rng.bit_generator.state, "adjusted": adjusted,
               "optimizer": {"class": type(optimizer).__name__, "t": optimizer.t,
                             "arguments": {name: getattr(optimizer, name) for name in optimizer.arguments}}}
     arrays = {f"model/{name}": array for name, array in model.named_parameters().items()}
@@ -116,13 +119,11 @@ def describe(part, names=None):
 
 def build(description, built=None, name="", whole=None):
     """The model that `describe` described, with fresh parameters. ValueError for classes that are not numpyae's own."""
-    import numpyae
-
     built, whole = {} if built is None else built, whole or description
     if name in built:                 # the partner of a TiedDense that stood before it
         return built[name]
-    cls = vars(numpyae).get(description["class"])
-    if not (isinstance(cls, type) and issubclass(cls, Parametric)):
+    cls = CLASSES.get(description["class"])
+    if cls is None:
         raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself and use model.load")
     inside = name + "." if name else ""
     if cls is Sequential:

@@ -4,6 +4,7 @@ Exit status 0 only on success. An error is one line on standard error: what was 
 """
 
 import argparse
+import os
 import sys
 
 import numpy as np
@@ -45,7 +46,7 @@ def make_parser():
     check = commands.add_parser("gradcheck", help="check every gradient of the library", formatter_class=raw, description=(
         "Compare every hand-written gradient of every layer, loss and model with finite differences.\n"
         "Exit status 1 when one disagrees."))
-    check.add_argument("--seed", type=int, default=0, help="of the random points (0)")
+    check.add_argument("--seed", type=at_least(0), default=0, help="of the random points (0)")
     check.set_defaults(run=run_gradcheck)
     data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
         "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
@@ -67,7 +68,8 @@ def add_train_options(parser, task):
     choices = [name for name in LIKELIHOODS if not (task == "vae" and name in ("squared-error", "classes"))
                and not (task == "ae" and name == "classes")]
     hidden = ",".join(map(str, default["hidden"]))
-    parser.add_argument("--data", help=f"digits, mnist, fashion-mnist, two_moons, noisy_sine, or a file ({default['data']})")
+    parser.add_argument("--data", help="digits, mnist, fashion-mnist, two_moons, noisy_sine, or a file: "
+                        f".npz or .mat with x and, for targets, y; .csv, .npy, IDX with x only ({default['data']})")
     parser.add_argument("--epochs", type=at_least(0), help=f"passes over the data ({default['epochs']})")
     parser.add_argument("--batch-size", type=at_least(1), help=f"samples per step ({default['batch_size']})")
     if task != "regression":
@@ -77,12 +79,14 @@ def add_train_options(parser, task):
     parser.add_argument("--lr", type=rate, help=f"learning rate of Adam ({default['lr']})")
     parser.add_argument("--likelihood", choices=choices, help="what the output means "
                         f"({default['likelihood'] or 'classes for integer targets, else squared-error'}); "
-                        "bernoulli draws 0/1 pixels anew each epoch, gaussian learns one σ")
+                        "bernoulli draws 0/1 pixels anew each epoch, gaussian learns one σ"
+                        + ("; squared-error on integers regresses them" if task == "regression" else ""))
     parser.add_argument("--seed", type=at_least(0), help=f"same seed, same run ({default['seed']})")
     parser.add_argument("--dtype", choices=["float32", "float64"], help=f"of parameters and data ({default['dtype']})")
     parser.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/TASK-DATA-TIME)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on from the last whole epoch of that run, in a fresh folder; "
-                                                           "only --epochs and --out may be given with it")
+                                                           "only --epochs and --out may be given with it (with other epochs the rate "
+                                                           "falls anew, to a tenth at the new end)")
     parser.set_defaults(run=run_train)
 
 
@@ -114,6 +118,7 @@ def rate(text):
 def run_train(arguments):
     """Announce, train, judge on held-out data, draw."""
     from numpyae import runs
+    from numpyae.training import Diverged
 
     given = {name: value for name in runs.DEFAULTS["vae"] if (value := getattr(arguments, name, None)) is not None}
     checkpoint = None
@@ -127,14 +132,20 @@ def run_train(arguments):
     run = runs.Run(settings)
     folder = runs.fresh_folder(settings, arguments.out)
     print(run.announce(folder) + (f"\nresumed     from {checkpoint}" if checkpoint else ""), flush=True)
-    history = run.train(folder, checkpoint)
+    kept = os.path.join(folder, "checkpoint.npz")
+    try:
+        history = run.train(folder, checkpoint)
+    except Diverged as error:
+        where = f"They are in {kept}." if os.path.exists(kept) else "There was no whole epoch to keep."
+        raise Diverged(f"{error} {where}") from None
     if history.stopped == "interrupted":
-        print(f"interrupted: going on with what was learnt in {history.epochs} epochs")
+        print(f"interrupted in epoch {history.epochs + 1}: number and pictures are of that moment, "
+              "the checkpoint is of the last whole epoch")
     print(run.result())
     for path in run.draw(folder, history):
         print(f"wrote {path}")
-    if history.epochs:
-        print(f"wrote {folder}/checkpoint.npz")
+    if os.path.exists(kept):
+        print(f"wrote {kept}")
     return 130 if history.stopped == "interrupted" else 0
 
 
@@ -150,7 +161,7 @@ def run_gradcheck(arguments):
         reports.append(report)
         name = name if len(name) <= 52 else name[:49] + "..."
         print(f"{name:52} {len(report.rows):6} {sum(row['elements'] for row in report.rows):8} {report.median_error:22.1e}  "
-              f"{'agree' if report.ok else 'DISAGREE'}")
+              f"{'agree' if report.ok else 'DISAGREE or cannot tell'}")
     wrong = [report for report in reports if not report.ok]
     for report in wrong:
         print(f"\n{report}")

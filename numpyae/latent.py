@@ -44,7 +44,8 @@ class DiagonalGaussian(Parametric):
 
     def kl(self):
         """KL(q(z|x) ‖ N(0, I)) = ½ Σ_j (μ² + σ² - logvar - 1), (N,), in nats ([004]; Kingma & Welling 2014, appendix B)."""
-        return 0.5 * np.add.reduce(self.mu**2 + self.sigma**2 - self.logvar - 1, axis=1)
+        excess = np.expm1(self.logvar) - self.logvar         # σ² - 1 - logvar, and never below 0 by rounding
+        return 0.5 * np.add.reduce(self.mu**2 + excess, axis=1)
 
     def log_density(self):
         """log q(z|x) of the z drawn, (N,) or (K, N): -½ Σ_j (ε² + logvar + log 2π)."""
@@ -54,14 +55,17 @@ class DiagonalGaussian(Parametric):
         """dh = [dmu, dlogvar] from dz = ∂L/∂z, through the draw, and dkl = ∂L/∂kl (N,), through the divergence."""
         dmu, dlogvar = self.sample_backward(dz)
         dmu_kl, dlogvar_kl = self.kl_backward(dkl)
-        return np.concatenate([dmu + dmu_kl, dlogvar + dlogvar_kl], axis=1)
+        dh = np.empty((len(dmu), self.size), dtype=dmu.dtype)
+        dh[:, :self.d] = dmu + dmu_kl
+        dh[:, self.d:] = dlogvar + dlogvar_kl
+        return dh
 
     def sample_backward(self, dz):
         """The way back through z = μ + σ ε, where σ = e^(½ logvar): dmu = dz, dlogvar = ½ dz ε σ."""
         dmu = dz
         dlogvar = 0.5 * dz * self.epsilon * self.sigma
         if dz.ndim == 3:              # K draws share one μ and one σ: their gradients add up
-            dmu, dlogvar = dmu.sum(axis=0), dlogvar.sum(axis=0)
+            dmu, dlogvar = np.add.reduce(dmu, axis=0), np.add.reduce(dlogvar, axis=0)
         return dmu, dlogvar
 
     def kl_backward(self, dkl):

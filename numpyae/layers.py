@@ -67,13 +67,9 @@ class Dense(Layer):
         """dW += xᵀ delta, db += Σ_n delta_n, returns dx = delta Wᵀ (or None when nobody needs it: it is a third of the work)."""
         if delta.shape != (len(self.x), self.n_out):
             raise wrong_delta(self, delta)
-        if self.clean:                # dW and db are zero: to write is to add, without a temporary of the size of W
-            np.matmul(self.x.T, delta, out=self.dW)
-            np.add.reduce(delta, axis=0, out=self.db)
-            self.clean = False
-        else:
-            self.dW += self.x.T @ delta
-            self.db += np.add.reduce(delta, axis=0)
+        dW, db = self.dW, self.db
+        dW += self.x.T @ delta
+        db += np.add.reduce(delta, axis=0)
         if input_gradient:
             return delta @ self.W.T
 
@@ -112,14 +108,10 @@ class TiedDense(Layer):
         """dW += deltaᵀ x (the second path of W), db += Σ_n delta_n, returns dx = delta W."""
         if delta.shape != (len(self.x), self.n_out):
             raise wrong_delta(self, delta)
-        dense = self.dense
-        if dense.clean:
-            np.matmul(delta.T, self.x, out=dense.dW)
-            dense.clean = False
-        else:
-            dense.dW += delta.T @ self.x
-        self.db += np.add.reduce(delta, axis=0)
-        return delta @ dense.W
+        W, dW, db = self.dense.W, self.dense.dW, self.db
+        dW += delta.T @ self.x
+        db += np.add.reduce(delta, axis=0)
+        return delta @ W
 
     def __repr__(self):
         return f"TiedDense({self.n_in} -> {self.n_out})"
@@ -129,17 +121,17 @@ class Dropout(Layer):
     """y = x mask / keep while training, y = x otherwise: each unit is dropped with probability p, keep = 1 - p.
 
     Inverted scaling: dividing by keep makes E[y] = x, so that evaluation needs no factor (Srivastava 2014, section 10).
-    `mask` holds 0 and 1. ValueError unless 0 <= p < 1.
+    `mask` holds 0 and 1, drawn with `rng` (None: fresh entropy), which a model hands over. ValueError unless 0 <= p < 1.
     """
 
     noise_name = "mask"
     arguments = ("p",)
 
-    def __init__(self, p, rng=None):
+    def __init__(self, p):
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p must be in [0, 1), got {p}")
         self.p, self.keep = p, 1 - p
-        self.rng, self.replay, self.training = rng, None, True
+        self.rng, self.replay, self.training = None, None, True
 
     def forward(self, x):
         """y = x mask / keep, same shape."""
@@ -149,8 +141,11 @@ class Dropout(Layer):
         if self.replay is None:
             rng = np.random.default_rng(self.rng)
             self.mask = (rng.random(x.shape, dtype=x.dtype) < self.keep).astype(x.dtype)
-        else:
+        elif self.replay.shape == x.shape and self.replay.dtype == x.dtype:
             self.mask = self.replay
+        else:
+            raise ValueError(f"{self!r}: the mask to replay must be {x.dtype} of shape {x.shape}, "
+                             f"got {self.replay.dtype} of shape {self.replay.shape}")
         return x * self.mask / self.keep
 
     def backward(self, delta):
@@ -228,6 +223,8 @@ class Sequential(Layer):
 
         With input_gradient=False the first layer does not compute ∂L/∂x: a model has no use for the gradient of its data.
         """
+        if self._taken:
+            self._check_use()
         if added and not added.keys() <= set(range(len(self.layers))):
             raise ValueError(f"Sequential: added must have indices from 0 to {len(self.layers) - 1}, got {sorted(added)}")
         for index in range(len(self.layers) - 1, -1, -1):
@@ -241,24 +238,6 @@ class Sequential(Layer):
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))}; {self._w.size} parameters)"
-
-
-def mlp(sizes, hidden=None, output=None, rng=None):
-    """A multi-layer perceptron: Dense layers of these sizes, an activation after each but the last.
-
-    `mlp([784, 500, 2], hidden=Tanh)` is Sequential(Dense(784, 500), Tanh(), Dense(500, 2)). `hidden` and `output` are classes
-    of activations; hidden=None means Tanh, output=None means none: the last layer is linear ([000], the deep neural network).
-    """
-    from numpyae.activations import Tanh     # activations are layers: they import this module
-
-    if len(sizes) < 2:
-        raise ValueError(f"mlp: sizes must name at least an input and an output, got {list(sizes)}")
-    rng = np.random.default_rng(rng)
-    layers = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:]):
-        layers += [Dense(n_in, n_out, rng=rng), (hidden or Tanh)()]
-    layers[-1:] = [output()] if output else []
-    return Sequential(*layers)
 
 
 def initial_weights(n_in, n_out, rng=None, init="glorot"):

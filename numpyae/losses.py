@@ -1,25 +1,27 @@
 """Losses: how badly the output o misses the target t, one number per sample.
 
-Most of them are likelihoods read backwards. "Neural networks are just probability models" ([004]): the network's output o
-sets the parameters of a distribution, and the loss is -log p(t | o), in nats:
+Most of them are likelihoods read backwards. Neural networks are, as [004] says, "just probability models": the output o sets
+the parameters of a distribution, and the loss is -log p(t | o), in nats:
 
     GaussianNLL              t is real         o is the mean
-    HeteroscedasticGaussian  t is real         o is mean and log-variance
+    HeteroscedasticGaussianNLL
+                             t is real         o is mean and log-variance
     BernoulliNLL             t is 0 or 1       σ(o) is the probability of 1; o is called a logit
     ContinuousBernoulliNLL   t is in [0, 1]    the same curve, made a density
     SoftmaxCrossEntropy      t is a class      softmax(o) are the probabilities
-    SquaredError             t is real         a Gaussian without its constants
+    SquaredError             t is real         a Gaussian of σ² = ½ without its constants
 
 `forward(o, t)` gives values (N,): **summed over features**, one per sample. The mean over samples is the model's business: it
 hands `backward` the weight of each sample, 1/N, and gets delta = ∂L/∂o back. `mean(o)` is the expected t, in the units of
 the data; `sample(o, rng)` draws one.
+
+np.add.reduce(v, axis=1) is v.sum(axis=1) without the detour through NumPy's own Python code, in which a debugger would stop.
 """
 
 import math
 
 import numpy as np
 
-from numpyae.activations import sigmoid, softplus
 from numpyae.parameters import Parametric, parameter
 
 
@@ -49,7 +51,9 @@ class Loss(Parametric):
         Called once by fit, not in every pass."""
 
     def _check_shapes(self, o, t):
-        if t.shape != o.shape or t.dtype != o.dtype:
+        if not isinstance(t, np.ndarray) or o.ndim != 2 or t.dtype != o.dtype:
+            raise mismatch(self, o, t)
+        if t.shape != (o.shape[0], o.shape[1] // self.outputs_per_feature):
             raise mismatch(self, o, t)
 
 
@@ -60,8 +64,7 @@ class SquaredError(Loss):
 
     def forward(self, o, t):
         """values_n = Σ_d (o_nd - t_nd)²."""
-        if t.shape != o.shape or t.dtype != o.dtype:
-            raise mismatch(self, o, t)
+        self._check_shapes(o, t)
         self.r = r = o - t
         return np.add.reduce(r * r, axis=1)
 
@@ -80,7 +83,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def forward(self, o, t):
         """values_n = log Σ_k e^(o_nk) - Σ_k t_nk o_nk."""
-        if t.ndim == 1 and t.dtype.kind in "iu" and len(t) == len(o):
+        if isinstance(t, np.ndarray) and t.ndim == 1 and t.dtype.kind in "iu" and len(t) == len(o):
             self.check_target(t, o.shape[1])
             t = (t[:, None] == np.arange(o.shape[1])).astype(o.dtype)
         self._check_shapes(o, t)
@@ -92,8 +95,9 @@ class SoftmaxCrossEntropy(Loss):
         return np.add.reduce(t * (np.log(total) - (o - highest)), axis=1)
 
     def backward(self, weight):
-        """delta = (p - t) weight: softmax and logarithm cancel."""
-        return (self.p - self.t) * weight[:, None]
+        """delta = (p Σ_k t_k - t) weight, which is (p - t) weight for rows that sum to 1: softmax and logarithm cancel."""
+        total = np.add.reduce(self.t, axis=1, keepdims=True)
+        return (self.p * total - self.t) * weight[:, None]
 
     def mean(self, o):
         """p = softmax(o), (N, K)."""
@@ -112,7 +116,7 @@ class SoftmaxCrossEntropy(Loss):
             if t.size and (t.min() < 0 or (width is not None and t.max() >= width)):
                 most = "" if width is None else f" and at most {width - 1}"
                 raise ValueError(f"SoftmaxCrossEntropy: integer targets must be at least 0{most}, got {t.min()} to {t.max()}")
-        elif t.ndim != 2 or t.min() < 0 or np.abs(t.sum(axis=1) - 1).max() > 1e-5:
+        elif t.ndim != 2 or not (t.min() >= 0 and np.abs(t.sum(axis=1) - 1).max() <= 1e-5):
             raise ValueError("SoftmaxCrossEntropy: targets must be integers (N,), or rows (N, K) of probabilities that sum to "
                              f"1, got dtype {t.dtype}, shape {t.shape}" + (f", rows that sum to {t.sum(axis=1).min():.3g} to "
                                                                          f"{t.sum(axis=1).max():.3g}" if t.ndim == 2 else ""))
@@ -121,30 +125,34 @@ class SoftmaxCrossEntropy(Loss):
 class BernoulliNLL(Loss):
     """-Σ_d [t log p + (1 - t) log(1 - p)], p = σ(o), in nats ([004] example 5.4.1). Takes logits o; targets in [0, 1].
 
-    Written in o it is Σ_d log(1 + e^o) - t o: no logarithm of 0. A probability only for t in {0, 1}; grey targets are
-    accepted, as the field does, but then exp(-value) is no density (see ContinuousBernoulliNLL).
+    Written in o it is Σ_d log(1 + e^o) - t o, or, with no digit lost, log(1 + e^-|o|) + o ([o > 0] - t): no logarithm of 0. A
+    probability only for t in {0, 1}; grey targets are accepted, as the field does, but then exp(-value) is no density (see
+    ContinuousBernoulliNLL).
     """
 
     takes_logits = True
 
     def forward(self, o, t):
         """values_n = Σ_d log(1 + e^(o_nd)) - t_nd o_nd."""
-        if t.shape != o.shape or t.dtype != o.dtype:
-            raise mismatch(self, o, t)
+        self._check_shapes(o, t)
         self.o, self.t = o, t
-        return np.add.reduce(softplus(o) - t * o, axis=1)
+        self.e = e = np.exp(-np.abs(o))
+        return np.add.reduce(np.log1p(e) + o * ((o > 0) - t), axis=1)
 
     def backward(self, weight):
         """delta = (σ(o) - t) weight: the sigmoid's derivative has cancelled."""
-        return (sigmoid(self.o) - self.t) * weight[:, None]
+        o, s = self.o, self.e / (1 + self.e)             # s = σ(-|o|), so σ(o) = s below 0 and 1 - s above:
+        residual = (~np.signbit(o) - self.t) - np.copysign(s, o)                 # no digit is lost where σ(o) is nearly t
+        return residual * weight[:, None]
 
     def mean(self, o):
         """p = σ(o)."""
-        return sigmoid(o)
+        e = np.exp(-np.abs(o))
+        return np.maximum(e, o >= 0) / (1 + e)
 
     def sample(self, o, rng):
         """0 or 1 for every feature, 1 with probability σ(o)."""
-        return (rng.random(o.shape, dtype=o.dtype) < sigmoid(o)).astype(o.dtype)
+        return (rng.random(o.shape, dtype=o.dtype) < self.mean(o)).astype(o.dtype)
 
     def check_target(self, t, width=None):
         """ValueError unless all targets lie in [0, 1]."""
@@ -173,10 +181,11 @@ class ContinuousBernoulliNLL(Loss):
 
     def mean(self, o):
         """E[t] = A'(o) = 1 / (1 - e^-o) - 1 / o; near 0, where both blow up, its series ½ + o/12 - o³/720 + ..."""
-        size = np.maximum(np.abs(o), 0.25)
-        far = 1 / -np.expm1(-size) - 1 / size            # A'(|o|); and A'(-o) = 1 - A'(o)
-        near = 0.5 + o * (1 / 12 - o**2 * (1 / 720 - o**2 * (1 / 30240 - o**2 * (1 / 1209600 - o**2 / 47900160))))
-        return np.where(np.abs(o) < 0.25, near, np.where(o > 0, far, 1 - far))
+        size, square = np.maximum(np.abs(o), 0.25), o * o
+        less = np.expm1(-size)                           # e^-|o| - 1
+        low = 1 / size + (1 + less) / less               # A'(-|o|), and A'(o) = 1 - A'(-o)
+        near = 0.5 + o * (1 / 12 - square * (1 / 720 - square * (1 / 30240 - square * (1 / 1209600 - square / 47900160))))
+        return np.where(square < 0.0625, near, np.where(o > 0, 1 - low, low))
 
     def sample(self, o, rng):
         """t in [0, 1] by the inverse of the distribution function: t = 1 + log(1 - u (1 - e^-|o|)) / |o|, mirrored for o < 0."""
@@ -225,7 +234,8 @@ class GaussianNLL(Loss):
     def backward(self, weight):
         """delta = (o - t) / σ² weight; dlogvar += Σ_n weight_n (½ D - ½ Σ_d (o - t)² / σ²)."""
         if self.learn:
-            self.dlogvar += weight @ (0.5 * self.r.shape[1] - 0.5 * self.squares)
+            dlogvar = self.dlogvar
+            dlogvar += weight @ (0.5 * self.r.shape[1] - 0.5 * self.squares)
         return self.r * (self.precision * weight)[:, None]
 
     def sample(self, o, rng):
@@ -234,19 +244,19 @@ class GaussianNLL(Loss):
 
 
 class HeteroscedasticGaussianNLL(Loss):
-    """½ Σ_d (t - μ)² / σ² + log σ² + log 2π, in nats: t ~ N(μ, diag σ²), the network says how sure it is.
+    """½ Σ_d [(t - μ)² / σ² + log σ² + log 2π], in nats: t ~ N(μ, diag σ²), the network says how sure it is.
 
-    The output (N, 2D) holds μ, then logvar = log σ²: a decoder for D features has 2D outputs.
+    The output (N, 2D) holds μ, then logvar = log σ²: a decoder for D features has 2D outputs. A feature that is constant in
+    the data has no best σ: its likelihood grows without bound as logvar falls, until 1/σ² overflows and training diverges.
     """
 
     outputs_per_feature = 2
 
     def forward(self, o, t):
-        """values_n = ½ Σ_d (μ - t)² e^-logvar + logvar + log 2π."""
-        D = t.shape[-1]
+        """values_n = ½ Σ_d [(μ - t)² e^-logvar + logvar + log 2π]."""
+        self._check_shapes(o, t)
+        D = t.shape[1]
         mu, logvar = o[:, :D], o[:, D:]
-        if o.shape != (len(t), 2 * D) or t.ndim != 2 or t.dtype != o.dtype:
-            raise mismatch(self, o, t)
         self.precision = np.exp(-logvar)                 # 1/σ²
         self.r = mu - t
         return 0.5 * np.add.reduce(self.r * self.r * self.precision + logvar + math.log(2 * math.pi), axis=1)
@@ -277,6 +287,10 @@ def check_unit_interval(loss, t):
 
 def mismatch(loss, o, t):
     """The error for a target that does not go with the output."""
+    if not isinstance(t, np.ndarray):
+        return TypeError(f"{type(loss).__name__}: target must be an array, got {type(t).__name__}")
+    if o.ndim != 2:
+        return ValueError(f"{type(loss).__name__}: output must have shape (N, D), got {o.shape}")
     expected = (len(o), o.shape[1] // loss.outputs_per_feature)
     if t.shape != expected:
         return ValueError(f"{type(loss).__name__}: target must have shape {expected}, as the output says, got {t.shape}")

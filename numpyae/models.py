@@ -12,8 +12,8 @@ back as `noise=`: the loss is then a plain function of w, which is what finite d
 
 import numpy as np
 
-from numpyae.activations import Sigmoid, Softmax
-from numpyae.layers import Layer, Sequential, TiedDense
+from numpyae.activations import Identity, Sigmoid, Softmax
+from numpyae.layers import Dropout, Layer, Sequential, TiedDense
 from numpyae.losses import Loss
 from numpyae.parameters import FLOATS, Parametric, leaves_of
 
@@ -61,36 +61,36 @@ class Model(Parametric):
             layer.replay = recorded(noise, name) if noise is not None and training else None
         return rng
 
-    def collect_noise(self):
-        """After a forward pass: keep what the layers drew."""
+    def end(self, n):
+        """After a forward pass of n values: keep what the layers drew, and the weight 1/n of each value in the mean."""
         for name, layer in self._drawing.items():
             if layer.training:
                 self.noise[name] = getattr(layer, layer.noise_name)
-
-    def weights(self, n):
-        """∂L/∂(value of each sample) for a mean over n samples: 1/n each."""
+            layer.training, layer.replay = True, None
         if n == 0:
             raise ValueError(f"{type(self).__name__}: a batch must have at least one row, got none")
         if self._weight is None or len(self._weight) != n or self._weight.dtype != self._w.dtype:
-            self._weight = np.full(n, 1 / n, dtype=self._w.dtype)
-        return self._weight
+            self._weight = np.empty(n, dtype=self._w.dtype)
+            self._weight.fill(1 / n)
 
     def from_zero(self):
-        """Before a backward pass: set grad to zero, and let the layers know that their first addition may be an assignment."""
+        """Before a backward pass: set grad to zero. RuntimeError when backward is called before loss."""
         self._check_use()
         if self._weight is None:
             raise RuntimeError(f"{type(self).__name__}.backward: call loss first, it keeps what the way back needs")
         self._grad.fill(0)
-        for leaf in self._leaves:
-            leaf.clean = True
 
-    def quiet(self, x, network):
-        """Check x, and switch the noise off, before an evaluation, which forgets what the last loss kept for the way back."""
+    def evaluate(self, network, x):
+        """network(x) free of noise, after a look at x. What the last loss kept for the way back is forgotten."""
         self._check_use()
         self._weight = None
         check_data(f"{type(self).__name__}: x", x, network.n_in, self.dtype)
         for layer in self._drawing.values():
             layer.training = False
+        y = network.forward(x)
+        for layer in self._drawing.values():
+            layer.training = True
+        return y
 
     def __repr__(self):
         parts = ", ".join(repr(part) for part in self._parts.values())
@@ -118,8 +118,7 @@ class Regression(Model):
         self.begin(rng, noise, training)
         self.o = self.network.forward(x)
         values = self.criterion.forward(self.o, t)
-        self.collect_noise()
-        self.weights(len(x))
+        self.end(len(x))
         error = float(np.add.reduce(values)) / len(x)
         self.terms = {"error": error}
         return error
@@ -133,8 +132,7 @@ class Regression(Model):
 
     def predict(self, x):
         """The expected target for each row of x, in its units: (N, M)."""
-        self.quiet(x, self.network)
-        return self.criterion.mean(self.network.forward(x))
+        return self.criterion.mean(self.evaluate(self.network, x))
 
     def check(self, x, t):
         """x (N, D) finite and of the model's dtype; t of as many rows, and what the criterion is defined for."""
@@ -162,18 +160,31 @@ def as_network(layer):
 def refuse_double_activation(model, network, loss):
     """ValueError when a Sigmoid or Softmax stands before a loss on logits: it would be applied twice, and no gradient check
     can see that, because the gradient of the wrong function is right."""
-    last = list(network.leaves().values())[-1]
+    last = [leaf for leaf in network.leaves().values() if not isinstance(leaf, (Identity, Dropout))][-1:]
+    last = last[0] if last else network
     if loss.takes_logits and isinstance(last, (Sigmoid, Softmax)):
         raise ValueError(f"{model}: the network ends in {last!r}, but {type(loss).__name__} takes logits and applies it itself: "
                          f"remove the last layer, {last!r}")
 
 
-def recorded(noise, name, shape=None):
+def check_fit_together(model, encoder, code, decoder, loss):
+    """ValueError unless encoder -> code -> decoder -> data have the widths of each other."""
+    refuse_double_activation(model, decoder, loss)
+    if None not in (code, decoder.n_in) and code != decoder.n_in:
+        raise ValueError(f"{model}: the code has {code} numbers, but the decoder takes {decoder.n_in}")
+    if None not in (encoder.n_in, decoder.n_out) and decoder.n_out != loss.outputs_per_feature * encoder.n_in:
+        raise ValueError(f"{model}: for data of {encoder.n_in} features under {type(loss).__name__} the decoder must give "
+                         f"{loss.outputs_per_feature * encoder.n_in} outputs, got {decoder.n_out}")
+
+
+def recorded(noise, name, shape=None, dtype=None):
     """The entry of a dict of noise to replay, checked."""
     if name not in noise:
         raise ValueError(f"noise must hold {name!r}, got {sorted(noise) or 'nothing'}")
     if shape is not None and np.shape(noise[name]) != shape:
         raise ValueError(f"noise[{name!r}] must have shape {shape}, got {np.shape(noise[name])}")
+    if dtype is not None and noise[name].dtype != dtype:
+        raise TypeError(f"noise[{name!r}] must be {dtype}, got {noise[name].dtype}")
     return noise[name]
 
 

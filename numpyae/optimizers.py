@@ -67,19 +67,12 @@ class Momentum(Optimizer):
         w += self.velocity
 
 
-class Nesterov(Optimizer):
+class Nesterov(Momentum):
     """Momentum whose gradient is taken at the point the velocity leads to (Nesterov 1983; Sutskever 2013, eq. 3-4).
 
     Sutskever writes velocity = mu velocity - alpha ∇L(w + mu velocity). We keep the look-ahead point itself in w, since that
     is where the gradient is asked for: w += mu velocity_new - alpha grad. The paths are the same, seen from that point.
     """
-
-    arguments = ("alpha", "mu")
-    memory = ("velocity",)
-    velocity = None
-
-    def __init__(self, alpha, mu=0.9):
-        self.alpha, self.mu = check_rate(self, alpha), check_decay(self, "mu", mu)
 
     def step(self, w, grad):
         """One step with velocity, from look-ahead point to look-ahead point."""
@@ -117,7 +110,8 @@ class RMSProp(Optimizer):
     squares = None
 
     def __init__(self, alpha=1e-3, rho=0.9, epsilon=1e-8):
-        self.alpha, self.rho, self.epsilon = check_rate(self, alpha), check_decay(self, "rho", rho), check_rate(self, epsilon, "epsilon")
+        self.alpha, self.epsilon = check_rate(self, alpha), check_rate(self, epsilon, "epsilon")
+        self.rho = check_decay(self, "rho", rho)
 
     def step(self, w, grad):
         """One step; the squares are a moving average."""
@@ -139,7 +133,7 @@ class Adam(Optimizer):
     """
 
     arguments = ("alpha", "beta1", "beta2", "epsilon")
-    memory = ("m", "v")
+    memory = ("m", "v")               # m / (1 - β1) and v / (1 - β2) of the formulas
     m = v = None
     piece = 65536                     # elements; five such arrays of float32 fit into a cache of 2 MB
     scratch = np.zeros(0)

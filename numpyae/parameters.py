@@ -52,7 +52,6 @@ class Parametric:
     _leaves = ()                      # a container's parts without parts, however deep
     _owner = None                     # the container whose vectors our windows look into
     _taken = None                     # why this container may no longer be used
-    clean = False                     # a model's backward has just set grad to zero: to add is to write
     adjustable = ()                   # settings that a callback may change while training
     arguments = ()                    # the constructor's arguments that rebuild it, names of attributes
 
@@ -116,7 +115,6 @@ class Parametric:
 
     def _copy_in(self, name, slot, value):
         window = getattr(self, slot)
-        self.clean = False
         if value is window:           # `layer.dW += ...` assigns the window back to itself
             return
         value = np.asarray(value)
@@ -144,8 +142,6 @@ class Parametric:
 
     @grad.setter
     def grad(self, value):
-        for leaf in self._leaves:
-            leaf.clean = False
         self._copy_in("grad", "_grad", value)
 
     @property
@@ -157,8 +153,6 @@ class Parametric:
         """Set grad to zero."""
         self._check_use()
         self._grad.fill(0)
-        for leaf in self._leaves:
-            leaf.clean = False
 
     def leaves(self):
         """The parts without parts, by name: {"encoder.0": Dense(784 -> 500), ...}; of a leaf {"": itself}."""
@@ -182,6 +176,9 @@ class Parametric:
             raise TypeError(f"{type(self).__name__}.astype: dtype must be float32 or float64, got {np.dtype(dtype)}")
         new = copy.deepcopy(self)
         new._place(new._w.astype(dtype), new._grad.astype(dtype))
+        for leaf in new.leaves().values():
+            partner = getattr(leaf, "dense", leaf)       # of a TiedDense taken out of its model
+            partner._place(partner._w.astype(dtype, copy=False), partner._grad.astype(dtype, copy=False))
         return new
 
     def save(self, path):
@@ -227,13 +224,17 @@ def write_arrays(path, arrays):
     """
     path = os.fspath(path)
     part = path + ".part"
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{path}: expected a file to write, got a folder")
     try:
         with open(part, "wb") as file:
             np.savez(file, **arrays)
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         if os.path.exists(part):
             os.remove(part)
+        if isinstance(error, OSError):
+            raise type(error)(f"{path}: cannot be written: {error.strerror or error}") from error
         raise
 
 
@@ -244,6 +245,9 @@ def read_arrays(path):
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
     with file:
+        if file.read(2) != b"PK":
+            raise ValueError(f"{path}: expected an .npz file of arrays, got another kind of file")
+        file.seek(0)
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}

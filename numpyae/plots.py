@@ -79,7 +79,7 @@ def reconstructions(model, x, image_shape, n=100):
     originals = x[:n]
     figure = new_figure("What the right page has lost of the left one, the code does not hold.", 16, 9)
     pages = figure.add_gridspec(1, 2)
-    show_images(new_axes(figure, pages[0], "Originals"), originals, image_shape, n)
+    show_images(new_axes(figure, pages[0], "Originals, as the model sees them"), originals, image_shape, n)
     show_images(new_axes(figure, pages[1], "Reconstructions"), model.reconstruct(originals), image_shape, n)
     return figure
 

@@ -15,7 +15,7 @@ from numpyae import datasets
 from numpyae.autoencoder import Autoencoder
 from numpyae.checkpoints import read_record
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import mlp
+from numpyae.activations import mlp
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Regression, check_data
@@ -32,6 +32,7 @@ DEFAULTS = {
                        dtype="float64")}
 LIKELIHOODS = {"bernoulli": BernoulliNLL, "continuous-bernoulli": ContinuousBernoulliNLL, "gaussian": GaussianNLL,
                "heteroscedastic": HeteroscedasticGaussianNLL, "squared-error": SquaredError, "classes": SoftmaxCrossEntropy}
+MOST_CLASSES = 1000
 HELD_OUT = 0.1                        # of data that come without a test set
 
 
@@ -40,14 +41,18 @@ class Run:
     and what the numbers mean: `convention` while training, `judged` when held out."""
 
     def __init__(self, settings):
+        if os.path.exists(settings["data"]) and settings["data"] not in datasets.NAMES:
+            settings["data"] = os.path.abspath(settings["data"])     # found again from another folder
         self.settings = settings
         dtype = np.dtype(settings["dtype"])
         self.dataset = load_split(settings["data"], dtype, settings["seed"])
         x, y, x_test, y_test = self.dataset[1:5]
-        self.labels = y_test
+        self.labels = y_test if y_test is not None and y_test.ndim == 1 else None
+        if settings["task"] == "regression":
+            y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
         self.convention = self.judged = self.dataset.convention
         self.each_epoch = None
-        self.model = build_model(settings, x.shape[1], y).astype(dtype)
+        self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
         if settings["task"] == "regression":
             self.data, self.held_out = (x, y), (x_test, y_test)
         elif settings["likelihood"] == "bernoulli":
@@ -101,34 +106,43 @@ class Run:
         return f"held-out {self.settings['likelihood']} loss {loss:.5g} per {unit} (sum over features, mean over {n}; {self.judged})"
 
     def draw(self, folder, history):
-        """Write the pictures that fit the model; returns their paths."""
+        """Write the pictures that fit the model, each as soon as it is drawn; gives their paths one by one."""
         import matplotlib.pyplot as plt
 
+        for name, make in self.pictures(history).items():
+            figure = make()
+            path = os.path.join(folder, name + ".png")
+            figure.savefig(path)
+            plt.close(figure)
+            yield path
+
+    def pictures(self, history):
+        """{file name: function that draws it}."""
         from numpyae import plots
 
-        model, shape, task = self.model, self.dataset.image_shape, self.settings["task"]
-        unit = "nats per sample" if self.settings["likelihood"] != "squared-error" else "squared error per sample"
-        figures = {"learning_curve": plots.learning_curve(history, unit=unit)} if history.epochs else {}
-        if task == "regression" and self.data[0].shape[1] == 1:
-            figures["fit"] = plots.regression(model, *self.data)
-        if shape and task != "regression":
-            figures["reconstructions"] = plots.reconstructions(model, self.held_out[0], shape)
-        if task != "regression" and self.settings["latent"] >= 2:
-            figures["code_map"] = plots.code_map(model, self.held_out[0], self.labels)
-        if shape and task == "vae":
-            figures["samples"] = plots.samples(model, shape, rng=np.random.default_rng(self.settings["seed"]))
-        if shape and task != "regression" and self.settings["latent"] == 2:
-            x = self.held_out[0] if task == "ae" else None        # an autoencoder has no prior: its codes say where to look
-            figures["manifold"] = plots.manifold(model, shape, x=x)
+        model, shape, latent, x = self.model, self.dataset.image_shape, self.settings["latent"], self.held_out[0]
+        unit = "squared error per sample" if self.settings["likelihood"] == "squared-error" else "nats per sample"
+        rng = np.random.default_rng(self.settings["seed"])
+        pictures = {}
+        if history.epochs:
+            pictures["learning_curve"] = lambda: plots.learning_curve(history, unit=unit)
+        if self.settings["task"] == "regression":
+            if self.data[0].shape[1] == 1 and self.data[1].shape[1:] == (1,):
+                pictures["fit"] = lambda: plots.regression(model, *self.data)
+            first = model.network.layers[0]
+        else:
+            first = model.encoder.layers[0]
+            if latent >= 2:
+                pictures["code_map"] = lambda: plots.code_map(model, x, self.labels)
+            if shape:
+                pictures["reconstructions"] = lambda: plots.reconstructions(model, x, shape)
+            if shape and self.settings["task"] == "vae":
+                pictures["samples"] = lambda: plots.samples(model, shape, rng=rng)
+            if shape and latent == 2:                    # an autoencoder has no prior: its codes say where to look
+                pictures["manifold"] = lambda: plots.manifold(model, shape, x=x if self.settings["task"] == "ae" else None)
         if shape:
-            network = model.network if task == "regression" else model.encoder
-            figures["filters"] = plots.filters(network.layers[0], shape)
-        paths = []
-        for name, figure in figures.items():
-            paths.append(os.path.join(folder, name + ".png"))
-            figure.savefig(paths[-1])
-            plt.close(figure)
-        return paths
+            pictures["filters"] = lambda: plots.filters(first, shape)
+        return pictures
 
 
 def load_split(name, dtype, seed):
@@ -146,20 +160,26 @@ def load_split(name, dtype, seed):
                          y_test=None if data.y is None else data.y[test])
 
 
-def build_model(settings, D, y):
-    """The model of the settings for data of D features; y is needed for regression only, and says which criterion."""
+def targets(settings, y, dtype):
+    """The targets of a regression: labels (N,) for classes, else numbers (N, M). Settles settings["likelihood"]."""
+    if y is None:
+        raise ValueError(f"{settings['data']}: regression needs targets: an .npz or .mat with an array y beside x")
+    settings["likelihood"] = settings["likelihood"] or ("classes" if y.ndim == 1 else "squared-error")
+    if settings["likelihood"] != "classes":
+        return y.reshape(len(y), -1).astype(dtype)
+    if y.ndim != 1 or y.min() < 0 or y.max() >= MOST_CLASSES:
+        raise ValueError(f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, got {y.min():g} to "
+                         f"{y.max():g}: --likelihood squared-error takes them as numbers")
+    return y
+
+
+def build_model(settings, D, y, y_test):
+    """The model of the settings for data of D features; y and y_test matter for regression only."""
     rng = np.random.default_rng(settings["seed"])
     hidden, latent = settings["hidden"], settings["latent"]
     if settings["task"] == "regression":
-        if y is None:
-            raise ValueError(f"{settings['data']}: regression needs targets y, got a data set without")
-        classes = y.ndim == 1 and y.dtype.kind in "iu"
-        settings["likelihood"] = settings["likelihood"] or ("classes" if classes else "squared-error")
-        if (settings["likelihood"] == "classes") != classes:
-            raise ValueError(f"--likelihood {settings['likelihood']} does not fit the targets of {settings['data']}, "
-                             f"which are {'classes' if classes else 'numbers'}")
         criterion = likelihood(settings)
-        outputs = int(y.max()) + 1 if classes else y.shape[1] * criterion.outputs_per_feature
+        outputs = int(max(y.max(), y_test.max())) + 1 if y.ndim == 1 else y.shape[1] * criterion.outputs_per_feature
         return Regression(mlp([D, *hidden, outputs], rng=rng), criterion)
     criterion = likelihood(settings)
     outputs = D * criterion.outputs_per_feature
@@ -192,11 +212,14 @@ def fresh_folder(settings, out=None):
         name = os.path.splitext(os.path.basename(settings["data"]))[0]
         base = os.path.join("runs", f"{settings['task']}-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
         out = next(path for path in (base, *(f"{base}-{i}" for i in range(2, 1000))) if not os.path.exists(path))
-    os.makedirs(out, exist_ok=True)
-    if os.listdir(out):
-        raise ValueError(f"--out {out}: expected a new or empty folder, got one with files in it")
-    with open(os.path.join(out, "run.json"), "x") as file:
-        json.dump(settings, file, indent=1)
+    try:
+        os.makedirs(out, exist_ok=True)
+        if os.listdir(out):
+            raise ValueError(f"--out {out}: expected a new or empty folder, got one with files in it")
+        with open(os.path.join(out, "run.json"), "x") as file:
+            json.dump(settings, file, indent=1)
+    except OSError as error:
+        raise ValueError(f"--out {out}: expected a folder that can be made and written to, got: {error.strerror}") from error
     return out
 
 
@@ -211,8 +234,25 @@ def resumed_settings(path):
     try:
         with open(source) as file:
             settings = json.load(file)
-        return {name: settings[name] for name in ("task", *DEFAULTS["vae"])}, checkpoint
+        settings = {name: settings[name] for name in ("task", *DEFAULTS["vae"])}
+        check_settings(settings)
+        return settings, checkpoint
     except FileNotFoundError:
         raise FileNotFoundError(f"--resume {path}: there is no {source}, which says what to build") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{source}: expected the settings of a run, got a damaged or other file ({error})") from None
+
+
+def check_settings(settings):
+    """ValueError unless every setting is of the kind that the command line makes."""
+    whole = {name: settings[name] for name in ("epochs", "batch_size", "seed")}
+    whole |= {f"hidden {index}": size for index, size in enumerate(settings["hidden"])}
+    if settings["task"] != "regression":
+        whole["latent"] = settings["latent"]
+    fits = {"task": settings["task"] in DEFAULTS, "data": isinstance(settings["data"], str),
+            "lr": isinstance(settings["lr"], (int, float)), "likelihood": settings["likelihood"] in LIKELIHOODS,
+            "dtype": settings["dtype"] in ("float32", "float64"), "hidden": isinstance(settings["hidden"], list),
+            **{name: isinstance(value, int) and value >= 0 for name, value in whole.items()}}
+    bad = [name for name, fit_in in fits.items() if not fit_in]
+    if bad:
+        raise ValueError(f"{bad[0]} is {settings.get(bad[0])!r}")

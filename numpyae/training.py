@@ -19,6 +19,7 @@ import time
 import numpy as np
 
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
+from numpyae.optimizers import Optimizer, check_rate
 
 LINES = 100                           # of progress that stay, at the most
 VALIDATION_ROWS = 2000                # of the validation data that go through the model at once
@@ -99,6 +100,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
         if history.epochs and bool(history.validation) != (validation is not None):
             raise ValueError(f"fit: resume {resume} was trained {'with' if history.validation else 'without'} validation data, "
                              "and must go on so")
+        if checkpoint is not None:
+            write_checkpoint(checkpoint, model, optimizer, rng, history, best)
     lines = Progress(epochs, progress)
     try:
         while history.epochs < epochs and not exhausted(history, patience):
@@ -107,19 +110,18 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
             batch = data
             if each_epoch is not None:
                 batch = as_tuple(each_epoch(rng, *data))
-                if history.epochs == 0:
-                    check_batch(model, batch)
+                check_batch(model, batch)
             terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
             value = validation and validation_loss(model, validation)
             history.add(terms, value, time.perf_counter() - start)
             if history.best == history.epochs - 1:
                 best = model.w.copy()
-            lines.epoch(history)
             for callback in callbacks:
                 callback(model, history, optimizer)
-            optimizer.alpha = float(optimizer.alpha)
+            optimizer.alpha = check_rate(optimizer, optimizer.alpha)
             if checkpoint is not None:
                 write_checkpoint(checkpoint, model, optimizer, rng, history, best)
+            lines.epoch(history)
         history.stopped = "early" if exhausted(history, patience) else "epochs"
     except KeyboardInterrupt:
         history.stopped = "interrupted"
@@ -181,8 +183,8 @@ def stop_diverged(model, optimizer, history, step, good):
 
 def check_arguments(model, data, optimizer, epochs, batch_size, validation=None, patience=None, checkpoint=None):
     """Everything that can be known to be wrong before the first step. Returns the validation data as a tuple, or None."""
-    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
-        raise TypeError(f"fit: optimizer must be an optimizer such as Adam(1e-3), got {optimizer!r}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"fit: optimizer must be an Optimizer such as Adam(1e-3), got {optimizer!r}")
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not (name == "patience" and value is None) and not (whole and value >= least):
@@ -232,7 +234,8 @@ class Progress:
         share = (self.done + row / N) / max(self.epochs - history.epochs + self.done, 1)
         rate = (self.done * N + row) / (now - self.start)
         left = (now - self.start) * (1 - share) / share
-        sys.stdout.write(f"\r\033[Kepoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  {left:.0f} s left")
+        line = f"epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  {left:.0f} s left"
+        sys.stdout.write("\r\033[K" + line)
         sys.stdout.flush()
 
     def epoch(self, history):

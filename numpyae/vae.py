@@ -14,17 +14,16 @@ where the encoder gives q(z|x). The loss is -ELBO, in nats per sample. The way f
 
 import numpy as np
 
-from numpyae.autoencoder import check_fit_together
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer, check_size
 from numpyae.losses import Loss
-from numpyae.models import Model, as_network, check_data, recorded, require_part
+from numpyae.models import Model, as_network, check_data, check_fit_together, recorded, require_part
 
 CHUNK = 4096                          # rows that an evaluation sends through a network at once
 
 
 class VAE(Model):
-    """encoder h(x), posterior q(z|x), decoder o(z), likelihood p(x|z): loss = -ELBO, in nats, a mean over samples.
+    """encoder h(x), posterior q(z|x), decoder o(z), likelihood p(x|z): loss = -ELBO for beta = 1, in nats.
 
     The encoder must have `posterior.size` outputs. `beta` multiplies the KL in the loss (1: the ELBO; Higgins 2017),
     `samples` is the number of ε per x in the loss ([004]: "just a single sample (!)"); `elbo` and `log_likelihood` ignore beta.
@@ -33,7 +32,7 @@ class VAE(Model):
     arguments = ("encoder", "decoder", "likelihood", "posterior", "samples", "beta")
     adjustable = ("beta",)
 
-    def __init__(self, encoder, decoder, likelihood, posterior, samples=1, beta=1.0):
+    def __init__(self, encoder, decoder, likelihood, posterior, *, samples=1, beta=1.0):
         require_part("VAE: encoder", encoder, Layer)
         require_part("VAE: decoder", decoder, Layer)
         require_part("VAE: likelihood", likelihood, Loss)
@@ -53,7 +52,10 @@ class VAE(Model):
         self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior)
 
     def loss(self, x, rng=None, noise=None, training=True):
-        """-ELBO = 1/N Σ_n [1/K Σ_k -log p(x_n|z_kn) + beta KL_n] with K = samples; terms: reconstruction and kl (with beta)."""
+        """1/N Σ_n [1/K Σ_k -log p(x_n|z_kn) + beta KL_n] with K = samples: -ELBO for beta = 1.
+
+        terms: "reconstruction" and "kl", the latter with its beta.
+        """
         rng = self.begin(rng, noise, training)
         N, K, d = len(x), self.samples, self.posterior.d
         h = self.encoder.forward(x)
@@ -61,14 +63,13 @@ class VAE(Model):
         if noise is None:
             epsilon = np.random.default_rng(rng).standard_normal(shape, dtype=h.dtype)
         else:
-            epsilon = recorded(noise, "epsilon", shape)
+            epsilon = recorded(noise, "epsilon", shape, h.dtype)
         z = self.posterior.sample(h, epsilon)
         o = self.decoder.forward(z.reshape(K * N, d))
         nll = self.likelihood.forward(o, x if K == 1 else np.tile(x, (K, 1)))
         kl = self.posterior.kl()
         self.noise["epsilon"] = epsilon
-        self.collect_noise()
-        self.weights(K * N)
+        self.end(K * N)
         self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": float(self.beta) * float(np.add.reduce(kl)) / N}
         return self.terms["reconstruction"] + self.terms["kl"]
 
@@ -84,14 +85,12 @@ class VAE(Model):
 
     def encode(self, x):
         """The mean code μ(x), (N, d). The whole posterior of the last call is in `posterior.mu`, `posterior.sigma`."""
-        self.quiet(x, self.encoder)
-        h = self.encoder.forward(x)
+        h = self.evaluate(self.encoder, x)
         return self.posterior.sample(h, np.zeros((len(x), self.posterior.d), dtype=h.dtype))
 
     def decode(self, z):
         """E[x|z], in the units of the data, (N, D)."""
-        self.quiet(z, self.decoder)
-        return self.likelihood.mean(self.decoder.forward(z))
+        return self.likelihood.mean(self.evaluate(self.decoder, z))
 
     def reconstruct(self, x):
         """decode(encode(x)), (N, D): free of noise."""
@@ -102,19 +101,22 @@ class VAE(Model):
         check_size("VAE.sample: n", n)
         rng = np.random.default_rng(rng)
         z = rng.standard_normal((n, self.posterior.d), dtype=self.dtype)
-        self.quiet(z, self.decoder)
-        o = self.decoder.forward(z)
+        o = self.evaluate(self.decoder, z)
         return self.likelihood.mean(o) if mean else self.likelihood.sample(o, rng)
 
     def elbo(self, x, samples=1, rng=None):
-        """The ELBO of every row of x, (N,), in nats: log p(x|z) averaged over draws of z, minus the KL. A bound: log p >= ELBO."""
+        """The ELBO of every row of x, (N,), in nats: log p(x|z) averaged over draws of z, minus the KL.
+
+        An estimate, whose expectation is at most log p(x).
+        """
         self.check(x)
         check_size("VAE.elbo: samples", samples)
         rng = np.random.default_rng(rng)
         bounds = np.zeros(len(x))
         for rows in chunks(len(x), CHUNK):
+            h = self.evaluate(self.encoder, x[rows])
             for _ in range(samples):
-                nll, _ = self._importance(x[rows], 1, rng)
+                nll, _ = self._importance(x[rows], h, 1, rng)
                 bounds[rows] -= nll[0] / samples
             bounds[rows] -= self.posterior.kl()
         return bounds
@@ -122,27 +124,25 @@ class VAE(Model):
     def log_likelihood(self, x, samples=5000, rng=None):
         """log p(x) of every row, (N,), in nats, estimated by importance sampling from q(z|x):
 
-        log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x) (Burda 2016, eq. 8). From below, and exact as S grows.
+        log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x) (Burda 2016, eq. 8). On average too low, and exact as S grows.
         """
         self.check(x)
         check_size("VAE.log_likelihood: samples", samples)
         rng = np.random.default_rng(rng)
         total = np.full(len(x), -np.inf)
         for rows in chunks(len(x), 64):
-            count = len(x[rows])
-            for draws in chunks(samples, max(1, CHUNK // count)):
-                nll, log_ratio = self._importance(x[rows], draws.stop - draws.start, rng)
+            h = self.evaluate(self.encoder, x[rows])
+            for draws in chunks(samples, max(1, CHUNK // len(h))):
+                nll, log_ratio = self._importance(x[rows], h, draws.stop - draws.start, rng)
                 log_weight = (log_ratio - nll).astype(np.float64)
                 total[rows] = np.logaddexp(total[rows], np.logaddexp.reduce(log_weight, axis=0))
         return total - np.log(samples)
 
-    def _importance(self, x, K, rng):
-        """K draws for each row of x: -log p(x|z) and log p(z) - log q(z|x), both (K, N)."""
-        self.quiet(x, self.encoder)
+    def _importance(self, x, h, K, rng):
+        """K draws for each row of x, whose code is h: -log p(x|z) and log p(z) - log q(z|x), both (K, N)."""
         N, d = len(x), self.posterior.d
-        epsilon = rng.standard_normal((K, N, d), dtype=self.dtype)
-        z = self.posterior.sample(self.encoder.forward(x), epsilon)
-        o = self.decoder.forward(z.reshape(K * N, d))
+        z = self.posterior.sample(h, rng.standard_normal((K, N, d), dtype=h.dtype))
+        o = self.evaluate(self.decoder, z.reshape(K * N, d))
         nll = self.likelihood.forward(o, np.tile(x, (K, 1))).reshape(K, N)
         log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
         return nll, log_prior - self.posterior.log_density()

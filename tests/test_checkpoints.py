@@ -190,7 +190,7 @@ SCRIPT = textwrap.dedent("""
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_killed_and_resumed_is_bit_identical(dtype, tmp_path):
     """Killed twice at random moments while it trains and saves, then resumed, against a run that nobody disturbed."""
-    rng, epochs = np.random.default_rng(), 120
+    rng, epochs = np.random.default_rng(0), 120
     environment = os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parent.parent), "OMP_NUM_THREADS": "1",
                                 "OPENBLAS_NUM_THREADS": "1"}
 

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -32,6 +31,14 @@ def run(*words):
     """main in a process of its own."""
     return subprocess.run([sys.executable, "-m", "numpyae", *words], capture_output=True, text=True,
                           env=os.environ | {"MPLBACKEND": "Agg"})
+
+
+def wait_for(process, words):
+    """Read what a process prints until a line has these words; it ends when the process does."""
+    for line in process.stdout:
+        if words in line:
+            return
+    raise AssertionError(f"the process ended without saying {words!r}")
 
 
 def refused(capsys, *words):
@@ -102,11 +109,8 @@ def test_existing_files_are_never_overwritten(blobs, tmp_path, capsys):
 def test_killed_and_resumed_is_bit_identical_to_not_killed(blobs, tmp_path):
     words = ["train", "vae", "--data", blobs, "--epochs", "150", "--batch-size", "6", "--hidden", "9"]
     process = subprocess.Popen([sys.executable, "-m", "numpyae", *words, "--out", str(tmp_path / "killed")],
-                               stdout=subprocess.PIPE, env=os.environ | {"MPLBACKEND": "Agg"})
-    while not (tmp_path / "killed" / "checkpoint.npz").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(0.05)
+                               stdout=subprocess.PIPE, text=True, env=os.environ | {"MPLBACKEND": "Agg"})
+    wait_for(process, "epoch 4/")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     done = json.loads(str(np.load(tmp_path / "killed" / "checkpoint.npz")["checkpoint"]))["epoch"]
@@ -139,21 +143,19 @@ def test_ctrl_c_ends_cleanly_with_pictures(blobs, tmp_path):
     process = subprocess.Popen([sys.executable, "-m", "numpyae", "train", "vae", "--data", blobs, "--epochs", "100000", "--batch-size",
                                 "6", "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                env=os.environ | {"MPLBACKEND": "Agg"})
-    while not (out / "checkpoint.npz").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
+    wait_for(process, "epoch 1000/")
     process.send_signal(signal.SIGINT)
     said, error = process.communicate()
     assert process.returncode == 130 and error == ""
-    assert "interrupted: going on with what was learnt" in said and (out / "samples.png").exists()
+    assert "interrupted in epoch" in said and (out / "samples.png").exists()
 
 
-def test_divergence_is_one_sentence_and_keeps_the_checkpoint(tmp_path, capsys):
+def test_divergence_is_one_sentence(tmp_path, capsys):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "wild.npz", x=1e3 * rng.standard_normal((40, 6)))
     error = refused(capsys, "train", "vae", "--data", str(tmp_path / "wild.npz"), "--likelihood", "heteroscedastic", "--lr", "50",
                     "--batch-size", "4", "--epochs", "200", "--out", str(tmp_path / "out"))
-    assert re.search(r"diverged in epoch \d+, step \d+: the term .* the largest \|gradient\| .* Hint", error)
+    assert re.search(r"diverged in epoch \d+, step \d+: the term .* the largest \|gradient\| .* Hint.* no whole epoch to keep", error)
 
 
 @pytest.mark.parametrize("words, message", [
@@ -226,3 +228,40 @@ def test_help_and_no_command(capsys):
         with pytest.raises(SystemExit) as stop:
             main(words)
         assert stop.value.code == 0
+
+
+def test_resuming_what_is_done_leaves_a_folder_that_can_be_resumed(blobs, tmp_path, capsys):
+    folders = [str(tmp_path / name) for name in ("one", "two", "three")]
+    assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "9", "--out", folders[0]]) == 0
+    assert main(["train", "ae", "--resume", folders[0], "--out", folders[1]]) == 0
+    assert main(["train", "ae", "--resume", folders[1], "--epochs", "3", "--out", folders[2]]) == 0
+    assert capsys.readouterr().out.count("wrote") == sum(len(os.listdir(folder)) - 1 for folder in folders)
+
+
+@pytest.mark.parametrize("name, value", [("likelihood", "foo"), ("lr", None), ("latent", None), ("hidden", 8), ("hidden", ["x"]),
+                                         ("task", "gan"), ("dtype", "float16"), ("data", 3), ("seed", -1)])
+def test_resume_with_damaged_settings_names_the_file(blobs, tmp_path, capsys, name, value):
+    out = tmp_path / "out"
+    assert main(["train", "vae", "--data", blobs, "--epochs", "1", "--batch-size", "54", "--hidden", "3", "--latent", "1",
+                 "--out", str(out)]) == 0
+    capsys.readouterr()
+    settings = json.loads((out / "run.json").read_text()) | {name: value}
+    (out / "run.json").write_text(json.dumps(settings))
+    assert "run.json: expected the settings of a run" in refused(capsys, "train", "vae", "--resume", str(out))
+
+
+def test_targets_that_are_numbers(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    path = str(tmp_path / "ages.npz")
+    np.savez(path, x=rng.random((60, 4)), y=np.arange(60) * 1000)
+    words = ["train", "regression", "--data", path, "--epochs", "2", "--out"]
+    assert "--likelihood squared-error takes them as numbers" in refused(capsys, *words, str(tmp_path / "a"))
+    assert main([*words, str(tmp_path / "b"), "--likelihood", "squared-error"]) == 0
+    assert main(["train", "vae", "--data", path, "--epochs", "1", "--batch-size", "9", "--out", str(tmp_path / "c")]) == 0
+
+
+def test_a_class_that_only_the_held_out_rows_have(tmp_path, capsys):
+    y = np.zeros(40, int)
+    y[np.random.default_rng(0).permutation(40)[0]] = 7           # the first row that is held out with seed 0
+    np.savez(tmp_path / "rare.npz", x=np.random.default_rng(0).random((40, 3)), y=y)
+    assert main(["train", "regression", "--data", str(tmp_path / "rare.npz"), "--epochs", "1", "--out", str(tmp_path / "out")]) == 0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
 
-from numpyae import (Dense, Dropout, Layer, ReLU, Regression, Sequential, Sigmoid, Softmax, SquaredError, Tanh, VAE, BernoulliNLL,
-                     DiagonalGaussian, gradcheck, mlp, parameter)
+from numpyae import (BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, ReLU, Regression, Sequential,
+                     Sigmoid, Softmax, Softplus, SquaredError, Tanh, TiedDense, VAE, gradcheck, mlp, parameter)
 from numpyae.gradcheck.cases import cases
 from numpyae.gradcheck.numerical import noise_of, richardson
 
@@ -32,9 +32,9 @@ def test_numerical_gradient_of_rosenbrock_and_its_error_bar():
 def test_noise_is_measured():
     rng = np.random.default_rng(0)
     w = rng.normal(size=20)
-    smooth = noise_of(lambda w: float(np.sum(w**2)), w, rng)
-    coarse = noise_of(lambda w: float(np.float32(np.sum(w**2)) + np.float32(1e-6 * rng.normal())), w, rng)
-    assert smooth < 1e-13 < 1e-7 < coarse
+    smooth = noise_of(lambda w: float(np.sum(w**2)), w, np.abs(w), rng)
+    coarse = noise_of(lambda w: float(np.sum(w.astype(np.float32) ** 2)), w, np.abs(w), rng)
+    assert smooth < 1e-12 < 1e-7 < coarse
 
 
 def test_numerical_gradient_restores_w_when_f_raises():
@@ -209,3 +209,107 @@ def test_bad_input_is_one_sentence(call, message):
 def test_sigmoid_saturated_does_not_raise_false_alarm():
     x = np.random.default_rng(0).normal(size=(7, 5)) * 30
     assert gradcheck.check(Sequential(Dense(5, 4, rng=0), Sigmoid()), x).ok
+
+
+X = np.random.default_rng(3).normal(size=(7, 5))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_units_that_sit_on_the_kink_are_no_false_alarm(seed):
+    """Zero biases behind dead units: the pre-activation is exactly 0, and every slope between 0 and 1 is right."""
+    network = Sequential(Dense(5, 4, rng=seed), ReLU(), Dropout(0.5), Dense(4, 4, rng=seed), ReLU(), Dense(4, 2, rng=seed))
+    gradcheck.assert_gradients(Regression(network, SquaredError()), X, X[:, :2].copy())
+    with_zero_row = X.copy()
+    with_zero_row[2] = 0
+    gradcheck.assert_gradients(Regression(mlp([5, 6, 2], hidden=ReLU, rng=seed), SquaredError()), with_zero_row, X[:, :2].copy())
+    gradcheck.assert_gradients(ReLU(), np.array([[0.0, 1, -1], [0, 0, 2]]))
+
+
+class SteepReLU(ReLU):
+    def backward(self, delta):
+        return 1.5 * delta * (self.h > 0) - 0.5 * delta * (self.h == 0)
+
+
+def test_a_slope_outside_the_kink_does_not_pass():
+    report = gradcheck.check(SteepReLU(), np.zeros((2, 3)))
+    assert not report.ok and report.rows[0]["verdict"] == "cannot tell" and "nothing can be said" in report.sentence()
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e-7, 1e-9, 1e-12, 0])
+def test_logits_near_0_are_no_false_alarm(scale):
+    report = gradcheck.check(ContinuousBernoulliNLL(), scale * X, np.abs(np.sin(X)))
+    assert all(row["disagree"] == 0 for row in report.rows)
+
+
+@pytest.mark.parametrize("target, batch", [
+    (Sigmoid(), (np.array([[-25.0, 25.0, -36.0]]),)), (Softplus(), (np.array([[-25.0, 25.0, -36.0]]),)),
+    (Tanh(), (np.array([[-12.0, 12.0]]),)),
+    (BernoulliNLL(), (np.array([[-30.0, 30.0, -30.0, 30.0]]), np.array([[0.0, 1.0, 1.0, 0.0]])))])
+def test_saturated_units_keep_their_digits(target, batch):
+    assert not any(row["disagree"] for row in gradcheck.check(target, *batch).rows)
+
+
+class Redrawing(Layer):
+    def forward(self, x):
+        return x * np.random.default_rng().standard_normal(x.shape)
+
+    def backward(self, delta):
+        return delta
+
+
+def test_noise_drawn_anew_is_said():
+    with pytest.raises(ValueError, match="same value at the same point, got .* noise drawn anew"):
+        gradcheck.check(Redrawing(), X)
+    with pytest.raises(ValueError, match="f must be finite at the point of the check, got nan"):
+        gradcheck.check_function(lambda w: np.nan, lambda w: w, np.ones(2))
+
+
+class Overwriting(Scale):
+    def backward(self, delta):
+        self.dg = np.sum(delta * self.x, axis=0)
+        return delta * self.g
+
+
+class Greedy(Scale):
+    def backward(self, delta):
+        super().backward(delta)
+        delta *= self.g
+        return delta
+
+
+@pytest.mark.parametrize("layer, words", [(Overwriting(5), "backward must add to dg"), (Greedy(5), "changed its delta in place")])
+def test_what_no_difference_quotient_sees(layer, words):
+    layer.g = np.arange(1, 6)
+    report = gradcheck.check(layer, X)
+    assert not report.ok and words in str(report)
+
+
+class Forgetful(Regression):
+    def from_zero(self):
+        pass
+
+
+def test_a_model_that_does_not_start_from_zero():
+    report = gradcheck.check(Forgetful(mlp([5, 3], rng=0), SquaredError()), X, X[:, :3].copy())
+    assert not report.ok and "does it start from zero" in str(report)
+
+
+class MasklessDropout(Dropout):
+    def backward(self, delta):
+        return delta / self.keep
+
+
+def test_dropout_is_checked_in_training_also_after_an_evaluation():
+    layer = MasklessDropout(0.5)
+    model = Regression(Sequential(Dense(5, 4, rng=0), layer, Dense(4, 3, rng=0)), SquaredError())
+    model.predict(X)
+    assert not gradcheck.check(layer, X).ok and not gradcheck.check(model, X, X[:, :3].copy()).ok
+
+
+def test_a_tied_layer_of_float32_alone():
+    assert gradcheck.check(TiedDense(Dense(3, 5, rng=0).astype(np.float32)), X.astype(np.float32)).ok
+
+
+def test_wrong_number_of_arrays():
+    with pytest.raises(ValueError, match=r"a Dense is checked at \(x\), got 0 arrays"):
+        gradcheck.check(Dense(5, 2))

@@ -8,6 +8,7 @@ import pytest
 
 from numpyae import (VAE, Adam, Autoencoder, BernoulliNLL, DiagonalGaussian, Dropout, GaussianNLL, GradientDescent, Layer, Momentum,
                      Regression, Sequential, SoftmaxCrossEntropy, SquaredError, fit, mlp)
+from numpyae.checkpoints import load_model
 from numpyae.training import Diverged, History, validation_loss
 
 
@@ -382,3 +383,60 @@ def test_an_autoencoder_is_trained_by_the_same_fit():
     ae = Autoencoder(mlp([6, 2], rng=rng), mlp([2, 6], rng=rng), BernoulliNLL())
     history = fit(ae, binary(), optimizer=Adam(0.05), epochs=20, batch_size=10, rng=0, validation=(binary(10, seed=2),))
     assert history.loss[-1] < 0.8 * history.loss[0]
+
+
+def test_a_finished_epoch_is_kept_when_its_line_cannot_be_printed(tmp_path, monkeypatch):
+    def broken(self, history):
+        raise BrokenPipeError("nobody reads")
+
+    monkeypatch.setattr("numpyae.training.Progress.epoch", broken)
+    x, t = sines(30)
+    with pytest.raises(BrokenPipeError):
+        fit(regression(), x, t, optimizer=Adam(), epochs=3, batch_size=30, checkpoint=tmp_path / "run.npz")
+    assert load_model(tmp_path / "run.npz").predict(x).shape == t.shape
+
+
+@pytest.mark.parametrize("alpha", [-1.0, 0.0, float("nan")])
+def test_a_callback_that_sets_a_rate_that_cannot_be(alpha):
+    def callback(model, history, optimizer):
+        optimizer.alpha = alpha
+
+    x, t = sines(30)
+    with pytest.raises(ValueError, match="Adam: alpha must be a positive number"):
+        fit(regression(), x, t, optimizer=Adam(), epochs=3, batch_size=30, callbacks=[callback])
+
+
+def test_what_a_callback_set_is_not_set_twice_on_resume(tmp_path):
+    def halve(model, history, optimizer):
+        optimizer.alpha *= 0.5
+
+    x, t = sines(30)
+    whole, parts, optimizer = regression(), regression(), Adam()
+    options = dict(batch_size=10, callbacks=[halve])
+    fit(whole, x, t, optimizer=Adam(), epochs=4, rng=0, **options)
+    fit(parts, x, t, optimizer=Adam(), epochs=2, rng=0, checkpoint=tmp_path / "run.npz", **options)
+    fit(parts, x, t, optimizer=optimizer, epochs=4, rng=5, resume=tmp_path / "run.npz", **options)
+    assert optimizer.alpha == 1e-3 / 2**4
+    np.testing.assert_array_equal(parts.w, whole.w)
+
+
+@pytest.mark.parametrize("first, then", [(None, "validation"), ("validation", None)])
+def test_resume_with_and_without_validation_do_not_mix(tmp_path, first, then):
+    x, t = sines(30)
+    options = {"validation": dict(validation=(x, t)), None: {}}
+    fit(regression(), x, t, optimizer=Adam(), epochs=1, batch_size=30, checkpoint=tmp_path / "run.npz", **options[first])
+    with pytest.raises(ValueError, match="validation data, and must go on so"):
+        fit(regression(), x, t, optimizer=Adam(), epochs=2, batch_size=30, resume=tmp_path / "run.npz", **options[then])
+
+
+def test_every_epoch_of_each_epoch_is_checked():
+    calls = []
+
+    def shrinking(rng, x, t):
+        calls.append(1)
+        return (x, t) if len(calls) < 2 else (x[:0], t[:0])
+
+    x, t = sines(30)
+    with pytest.raises(ValueError, match="at least one row"):
+        fit(regression(), x, t, optimizer=Adam(), epochs=3, batch_size=30, each_epoch=shrinking)
+

@@ -109,7 +109,8 @@ def as_table(x, dtype):
     """x (N, ...) as (N, D) in `dtype`, grey levels divided by 255; written straight into its only copy."""
     x = x.reshape(len(x), -1)
     if x.dtype != np.uint8:
-        return x.astype(dtype, order="C", copy=False)
+        with np.errstate(over="ignore"):                 # too large for float32 becomes infinite, and is refused as that later
+            return x.astype(dtype, order="C", copy=False)
     return np.divide(x, dtype.type(255), dtype=dtype)
 
 

@@ -53,8 +53,9 @@ def binarize(rng, x):
     """Black-and-white pictures from grey ones: each pixel is 1 with probability x, else 0, independently.
 
     x (N, …) in [0, 1], float32 or float64; returns a new array of its shape and dtype. `fit(…, each_epoch=binarize)` calls
-    it so, rng first; rng=None means fresh entropy. TypeError for another dtype, ValueError for values outside [0, 1] or NaN. Source: Salakhutdinov & Murray 2008, section 5, there drawn once; drawn
-    anew for each epoch it is the Bernoulli likelihood's own noise (Burda 2016, section 5).
+    it so, rng first; rng=None means fresh entropy. TypeError for another dtype, ValueError for values outside [0, 1] or NaN.
+    Source: Salakhutdinov & Murray 2008, section 5, there drawn once; drawn anew for each epoch it is the Bernoulli
+    likelihood's own noise (Burda 2016, section 5).
     """
     if not (isinstance(x, np.ndarray) and x.ndim >= 1):
         raise TypeError(f"binarize: x must be an array of shape (N, ...), got {type(x).__name__}")

@@ -8,7 +8,7 @@
     gradcheck.check_function(f, grad, w)                 code that is not ours
 
 The numerical gradient comes with its own error estimate, and the verdict follows from that, not from a tolerance picked by hand:
-*agree*, *disagree*, or *cannot tell* where the error is as large as the gradient.
+*agree*, *disagree*, or *cannot tell*: at a kink, or where the error is more than a tenth of the gradient.
 A check proves that backward belongs to forward. It cannot know whether forward is the function you meant.
 """
 

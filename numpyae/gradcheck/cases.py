@@ -5,10 +5,10 @@ Sizes are different primes, so that a transposed matrix or a wrong divisor canno
 
 import numpy as np
 
-from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK, mlp
+from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Regression

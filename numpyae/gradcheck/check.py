@@ -6,13 +6,11 @@ tested at once, and a mistake in one of them cannot hide behind equal weights. N
 The check works on a float64 copy; the layer or model itself is not touched.
 """
 
-import copy
-
 import numpy as np
 
-from numpyae.gradcheck.numerical import richardson
+from numpyae.gradcheck.numerical import kink, noise_of, richardson, scale_of
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Layer
+from numpyae.layers import Layer, TiedDense
 from numpyae.losses import Loss
 from numpyae.models import Model
 
@@ -22,15 +20,16 @@ USELESS = 0.1                         # an error bar of more than this share of 
 
 
 class Report:
-    """The outcome: `rows`, one dict per array (array, shape, index, yours, numerical, error, verdict, median); `ok`."""
+    """The outcome: `rows`, one dict per array (array, shape, index, yours, numerical, error, verdict, ...); `problems`,
+    sentences about what else is wrong with a backward; `ok`."""
 
-    def __init__(self, name, rows):
-        self.name, self.rows = name, rows
+    def __init__(self, name, rows, problems=()):
+        self.name, self.rows, self.problems = name, rows, list(problems)
 
     @property
     def ok(self):
-        """True when no element disagrees."""
-        return all(row["verdict"] != DISAGREE for row in self.rows)
+        """True when no element disagrees, every array could be judged, and there is no other problem."""
+        return all(row["verdict"] == AGREE for row in self.rows) and not self.problems
 
     @property
     def median_error(self):
@@ -40,23 +39,36 @@ class Report:
 
     def as_dict(self):
         """JSON-able."""
-        return {"name": self.name, "ok": self.ok, "median_error": self.median_error,
+        return {"name": self.name, "ok": self.ok, "median_error": self.median_error, "problems": self.problems,
                 "rows": [{key: value for key, value in row.items() if key != "relative"} for row in self.rows]}
 
-    def __str__(self):
+    def sentence(self):
+        """What a reader needs first."""
         wrong = [row for row in self.rows if row["verdict"] == DISAGREE]
+        unclear = [row["array"] for row in self.rows if row["verdict"] == CANNOT_TELL]
+        count = sum(row["cannot_tell"] for row in self.rows)
         if wrong:
-            worst = wrong[0]
-            first = (f"{self.name}: the gradient of {worst['array']} is wrong in {worst['disagree']} of {worst['elements']} elements; "
-                     f"at {worst['index']} backward gives {worst['yours']:.8g}, finite differences {worst['numerical']:.8g}.")
-        else:
-            first = f"{self.name}: all gradients agree (median relative error {self.median_error:.1e})."
-        lines = [first, "", f"{'array':24} {'shape':>12} {'worst at':>12} {'yours':>15} {'numerical':>15} {'± error':>9}  verdict"]
+            row = wrong[0]
+            return (f"{self.name}: the gradient of {row['array']} is wrong in {row['disagree']} of {row['elements']} elements; at "
+                    f"{row['index']} backward gives {row['yours']:.8g}, finite differences {row['numerical']:.8g}.")
+        if self.problems:
+            return f"{self.name}: {self.problems[0]}."
+        if unclear:
+            return f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: a kink, or the noise is too large."
+        return (f"{self.name}: all gradients agree (median relative error {self.median_error:.1e})"
+                + (f", but for {count} elements that cannot be told." if count else "."))
+
+    def __str__(self):
+        lines = [self.sentence(), "",
+                 f"{'array':24} {'shape':>12} {'worst at':>12} {'yours':>15} {'numerical':>15} {'± error':>9}  verdict"]
         for row in self.rows:
             shape, index = str(tuple(row["shape"])), str(tuple(row["index"]))
+            counts = [f"{row[key]} {words}" for key, words in (("disagree", f"of {row['elements']}"), ("cannot_tell", "cannot tell"),
+                                                               ("kinks", "on a kink")) if row[key]]
+            count = f" ({', '.join(counts)})" if counts else ""
             lines.append(f"{row['array']:24} {shape:>12} {index:>12} {row['yours']:15.8g} {row['numerical']:15.8g} "
-                         f"{row['error']:9.1e}  {row['verdict']}")
-        return "\n".join(lines)
+                         f"{row['error']:9.1e}  {row['verdict']}{count}")
+        return "\n".join(lines + [f"problem: {problem}" for problem in self.problems])
 
     __repr__ = __str__
 
@@ -68,18 +80,16 @@ def check(target, *batch, rng=None):
     """
     rng = np.random.default_rng(0 if rng is None else rng)
     name = type(target).__name__
-    kinds = {Model: _model, Layer: _layer, Loss: _loss, DiagonalGaussian: _posterior}
-    prepare = next((function for kind, function in kinds.items() if isinstance(target, kind)), None)
+    prepare, names = next((found for kind, found in KINDS.items() if isinstance(target, kind)), (None, None))
     if prepare is None:
         raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {name}; for other code use check_function")
+    names = names or target.batch_names
+    if len(batch) != len(names):
+        raise ValueError(f"check: a {name} is checked at ({', '.join(names)}), got {len(batch)} arrays")
     batch = [_float64(array) for array in batch]
-    target = copy.deepcopy(target).astype(np.float64)
-    f, arrays, gradients = prepare(target, batch, rng)
-    rows = []
-    for key, array in arrays.items():
-        numerical, error = richardson(lambda _: f(), array, rng)
-        rows.append(_row(key, gradients[key], numerical, error))
-    return Report(name, rows)
+    f, arrays, gradients, problems = prepare(target.astype(np.float64), batch, rng)
+    rows = [_compare(key, gradients[key], lambda _: f(), array, rng) for key, array in arrays.items()]
+    return Report(name, rows, problems)
 
 
 def assert_gradients(target, *batch, rng=None):
@@ -98,8 +108,8 @@ def check_function(f, grad, w):
         raise ValueError(f"check_function: grad must have the shape of w, {w.shape}, got {gradient.shape}")
     if np.ndim(f(w.copy())) != 0:
         raise ValueError(f"check_function: f must return one number, got an array of shape {np.shape(f(w.copy()))}")
-    numerical, error = richardson(lambda point: f(point.copy()), w, np.random.default_rng(0))
-    return Report(getattr(f, "__name__", "function"), [_row("w", gradient, numerical, error)])
+    row = _compare("w", gradient, lambda point: f(point.copy()), w, np.random.default_rng(0))
+    return Report(getattr(f, "__name__", "function"), [row])
 
 
 def _model(model, batch, rng):
@@ -107,40 +117,50 @@ def _model(model, batch, rng):
     noise = model.noise
     model.backward()
     gradients = _copies(model.named_gradients())
+    model.backward()
+    again = _copies(model.named_gradients())
+    problems = [f"backward called twice gives another gradient of {key}: does it start from zero?"
+                for key in gradients if not np.array_equal(gradients[key], again[key], equal_nan=True)]
 
     def f():
         return model.loss(*batch, noise=noise)
 
-    return f, model.named_parameters(), gradients
+    return f, model.named_parameters(), gradients, problems
 
 
 def _layer(layer, batch, rng):
     x, = batch
     drawing = [leaf for leaf in layer.leaves().values() if getattr(leaf, "noise_name", None)]
     for leaf in drawing:
-        leaf.rng = rng
+        leaf.rng, leaf.replay, leaf.training = rng, None, True
     y = layer.forward(x)
     for leaf in drawing:
         leaf.replay = getattr(leaf, leaf.noise_name)
     u = rng.standard_normal(y.shape)
-    partners = {f"dense.{name}": window for name, window in _partner(layer, "named_parameters").items()}
-    layer.zero_grad()
-    if partners:
-        layer.dense.zero_grad()
-    dx = layer.backward(u)
-    gradients = _copies({"x": dx, **layer.named_gradients(),
-                         **{f"dense.{name}": window for name, window in _partner(layer, "named_gradients").items()}})
+    partner = {"dense." + name: part for name, part in _partner(layer).items()}
+    parameters = {**layer.named_parameters(), **{name: dense.W for name, dense in partner.items()}}
+    windows = {**layer.named_gradients(), **{name: dense.dW for name, dense in partner.items()}}
+    for window in windows.values():
+        window.fill(0)
+    x_before, u_before = x.copy(), u.copy()
+    gradients = _copies({"x": layer.backward(u), **windows})
+    problems = [f"backward or forward changed its {name} in place"
+                for name, now, before in (("input", x, x_before), ("delta", u, u_before)) if not np.array_equal(now, before)]
+    x[...], u[...] = x_before, u_before
+    layer.forward(x)
+    layer.backward(u.copy())
+    problems += [f"backward must add to d{key}: called twice, it gives no double" for key, window in windows.items()
+                 if not np.allclose(window, 2 * gradients[key], rtol=1e-9, atol=0)]
 
     def f():
         return np.sum(u * layer.forward(x))
 
-    return f, {"x": x, **layer.named_parameters(), **partners}, gradients
+    return f, {"x": x, **parameters}, gradients, problems
 
 
-def _partner(layer, method):
-    """Of a TiedDense, the W of the Dense it is tied to."""
-    dense = getattr(layer, "dense", None)
-    return {"W": getattr(dense, method)()["W"]} if dense is not None else {}
+def _partner(layer):
+    """Of a TiedDense, the Dense whose W it shares."""
+    return {"W": layer.dense} if isinstance(layer, TiedDense) else {}
 
 
 def _loss(loss, batch, rng):
@@ -153,7 +173,7 @@ def _loss(loss, batch, rng):
     def f():
         return np.sum(u * loss.forward(o, t))
 
-    return f, {"output": o, **loss.named_parameters()}, gradients
+    return f, {"output": o, **loss.named_parameters()}, gradients, []
 
 
 def _posterior(posterior, batch, rng):
@@ -166,7 +186,10 @@ def _posterior(posterior, batch, rng):
     def f():
         return np.sum(u * posterior.sample(h, epsilon)) + np.sum(v * posterior.kl())
 
-    return f, {"h": h}, gradients
+    return f, {"h": h}, gradients, []
+
+
+KINDS = {Model: (_model, None), Layer: (_layer, ("x",)), Loss: (_loss, ("output", "target")), DiagonalGaussian: (_posterior, ("h",))}
 
 
 def _copies(arrays):
@@ -184,22 +207,33 @@ def _float64(array):
     return array.astype(np.float64)
 
 
-def _row(name, yours, numerical, error):
-    """Compare one array element by element; the row shows the worst element."""
-    if yours.shape != numerical.shape:
-        raise ValueError(f"check: the gradient of {name} must have shape {numerical.shape}, got {yours.shape}")
+def _compare(name, yours, f, array, rng):
+    """The row of one array: yours against finite differences of f, element by element; it shows the worst element."""
+    if yours.shape != array.shape:
+        raise ValueError(f"check: the gradient of {name} must have shape {array.shape}, got {yours.shape}")
+    numerical, error = richardson(f, array, rng)
     gap = np.abs(yours - numerical)
     size = np.maximum(np.abs(yours), np.abs(numerical))
     disagree = ~(gap <= SAFETY * error)
-    unclear = ~disagree & (error > USELESS * size) & (size > 0) & (gap > 0)
+    unclear = ~disagree & (error > USELESS * size) & (gap > 0)
+    kinks = 0
+    if disagree.any():
+        scale = scale_of(array)
+        noise = noise_of(f, array, scale, rng)
+        for index in map(tuple, np.argwhere(disagree)):
+            slopes = kink(f, array, index, scale[index], noise)
+            if slopes is not None:    # any slope between is a right answer there; of another one nothing can be said
+                slack = 1e-4 * max(map(abs, slopes))
+                kinks += 1
+                disagree[index], unclear[index] = False, not slopes[0] - slack <= yours[index] <= slopes[1] + slack
     if disagree.any():
         verdict, doubt = DISAGREE, np.where(disagree, gap / (error + 1e-300), -1)
     elif unclear.all() and unclear.size:
-        verdict, doubt = CANNOT_TELL, error
+        verdict, doubt = CANNOT_TELL, gap
     else:
-        verdict, doubt = AGREE, gap / (error + 1e-300)
+        verdict, doubt = AGREE, np.where(unclear, -1, gap / (error + 1e-300))
     index = np.unravel_index(np.argmax(np.nan_to_num(doubt, nan=np.inf)), yours.shape) if yours.size else ()
     relative = np.divide(gap, size, out=np.zeros_like(gap), where=size > 0).ravel()
     return {"array": name, "shape": list(yours.shape), "index": [int(i) for i in index], "elements": int(yours.size),
-            "disagree": int(disagree.sum()), "cannot_tell": int(unclear.sum()), "yours": float(yours[index]),
+            "disagree": int(disagree.sum()), "cannot_tell": int(unclear.sum()), "kinks": kinks, "yours": float(yours[index]),
             "numerical": float(numerical[index]), "error": float(error[index]), "verdict": verdict, "relative": relative}

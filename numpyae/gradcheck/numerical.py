@@ -2,12 +2,13 @@
 
 A central difference with step h has two errors: of truncation, h² f'''/6, and of rounding, (noise of f)/h. A large step has
 the one, a small step the other. Halving the step shows the first: with A at h and B at h/2, Richardson's R = (4B - A)/3 cancels
-the h² term, and |R - B| bounds what is left. The noise of f is measured: along a tiny step, where any smooth function is a
+the h² term, and |R - B| estimates what is left. The noise of f is measured: along tiny steps, where any smooth function is a
 straight line, third differences are noise and nothing else. Then
 
     error = |R - B| + noise / (h/2)
 
-and of several steps the one with the smallest error is taken.
+and of several steps the one with the smallest error is taken. At a kink, such as a ReLU at exactly 0, f is a straight line on
+either side, and no step shows it: there the slopes to the left and to the right differ, however small the step.
 """
 
 import numpy as np
@@ -54,11 +55,46 @@ def central(f, w, index, h):
 def richardson(f, w, rng):
     """(gradient, error), both in the shape of w: per element the step with the smallest error estimate."""
     gradient, error = np.empty(w.shape), np.empty(w.shape)
-    noise = noise_of(f, w, rng)
-    typical = np.sqrt(np.mean(w**2)) if w.size else 0.0
+    if not w.size:
+        return gradient, error
+    scale = scale_of(w)
+    noise = noise_of(f, w, scale, rng)
     for index in np.ndindex(w.shape):
-        gradient[index], error[index] = one_element(f, w, index, max(abs(w[index]), typical) or 1.0, noise)
+        gradient[index], error[index] = one_element(f, w, index, scale[index], noise)
     return gradient, error
+
+
+def scale_of(w):
+    """How large a step is large, per element: |w|, or its root mean square where that is larger; 1 where all is 0."""
+    typical = np.sqrt(np.mean(w**2))
+    return np.maximum(np.abs(w), typical) if typical else np.ones_like(w)
+
+
+def kink(f, w, index, scale, noise):
+    """The slopes of f to the left and to the right of w[index], the smaller first, where f has a kink there; else None.
+
+    A kink's slopes differ no less for a step eight times smaller; those of a smooth function differ eight times less.
+    """
+    left, right = one_sided(f, w, index, 1e-5 * scale)
+    h = 1e-5 * scale / 8
+    nearer_left, nearer_right = one_sided(f, w, index, h)
+    gap, nearer_gap = abs(right - left), abs(nearer_right - nearer_left)
+    if nearer_gap > 0.5 * gap and nearer_gap > 8 * noise / h:
+        return min(nearer_left, nearer_right), max(nearer_left, nearer_right)
+    return None
+
+
+def one_sided(f, w, index, h):
+    """(f(w) - f(w - h e_i)) / h and (f(w + h e_i) - f(w)) / h; w[index] is restored, also when f raises."""
+    value, middle = w[index], float(f(w))
+    try:
+        w[index] = value + h
+        above = float(f(w))
+        w[index] = value - h
+        below = float(f(w))
+    finally:
+        w[index] = value
+    return (middle - below) / h, (above - middle) / h
 
 
 def one_element(f, w, index, scale, noise):
@@ -76,14 +112,23 @@ def one_element(f, w, index, scale, noise):
     return best
 
 
-def noise_of(f, w, rng):
-    """The rounding noise of f near w: from third differences along a step so small that f is a straight line there."""
-    direction = rng.standard_normal(w.shape) * np.maximum(np.abs(w), 1e-3 * np.abs(w).max(initial=0.0) + 1e-12)
+def noise_of(f, w, scale, rng):
+    """The rounding noise of f near w: from third differences along steps so small that f is a straight line there.
+
+    ValueError when f gives NaN, or two values at one point: noise drawn anew in each call is no function of w.
+    """
+    values = [float(f(w)), float(f(w))]
+    if not np.isfinite(values[0]):
+        raise ValueError(f"gradcheck: f must be finite at the point of the check, got {values[0]}")
+    if values[0] != values[1]:
+        raise ValueError(f"gradcheck: f must give the same value at the same point, got {values[0]:.17g} and {values[1]:.17g}: "
+                         "is noise drawn anew in each call?")
+    direction = scale * rng.standard_normal(w.shape)
     start = w.copy()
-    values = []
     try:
+        values = []
         for k in range(9):
-            w[...] = start + k * 1e-12 * direction
+            w[...] = start + k * 1e-6 * direction
             values.append(float(f(w)))
     finally:
         w[...] = start
