@@ -84,7 +84,8 @@ class SoftmaxCrossEntropy(Loss):
     def forward(self, o, t):
         """values_n = log Σ_k e^(o_nk) - Σ_k t_nk o_nk."""
         if isinstance(t, np.ndarray) and t.ndim == 1 and t.dtype.kind in "iu" and len(t) == len(o):
-            self.check_target(t, o.shape[1])
+            if np.minimum.reduce(t) < 0 or np.maximum.reduce(t) >= o.shape[1]:
+                self.check_target(t, o.shape[1])
             t = (t[:, None] == np.arange(o.shape[1])).astype(o.dtype)
         self._check_shapes(o, t)
         self.t = t

@@ -66,7 +66,7 @@ class VAE(Model):
             epsilon = recorded(noise, "epsilon", shape, h.dtype)
         z = self.posterior.sample(h, epsilon)
         o = self.decoder.forward(z.reshape(K * N, d))
-        nll = self.likelihood.forward(o, x if K == 1 else np.tile(x, (K, 1)))
+        nll = self.likelihood.forward(o, x if K == 1 else repeated(x, K))
         kl = self.posterior.kl()
         self.noise["epsilon"] = epsilon
         self.end(K * N)
@@ -143,7 +143,7 @@ class VAE(Model):
         N, d = len(x), self.posterior.d
         z = self.posterior.sample(h, rng.standard_normal((K, N, d), dtype=h.dtype))
         o = self.evaluate(self.decoder, z.reshape(K * N, d))
-        nll = self.likelihood.forward(o, np.tile(x, (K, 1))).reshape(K, N)
+        nll = self.likelihood.forward(o, repeated(x, K)).reshape(K, N)
         log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
         return nll, log_prior - self.posterior.log_density()
 
@@ -151,6 +151,11 @@ class VAE(Model):
         """x (N, D) finite, of the model's dtype, and what the likelihood is defined for."""
         check_data("VAE: x", x, self.encoder.n_in, self.dtype)
         self.likelihood.check_target(x, self.decoder.n_out)
+
+
+def repeated(x, K):
+    """K copies of x (N, D) below each other, (K N, D): a target for each draw."""
+    return x[None].repeat(K, axis=0).reshape(K * len(x), -1)
 
 
 def chunks(n, size):
