@@ -69,9 +69,9 @@ class Tanh(Layer):
         return h
 
     def backward(self, delta):
-        """da = delta (1 - h²)."""
+        """da = delta (1 - h²), as delta - delta h²: NumPy is quicker with two arrays than with an array and a number."""
         h = self.h
-        return delta * (1 - h * h)
+        return delta - delta * h * h
 
     def derivative(self):
         """φ'(a) = 1 - h²."""

@@ -208,6 +208,7 @@ class Sequential(Layer):
                 self.n_in = layer.n_in if self.n_out is None else self.n_in
             self.n_out = layer.n_out if layer.n_out is not None else self.n_out
         self.layers = list(layers)
+        self.first_is_dense = isinstance(layers[0], (Dense, Sequential))
         self.add_parts(**{str(index): layer for index, layer in enumerate(layers)})
 
     def forward(self, x):
@@ -228,12 +229,12 @@ class Sequential(Layer):
         if added and not added.keys() <= set(range(len(self.layers))):
             raise ValueError(f"Sequential: added must have indices from 0 to {len(self.layers) - 1}, got {sorted(added)}")
         for index in range(len(self.layers) - 1, -1, -1):
-            layer = self.layers[index]
             if added and index in added:
                 delta = delta + added[index]
-            if index == 0 and not input_gradient and isinstance(layer, (Dense, Sequential)):
-                return layer.backward(delta, input_gradient=False)
-            delta = layer.backward(delta)
+            if index or input_gradient or not self.first_is_dense:
+                delta = self.layers[index].backward(delta)
+            else:
+                delta = self.layers[0].backward(delta, input_gradient=False)
         return delta
 
     def __repr__(self):

@@ -70,7 +70,7 @@ class SquaredError(Loss):
 
     def backward(self, weight):
         """delta = 2 (o - t) weight."""
-        return self.r * (2 * weight)[:, None]
+        return self.r * (weight + weight)[:, None]
 
 
 class SoftmaxCrossEntropy(Loss):

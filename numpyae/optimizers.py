@@ -145,7 +145,8 @@ class Adam(Optimizer):
     def step(self, w, grad):
         """One step; m and v are kept without their factors (1 - β)."""
         self.t += 1
-        self.remember(w)
+        if self.m is None or self.m.shape != w.shape or self.m.dtype != w.dtype:
+            self.remember(w)
         root = math.sqrt((1 - self.beta2) / (1 - self.beta2**self.t))            # √v̂ = root √v
         rate = self.alpha * (1 - self.beta1) / (1 - self.beta1**self.t) / root
         epsilon = self.epsilon / root
@@ -153,7 +154,7 @@ class Adam(Optimizer):
             self.scratch = np.empty(min(self.piece, w.size), w.dtype)
         for start in range(0, w.size, self.piece):
             part = slice(start, start + self.piece)
-            g, m, v = grad[part], self.m[part], self.v[part]
+            p, g, m, v = w[part], grad[part], self.m[part], self.v[part]
             s = self.scratch[:g.size]
             m *= self.beta1
             m += g
@@ -163,7 +164,7 @@ class Adam(Optimizer):
             s += epsilon
             np.divide(m, s, out=s)
             s *= rate
-            w[part] -= s
+            p -= s                                       # a view of w; `w[part] -= s` would also copy it onto itself
 
 
 def lbfgs(model, *data, iterations=400, rng=None):
