@@ -57,6 +57,7 @@ def make_parser():
 
 
 def raw(prog):
+    """Help texts keep their lines."""
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=110)
 
 
@@ -77,10 +78,11 @@ def add_train_options(parser, task):
     parser.add_argument("--hidden", type=sizes, metavar="H1,H2,...",
                         help=f"hidden layers, tanh{'' if task == 'regression' else '; the decoder mirrors them'} ({hidden})")
     parser.add_argument("--lr", type=rate, help=f"learning rate of Adam ({default['lr']})")
+    special = {"regression": "squared-error on integers regresses them", "ae": "bernoulli and others: data in [0, 1]",
+               "vae": "bernoulli draws 0/1 pixels anew each epoch"}[task]
     parser.add_argument("--likelihood", choices=choices, help="what the output means "
                         f"({default['likelihood'] or 'classes for integer targets, else squared-error'}); "
-                        "bernoulli draws 0/1 pixels anew each epoch, gaussian learns one σ"
-                        + ("; squared-error on integers regresses them" if task == "regression" else ""))
+                        f"gaussian learns one σ; {special}")
     parser.add_argument("--seed", type=at_least(0), help=f"same seed, same run ({default['seed']})")
     parser.add_argument("--dtype", choices=["float32", "float64"], help=f"of parameters and data ({default['dtype']})")
     parser.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/TASK-DATA-TIME)")
@@ -130,13 +132,19 @@ def run_train(arguments):
                              "options than --epochs and --out")
         settings.update(given)
     run = runs.Run(settings)
+    if checkpoint is not None:
+        run.check_resume(checkpoint)
     folder = runs.fresh_folder(settings, arguments.out)
     print(run.announce(folder) + (f"\nresumed     from {checkpoint}" if checkpoint else ""), flush=True)
     kept = os.path.join(folder, "checkpoint.npz")
     try:
         history = run.train(folder, checkpoint)
     except Diverged as error:
-        where = f"They are in {kept}." if os.path.exists(kept) else "There was no whole epoch to keep."
+        if os.path.exists(kept):
+            where = f"They are in {kept}."
+        else:
+            where = "There was no whole epoch to keep."
+            runs.withdraw(folder)
         raise Diverged(f"{error} {where}") from None
     if history.stopped == "interrupted":
         print(f"interrupted in epoch {history.epochs + 1}: number and pictures are of that moment, "
@@ -161,7 +169,7 @@ def run_gradcheck(arguments):
         reports.append(report)
         name = name if len(name) <= 52 else name[:49] + "..."
         print(f"{name:52} {len(report.rows):6} {sum(row['elements'] for row in report.rows):8} {report.median_error:22.1e}  "
-              f"{'agree' if report.ok else 'DISAGREE or cannot tell'}")
+              f"{report.verdict if report.ok else report.verdict.upper()}")
     wrong = [report for report in reports if not report.ok]
     for report in wrong:
         print(f"\n{report}")

@@ -72,5 +72,5 @@ class DiagonalGaussian(Parametric):
         """The way back through the KL: dmu = dkl μ, dlogvar = dkl ½ (σ² - 1)."""
         dkl = dkl[:, None]
         dmu = dkl * self.mu
-        dlogvar = dkl * (0.5 * (self.sigma**2 - 1))
+        dlogvar = dkl * (0.5 * np.expm1(self.logvar))        # σ² - 1, and no digit lost near σ = 1
         return dmu, dlogvar

@@ -21,7 +21,8 @@ class Layer(Parametric):
     """The contract of a layer: forward(x) -> y keeps what backward(delta) -> dx needs.
 
     `n_in` and `n_out` are the widths where the layer fixes them, else None. A layer that draws random numbers names the
-    attribute that holds them in `noise_name`, draws with `rng`, or replays `replay` when that is not None.
+    attribute that holds them in `noise_name`, draws with `rng`, replays `replay` when that is not None, and is silent while
+    `training` is False; a model sets all three.
     """
 
     n_in = n_out = None
@@ -130,7 +131,7 @@ class Dropout(Layer):
     def __init__(self, p):
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p must be in [0, 1), got {p}")
-        self.p, self.keep = p, 1 - p
+        self.p, self.keep = float(p), 1 - float(p)
         self.rng, self.replay, self.training = None, None, True
 
     def forward(self, x):
@@ -171,7 +172,7 @@ class TopK(Layer):
         if by not in ("magnitude", "value"):
             raise ValueError(f'TopK: by must be "magnitude" or "value", got {by!r}')
         self.k, self.by = int(k), by
-        self.strength = np.abs if by == "magnitude" else np.positive
+        self.strength = np.abs if by == "magnitude" else np.positive         # np.positive(x) is x
 
     def forward(self, x):
         """y = x mask, mask (N, H) with k ones in every row."""
@@ -208,7 +209,7 @@ class Sequential(Layer):
                 self.n_in = layer.n_in if self.n_out is None else self.n_in
             self.n_out = layer.n_out if layer.n_out is not None else self.n_out
         self.layers = list(layers)
-        self.first_is_dense = isinstance(layers[0], (Dense, Sequential))
+        self.first_can_skip = type(layers[0]) in (Dense, Sequential)         # the gradient of its input
         self.add_parts(**{str(index): layer for index, layer in enumerate(layers)})
 
     def forward(self, x):
@@ -231,7 +232,7 @@ class Sequential(Layer):
         for index in range(len(self.layers) - 1, -1, -1):
             if added and index in added:
                 delta = delta + added[index]
-            if index or input_gradient or not self.first_is_dense:
+            if index or input_gradient or not self.first_can_skip:
                 delta = self.layers[index].backward(delta)
             else:
                 delta = self.layers[0].backward(delta, input_gradient=False)

@@ -84,7 +84,7 @@ class SoftmaxCrossEntropy(Loss):
     def forward(self, o, t):
         """values_n = log Σ_k e^(o_nk) - Σ_k t_nk o_nk."""
         if isinstance(t, np.ndarray) and t.ndim == 1 and t.dtype.kind in "iu" and len(t) == len(o):
-            if np.minimum.reduce(t) < 0 or np.maximum.reduce(t) >= o.shape[1]:
+            if t.size and (np.minimum.reduce(t) < 0 or np.maximum.reduce(t) >= o.shape[1]):
                 self.check_target(t, o.shape[1])
             t = (t[:, None] == np.arange(o.shape[1])).astype(o.dtype)
         self._check_shapes(o, t)
@@ -213,7 +213,7 @@ class GaussianNLL(Loss):
     def __init__(self, sigma=1.0, learn=False):
         if not (np.ndim(sigma) == 0 and 0 < sigma < np.inf):
             raise ValueError(f"GaussianNLL: sigma must be a positive number, got {sigma}")
-        self.learn = bool(learn)
+        self.learn, self._sigma = bool(learn), float(sigma)
         self._logvar, self._dlogvar = np.array(2 * math.log(sigma)), np.zeros(())
         if learn:
             self.add_parameters(logvar=2 * math.log(sigma))
@@ -221,13 +221,13 @@ class GaussianNLL(Loss):
     @property
     def sigma(self):
         """The standard deviation, in units of the data."""
-        return math.exp(0.5 * self.logvar)
+        return float(np.exp(0.5 * self.logvar)) if self.learn else self._sigma
 
     def forward(self, o, t):
         """values_n = ½ Σ_d (o_nd - t_nd)² / σ² + ½ D log(2π σ²)."""
         self._check_shapes(o, t)
         logvar = float(self.logvar)
-        self.precision = math.exp(-logvar)               # 1/σ²
+        self.precision = float(np.exp(-logvar))          # 1/σ²
         self.r = o - t
         self.squares = np.add.reduce(self.r * self.r, axis=1) * self.precision
         return 0.5 * self.squares + 0.5 * o.shape[1] * (math.log(2 * math.pi) + logvar)

@@ -26,7 +26,7 @@ class Model(Parametric):
 
     batch_names = ("x",)              # of the arrays in a batch
     terms = noise = None
-    _weight = None                    # ∂L/∂(value of each sample), (N,); None before the first loss
+    _weight = None                    # ∂L/∂(value of each sample), (N,); None unless a loss was the last thing done
 
     def loss(self, *batch, rng=None, noise=None, training=True):
         """The loss of a batch: a mean over its samples. training=False switches dropout and corruption off."""
@@ -77,7 +77,7 @@ class Model(Parametric):
         """Before a backward pass: set grad to zero. RuntimeError when backward is called before loss."""
         self._check_use()
         if self._weight is None:
-            raise RuntimeError(f"{type(self).__name__}.backward: call loss first, it keeps what the way back needs")
+            raise RuntimeError(f"{type(self).__name__}.backward: call loss right before it: that keeps what the way back needs")
         self._grad.fill(0)
 
     def evaluate(self, network, x):

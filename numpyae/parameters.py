@@ -132,6 +132,7 @@ class Parametric:
 
     @w.setter
     def w(self, value):
+        self._check_use()
         self._copy_in("w", "_w", value)
 
     @property
@@ -142,6 +143,7 @@ class Parametric:
 
     @grad.setter
     def grad(self, value):
+        self._check_use()
         self._copy_in("grad", "_grad", value)
 
     @property

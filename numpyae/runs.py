@@ -13,14 +13,14 @@ import numpy as np
 
 from numpyae import datasets
 from numpyae.autoencoder import Autoencoder
-from numpyae.checkpoints import read_record
+from numpyae.checkpoints import read_checkpoint, read_record
 from numpyae.latent import DiagonalGaussian
 from numpyae.activations import mlp
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Regression, check_data
 from numpyae.optimizers import Adam
-from numpyae.training import check_arguments, fit
+from numpyae.training import History, check_arguments, fit
 from numpyae.vae import VAE
 
 DEFAULTS = {
@@ -78,6 +78,10 @@ class Run:
             f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} batches of "
             f"{settings['batch_size']}, seed {settings['seed']}",
             f"results     {folder}"])
+
+    def check_resume(self, checkpoint):
+        """ValueError unless the checkpoint is of this run's model: before anything is written."""
+        read_checkpoint(checkpoint, self.model, Adam(self.settings["lr"]), np.random.default_rng(0), History)
 
     def train(self, folder, resume=None):
         """fit, with a checkpoint after every epoch. Returns the History."""
@@ -223,6 +227,13 @@ def fresh_folder(settings, out=None):
     return out
 
 
+def withdraw(folder):
+    """Take back what fresh_folder has written, after a run that came to nothing."""
+    os.remove(os.path.join(folder, "run.json"))
+    if not os.listdir(folder):
+        os.rmdir(folder)
+
+
 def resumed_settings(path):
     """(settings, checkpoint path) of a run to go on with: its folder, or the checkpoint in it."""
     folder = path if os.path.isdir(path) else os.path.dirname(path)
@@ -245,14 +256,11 @@ def resumed_settings(path):
 
 def check_settings(settings):
     """ValueError unless every setting is of the kind that the command line makes."""
-    whole = {name: settings[name] for name in ("epochs", "batch_size", "seed")}
-    whole |= {f"hidden {index}": size for index, size in enumerate(settings["hidden"])}
-    if settings["task"] != "regression":
-        whole["latent"] = settings["latent"]
+    least = {"epochs": 0, "seed": 0, "batch_size": 1} | ({} if settings["task"] == "regression" else {"latent": 1})
     fits = {"task": settings["task"] in DEFAULTS, "data": isinstance(settings["data"], str),
-            "lr": isinstance(settings["lr"], (int, float)), "likelihood": settings["likelihood"] in LIKELIHOODS,
-            "dtype": settings["dtype"] in ("float32", "float64"), "hidden": isinstance(settings["hidden"], list),
-            **{name: isinstance(value, int) and value >= 0 for name, value in whole.items()}}
+            "lr": isinstance(settings["lr"], (int, float)) and 0 < settings["lr"] < np.inf, "likelihood": settings["likelihood"] in LIKELIHOODS,
+            "dtype": settings["dtype"] in ("float32", "float64"), "hidden": all(isinstance(size, int) and size >= 1 for size in settings["hidden"]),
+            **{name: isinstance(settings[name], int) and settings[name] >= value for name, value in least.items()}}
     bad = [name for name, fit_in in fits.items() if not fit_in]
     if bad:
         raise ValueError(f"{bad[0]} is {settings.get(bad[0])!r}")

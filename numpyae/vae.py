@@ -116,7 +116,7 @@ class VAE(Model):
         for rows in chunks(len(x), CHUNK):
             h = self.evaluate(self.encoder, x[rows])
             for _ in range(samples):
-                nll, _ = self._importance(x[rows], h, 1, rng)
+                _, nll = self._draw(x[rows], h, 1, rng)
                 bounds[rows] -= nll[0] / samples
             bounds[rows] -= self.posterior.kl()
         return bounds
@@ -133,19 +133,18 @@ class VAE(Model):
         for rows in chunks(len(x), 64):
             h = self.evaluate(self.encoder, x[rows])
             for draws in chunks(samples, max(1, CHUNK // len(h))):
-                nll, log_ratio = self._importance(x[rows], h, draws.stop - draws.start, rng)
-                log_weight = (log_ratio - nll).astype(np.float64)
+                z, nll = self._draw(x[rows], h, draws.stop - draws.start, rng)
+                log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
+                log_weight = (log_prior - nll - self.posterior.log_density()).astype(np.float64)
                 total[rows] = np.logaddexp(total[rows], np.logaddexp.reduce(log_weight, axis=0))
         return total - np.log(samples)
 
-    def _importance(self, x, h, K, rng):
-        """K draws for each row of x, whose code is h: -log p(x|z) and log p(z) - log q(z|x), both (K, N)."""
+    def _draw(self, x, h, K, rng):
+        """K draws for each row of x, whose code is h: z (K, N, d) and -log p(x|z) (K, N)."""
         N, d = len(x), self.posterior.d
         z = self.posterior.sample(h, rng.standard_normal((K, N, d), dtype=h.dtype))
         o = self.evaluate(self.decoder, z.reshape(K * N, d))
-        nll = self.likelihood.forward(o, repeated(x, K)).reshape(K, N)
-        log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
-        return nll, log_prior - self.posterior.log_density()
+        return z, self.likelihood.forward(o, repeated(x, K)).reshape(K, N)
 
     def check(self, x):
         """x (N, D) finite, of the model's dtype, and what the likelihood is defined for."""

@@ -265,3 +265,20 @@ def test_a_class_that_only_the_held_out_rows_have(tmp_path, capsys):
     y[np.random.default_rng(0).permutation(40)[0]] = 7           # the first row that is held out with seed 0
     np.savez(tmp_path / "rare.npz", x=np.random.default_rng(0).random((40, 3)), y=y)
     assert main(["train", "regression", "--data", str(tmp_path / "rare.npz"), "--epochs", "1", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_a_run_that_came_to_nothing_can_be_tried_again_in_the_same_folder(tmp_path, capsys):
+    np.savez(tmp_path / "data.npz", x=np.random.default_rng(0).standard_normal((40, 6)))
+    words = ["train", "vae", "--data", str(tmp_path / "data.npz"), "--likelihood", "gaussian", "--batch-size", "4", "--epochs", "2",
+             "--out", str(tmp_path / "out")]
+    assert "diverged in epoch 1" in refused(capsys, *words, "--lr", "1000")
+    assert main(words) == 0
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_before_anything_is_written(blobs, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["train", "ae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--hidden", "3", "--out", str(out)]) == 0
+    settings = json.loads((out / "run.json").read_text()) | {"hidden": [4]}
+    (out / "run.json").write_text(json.dumps(settings))
+    assert "must have shape" in refused(capsys, "train", "ae", "--resume", str(out), "--out", str(tmp_path / "more"))
+    assert not (tmp_path / "more").exists()

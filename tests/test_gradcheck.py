@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
 
-from numpyae import (BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, ReLU, Regression, Sequential,
-                     Sigmoid, Softmax, Softplus, SquaredError, Tanh, TiedDense, VAE, gradcheck, mlp, parameter)
+from numpyae import (Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, Layer, ReLU,
+                     Regression, Sequential, Sigmoid, Softmax, Softplus, SquaredError, Tanh, TiedDense, TopK, VAE, gradcheck, mlp, parameter)
 from numpyae.gradcheck.cases import cases
 from numpyae.gradcheck.numerical import noise_of, richardson
 
@@ -313,3 +313,53 @@ def test_a_tied_layer_of_float32_alone():
 def test_wrong_number_of_arrays():
     with pytest.raises(ValueError, match=r"a Dense is checked at \(x\), got 0 arrays"):
         gradcheck.check(Dense(5, 2))
+
+
+@pytest.mark.parametrize("f, grad, w", [
+    (lambda w: np.sum(np.log(w)), lambda w: 1 / w, [1e-6, 1.0, 1e3]),
+    (lambda w: np.sum(w * np.log(w)), lambda w: np.log(w) + 1, [1e-6, 1e3]),
+    (lambda w: np.sum(np.sqrt(w)), lambda w: 0.5 / np.sqrt(w), [1e-9, 4.0])])
+def test_mixed_scales_at_the_border_of_the_domain(f, grad, w):
+    assert gradcheck.check_function(f, grad, w).ok
+    assert not gradcheck.check_function(f, lambda w: 1.01 * grad(w), w).ok
+
+
+def test_a_kink_of_a_single_number():
+    assert gradcheck.check_function(lambda w: abs(w), lambda w: np.array(0.5), 0.0).ok
+    assert not gradcheck.check_function(lambda w: abs(w), lambda w: np.array(1.5), 0.0).ok
+
+
+@pytest.mark.parametrize("target, batch", [(Tanh(), (np.arange(6).reshape(2, 3),)), (DiagonalGaussian(1), (np.ones((3, 2), int),)),
+                                           (SquaredError(), (np.ones((2, 3)), np.ones((2, 3), int)))])
+def test_integers_are_refused_where_they_are_no_labels(target, batch):
+    with pytest.raises(TypeError, match="must be float arrays, got int64"):
+        gradcheck.check(target, *batch)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ties_of_sparse_units_are_no_false_alarm(seed):
+    encoder = Sequential(Dense(4, 6, rng=seed), Tanh(), TopK(2))
+    model = Autoencoder(encoder, Dense(6, 4, rng=seed + 1), BernoulliNLL())
+    x = np.vstack([np.zeros((1, 4)), np.random.default_rng(seed).random((4, 4))])
+    assert not any(row["disagree"] for row in gradcheck.check(model, x).rows)
+
+
+class InPlaceTanh(Tanh):
+    def forward(self, a):
+        self.h = np.tanh(a, out=a)
+        return self.h
+
+
+class CarelessGaussian(GaussianNLL):
+    def backward(self, weight):
+        delta = super().backward(weight)
+        self.dlogvar = weight @ (0.5 * self.r.shape[1] - 0.5 * self.squares)
+        self.r *= 2
+        return delta
+
+
+def test_changes_in_place_are_named():
+    assert "changed its input in place" in str(gradcheck.check(InPlaceTanh(), X))
+    report = gradcheck.check(CarelessGaussian(0.7, learn=True), X, X + 1)
+    assert not report.ok and "another gradient of output" in str(report) and "another gradient of logvar" in str(report)
+

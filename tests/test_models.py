@@ -123,7 +123,7 @@ def test_a_k_sparse_autoencoder_with_dropout():
     (lambda: Autoencoder(mlp([4, 2]), mlp([2, 5]), SquaredError()), ValueError, "the decoder must give 4 outputs, got 5"),
     (lambda: Autoencoder(mlp([4, 2]), mlp([2, 4]), HeteroscedasticGaussianNLL()), ValueError, "the decoder must give 8 outputs, got 4"),
     (lambda: Regression([Dense(2, 3)], SquaredError()), TypeError, "network must be a Layer, got list"),
-    (lambda: regression(SquaredError()).backward(), RuntimeError, "Regression.backward: call loss first"),
+    (lambda: regression(SquaredError()).backward(), RuntimeError, "Regression.backward: call loss right before"),
     (lambda: Model().loss(), NotImplementedError, "Model.loss")])
 def test_models_that_cannot_be(make, error, words):
     with pytest.raises(error, match=words):

@@ -324,7 +324,7 @@ def test_sigmoid_before_a_gaussian_is_fine():
 
 
 @pytest.mark.parametrize("use, error, words", [
-    (lambda vae: vae.backward(), RuntimeError, "VAE.backward: call loss first"),
+    (lambda vae: vae.backward(), RuntimeError, "VAE.backward: call loss right before"),
     (lambda vae: vae.encode(np.zeros((2, 5))), ValueError, r"VAE: x must have shape \(N, 6\), got \(2, 5\)"),
     (lambda vae: vae.decode(np.zeros((2, 3))), ValueError, r"must have shape \(N, 2\), got \(2, 3\)"),
     (lambda vae: vae.elbo(np.zeros((0, 6))), ValueError, "at least one row, got none"),

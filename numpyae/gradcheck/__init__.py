@@ -8,7 +8,8 @@
     gradcheck.check_function(f, grad, w)                 code that is not ours
 
 The numerical gradient comes with its own error estimate, and the verdict follows from that, not from a tolerance picked by hand:
-*agree*, *disagree*, or *cannot tell*: at a kink, or where the error is more than a tenth of the gradient.
+*agree*, *disagree*, or *cannot tell*, where the error is more than a tenth of the gradient. At a kink every slope between the one
+to the left and the one to the right agrees.
 A check proves that backward belongs to forward. It cannot know whether forward is the function you meant.
 """
 

@@ -58,9 +58,10 @@ def richardson(f, w, rng):
     if not w.size:
         return gradient, error
     scale = scale_of(w)
-    noise = noise_of(f, w, scale, rng)
-    for index in np.ndindex(w.shape):
-        gradient[index], error[index] = one_element(f, w, index, scale[index], noise)
+    with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
+        noise = noise_of(f, w, scale, rng)
+        for index in np.ndindex(w.shape):
+            gradient[index], error[index] = one_element(f, w, index, scale[index], noise)
     return gradient, error
 
 
@@ -98,10 +99,12 @@ def one_sided(f, w, index, h):
 
 
 def one_element(f, w, index, scale, noise):
-    """(R, error) of ∂f/∂w[index], with the best of several steps h = scale STEPS."""
+    """(R, error) of ∂f/∂w[index], with the best of several steps: shares of scale, then of |w| where that is much smaller."""
     best = (np.nan, np.inf)
-    for step in STEPS:
-        h = step * scale
+    steps = [step * scale for step in STEPS]
+    if 0 < abs(w[index]) < 1e-2 * scale:
+        steps += [step * abs(w[index]) for step in STEPS]
+    for h in steps:
         A, B = central(f, w, index, h), central(f, w, index, h / 2)
         R = (4 * B - A) / 3
         error = abs(R - B) + noise / (h / 2) + 8 * EPS * abs(R)
@@ -123,7 +126,7 @@ def noise_of(f, w, scale, rng):
     if values[0] != values[1]:
         raise ValueError(f"gradcheck: f must give the same value at the same point, got {values[0]:.17g} and {values[1]:.17g}: "
                          "is noise drawn anew in each call?")
-    direction = scale * rng.standard_normal(w.shape)
+    direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
     start = w.copy()
     try:
         values = []
