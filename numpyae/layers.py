@@ -14,7 +14,7 @@ Backward adds and never updates: the optimizer's step is a separate line of the 
 
 import numpy as np
 
-from numpyae.parameters import Parametric, parameter
+from numpyae.parameters import FLOATS, Parametric, parameter
 
 
 class Layer(Parametric):
@@ -277,7 +277,6 @@ def wrong_input(layer, x):
         return TypeError(f"{layer!r}: x must be an array of shape (N, {layer.n_in}), got {type(x).__name__}")
     if x.ndim != 2 or x.shape[1] != layer.n_in:
         return ValueError(f"{layer!r}: x must have shape (N, {layer.n_in}), got {x.shape}")
+    other = f", or model.astype(np.{x.dtype}) for another model" if x.dtype in FLOATS else ""
     return TypeError(f"{layer!r}: x must be {layer.dtype}, as the parameters are, got {x.dtype}: "
-                     f"write x.astype(np.{layer.dtype}), or model.astype(np.{x.dtype}) for another model"
-                     if x.dtype in (np.float32, np.float64) else
-                     f"{layer!r}: x must be {layer.dtype}, as the parameters are, got {x.dtype}: write x.astype(np.{layer.dtype})")
+                     f"write x.astype(np.{layer.dtype}){other}")

@@ -37,7 +37,7 @@ class Model(Parametric):
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
     def check(self, *batch):
-        """ValueError or TypeError, one sentence, unless the batch is fit to be trained on. `fit` calls this once."""
+        """ValueError or TypeError, one sentence, unless the batch is fit to be trained on. `fit` calls this before it begins."""
         raise NotImplementedError(f"{type(self).__name__}.check")
 
     def own(self, **parts):

@@ -162,14 +162,15 @@ class Parametric:
 
     def named_parameters(self):
         """{"encoder.0.W": W, ...}: live windows into w."""
-        self._check_use()
-        return {f"{name}.{own}".lstrip("."): getattr(leaf, own)
-                for name, leaf in self.leaves().items() for own in leaf._shapes}
+        return self._named("")
 
     def named_gradients(self):
         """The same keys as named_parameters: live windows into grad."""
+        return self._named("d")
+
+    def _named(self, prefix):
         self._check_use()
-        return {f"{name}.{own}".lstrip("."): getattr(leaf, "d" + own)
+        return {f"{name}.{own}".lstrip("."): getattr(leaf, prefix + own)
                 for name, leaf in self.leaves().items() for own in leaf._shapes}
 
     def astype(self, dtype):

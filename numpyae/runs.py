@@ -48,22 +48,18 @@ class Run:
         self.dataset = load_split(settings["data"], dtype, settings["seed"])
         x, y, x_test, y_test = self.dataset[1:5]
         self.labels = y_test if y_test is not None and y_test.ndim == 1 else None
+        self.convention = self.judged = self.dataset.convention
+        self.data, self.held_out, self.each_epoch = (x,), (x_test,), None
         if settings["task"] == "regression":
             y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
-        self.convention = self.judged = self.dataset.convention
-        self.each_epoch = None
-        self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
-        if settings["task"] == "regression":
             self.data, self.held_out = (x, y), (x_test, y_test)
-        elif settings["likelihood"] == "bernoulli":
+        self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
+        check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"], self.held_out)
+        if settings["task"] != "regression" and settings["likelihood"] == "bernoulli":
             self.convention += ", binarised anew each epoch: a pixel is 1 with the probability of its grey level"
             self.judged += ", binarised once"
             self.each_epoch = datasets.binarize
-            self.model.check(x)
-            self.data, self.held_out = (x,), (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
-        else:
-            self.data, self.held_out = (x,), (x_test,)
-        check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"], self.held_out)
+            self.held_out = (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
 
     def announce(self, folder):
         """What will be done, as lines, before it starts."""
@@ -257,9 +253,12 @@ def resumed_settings(path):
 def check_settings(settings):
     """ValueError unless every setting is of the kind that the command line makes."""
     least = {"epochs": 0, "seed": 0, "batch_size": 1} | ({} if settings["task"] == "regression" else {"latent": 1})
-    fits = {"task": settings["task"] in DEFAULTS, "data": isinstance(settings["data"], str),
-            "lr": isinstance(settings["lr"], (int, float)) and 0 < settings["lr"] < np.inf, "likelihood": settings["likelihood"] in LIKELIHOODS,
-            "dtype": settings["dtype"] in ("float32", "float64"), "hidden": all(isinstance(size, int) and size >= 1 for size in settings["hidden"]),
+    fits = {"task": settings["task"] in DEFAULTS,
+            "data": isinstance(settings["data"], str),
+            "hidden": all(isinstance(size, int) and size >= 1 for size in settings["hidden"]),
+            "lr": isinstance(settings["lr"], (int, float)) and 0 < settings["lr"] < np.inf,
+            "likelihood": settings["likelihood"] in LIKELIHOODS,
+            "dtype": settings["dtype"] in ("float32", "float64"),
             **{name: isinstance(settings[name], int) and settings[name] >= value for name, value in least.items()}}
     bad = [name for name, fit_in in fits.items() if not fit_in]
     if bad:

@@ -75,31 +75,22 @@ def test_a_rate_from_numpy_resumes_bit_identically(tmp_path):
     np.testing.assert_array_equal(other.w, whole.w)
 
 
-def test_callbacks_as_functions_of_the_epoch_resume(tmp_path):
-    path = tmp_path / "run.npz"
-
-    def schedule(model, history, optimizer):
-        optimizer.alpha = 0.02 * 0.7**history.epochs
-        model.beta = min(1.0, 0.3 * history.epochs)
-
-    whole, other = vae(), vae()
-    train(whole, 6, callbacks=[schedule])
-    train(vae(), 3, callbacks=[schedule], checkpoint=path)
-    train(other, 6, callbacks=[schedule], resume=path)
-    np.testing.assert_array_equal(other.w, whole.w)
+def schedule(model, history, optimizer):
+    optimizer.alpha = 0.02 * 0.7**history.epochs
+    model.beta = min(1.0, 0.3 * history.epochs)
 
 
-def test_a_rate_that_a_callback_multiplies_resumes(tmp_path):
-    """Once a bug or trap: the checkpoint holds the rate after the callback, and resuming calls the callback once more."""
-    path = tmp_path / "run.npz"
+def decay(model, history, optimizer):
+    """Once a bug or trap: the checkpoint holds the rate after the callback, and resuming called the callback once more."""
+    optimizer.alpha *= 0.7
 
-    def decay(model, history, optimizer):
-        optimizer.alpha *= 0.7
 
-    whole, other = vae(), vae()
-    train(whole, 6, callbacks=[decay])
-    train(vae(), 3, callbacks=[decay], checkpoint=path)
-    train(other, 6, callbacks=[decay], resume=path)
+@pytest.mark.parametrize("callback", [schedule, decay])
+def test_what_callbacks_set_resumes(callback, tmp_path):
+    path, whole, other = tmp_path / "run.npz", vae(), vae()
+    train(whole, 6, callbacks=[callback])
+    train(vae(), 3, callbacks=[callback], checkpoint=path)
+    train(other, 6, callbacks=[callback], resume=path)
     np.testing.assert_array_equal(other.w, whole.w)
 
 

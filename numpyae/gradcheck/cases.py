@@ -3,8 +3,6 @@
 Sizes are different primes, so that a transposed matrix or a wrong divisor cannot fit by chance; biases are not zero.
 """
 
-import numpy as np
-
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.latent import DiagonalGaussian

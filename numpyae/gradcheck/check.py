@@ -167,9 +167,9 @@ def _layer(layer, batch, rng):
     for leaf in drawing:
         leaf.replay = getattr(leaf, leaf.noise_name)
     u = rng.standard_normal(y.shape)
-    partner = {"dense." + name: part for name, part in _partner(layer).items()}
-    parameters = {**layer.named_parameters(), **{name: dense.W for name, dense in partner.items()}}
-    windows = {**layer.named_gradients(), **{name: dense.dW for name, dense in partner.items()}}
+    parameters, windows = layer.named_parameters(), layer.named_gradients()
+    if isinstance(layer, TiedDense):  # the W it shares belongs to its partner
+        parameters["dense.W"], windows["dense.W"] = layer.dense.W, layer.dense.dW
     for window in windows.values():
         window.fill(0)
     u_before = u.copy()
@@ -186,11 +186,6 @@ def _layer(layer, batch, rng):
         return np.sum(u * layer.forward(x.copy()))
 
     return f, {"x": x, **parameters}, gradients, problems
-
-
-def _partner(layer):
-    """Of a TiedDense, the Dense whose W it shares."""
-    return {"W": layer.dense} if isinstance(layer, TiedDense) else {}
 
 
 def _loss(loss, batch, rng):
