@@ -98,6 +98,10 @@ class ReLU(Layer):
         """φ'(a) = 1 where a > 0, else 0."""
         return (self.h > 0).astype(self.h.dtype)
 
+    def active_set(self):
+        """a > 0."""
+        return self.h > 0
+
 
 class Softplus(Layer):
     """h = log(1 + e^a) > 0, a smooth ReLU. Written max(a, 0) + log(1 + e^-|a|), it does not overflow."""
@@ -141,6 +145,10 @@ class ELU(Layer):
     def second_derivative(self):
         """φ''(a) = 0 where a > 0, else e^a; it jumps at a = 0."""
         return np.exp(np.minimum(self.a, 0)) * (self.a <= 0)
+
+    def active_set(self):
+        """a > 0."""
+        return self.a > 0
 
 
 class Softmax(Layer):

@@ -34,7 +34,7 @@ class Autoencoder(Model):
         z = self.encoder.forward(x)
         o = self.decoder.forward(z)
         values = self.criterion.forward(o, x)
-        self.end(len(x))
+        self.end(len(x), "reconstruction")
         reconstruction = float(np.add.reduce(values)) / len(x)
         self.terms = {"reconstruction": reconstruction}
         return reconstruction
@@ -42,7 +42,7 @@ class Autoencoder(Model):
     def backward(self):
         """∂L/∂o at the output, back through the decoder to ∂L/∂z, back through the encoder."""
         self.from_zero()
-        delta = self.criterion.backward(self._weight)
+        delta = self.criterion.backward(self._weights["reconstruction"])
         dz = self.decoder.backward(delta)
         self.encoder.backward(dz, input_gradient=False)
         return self._grad

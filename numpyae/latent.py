@@ -43,8 +43,14 @@ class DiagonalGaussian(Parametric):
         return self.z
 
     def kl(self):
-        """KL(q(z|x) ‖ N(0, I)) = ½ Σ_j (μ² + σ² - logvar - 1), (N,), in nats ([004]; Kingma & Welling 2014, appendix B)."""
-        excess = np.expm1(self.logvar) - self.logvar         # σ² - 1 - logvar, and never below 0 by rounding
+        """KL(q(z|x) ‖ N(0, I)) = ½ Σ_j (μ² + σ² - logvar - 1), (N,), in nats ([004]; Kingma & Welling 2014, appendix B).
+
+        Near σ = 1, where σ² - 1 - logvar is a difference of nearly equal numbers, its series serves.
+        """
+        small = np.abs(self.logvar) < 1 / 64
+        v = self.logvar * small
+        series = v * v * (1 / 2 + v * (1 / 6 + v * (1 / 24 + v * (1 / 120 + v * (1 / 720 + v * (1 / 5040 + v / 40320))))))
+        excess = (np.expm1(self.logvar) - self.logvar) * ~small + series
         return 0.5 * np.add.reduce(self.mu**2 + excess, axis=1)
 
     def log_density(self):

@@ -36,6 +36,10 @@ class Layer(Parametric):
         """delta = ∂L/∂y (N, n_out) -> ∂L/∂x (N, n_in); adds ∂L/∂(own parameters) to their gradients."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
+    def active_set(self):
+        """On which side of its kinks each unit was in the last forward, an array of True and False; None without kinks."""
+        return None
+
 
 class Dense(Layer):
     """a = x W + b: every output is a weighted sum of all inputs.
@@ -115,7 +119,7 @@ class TiedDense(Layer):
         return delta @ W
 
     def __repr__(self):
-        return f"TiedDense({self.n_in} -> {self.n_out})"
+        return f"{type(self).__name__}({self.n_in} -> {self.n_out})"
 
 
 class Dropout(Layer):
@@ -187,6 +191,10 @@ class TopK(Layer):
     def backward(self, delta):
         """dx = delta mask ([002]: keep the gradient of the winners, set the others to 0)."""
         return delta * self.mask
+
+    def active_set(self):
+        """The winners."""
+        return self.mask > 0
 
 
 class Sequential(Layer):

@@ -164,7 +164,7 @@ class ContinuousBernoulliNLL(Loss):
     """-log of the density C(λ) λ^t (1 - λ)^(1 - t) on [0, 1], λ = σ(o), summed over features, in nats (Loaiza-Ganem 2019).
 
     In the logit o the density is e^(o t - A(o)), with A(o) = log ∫_0^1 e^(o t) dt = log((e^o - 1) / o) and A(0) = 0: nothing
-    happens at λ = ½ but 0/0 in the formula. Its derivative A'(o) is the mean.
+    happens at λ = ½ but 0/0 in the formula (there its series serves). Its derivative A'(o) is the mean.
     """
 
     takes_logits = True
@@ -173,8 +173,10 @@ class ContinuousBernoulliNLL(Loss):
         """values_n = Σ_d A(o_nd) - t_nd o_nd."""
         self._check_shapes(o, t)
         self.o, self.t = o, t
-        size = np.maximum(np.abs(o), 1e-30)
-        return np.add.reduce(np.log(-np.expm1(-size) / size) + o * ((o > 0) - t), axis=1)    # A(o) = max(o, 0) + the log
+        size, square = np.maximum(np.abs(o), 0.25), o * o
+        far = np.log(-np.expm1(-size) / size) + o * (o > 0)                 # A(o)
+        near = o / 2 + square * (1 / 24 - square * (1 / 2880 - square * (1 / 181440 - square * (1 / 9676800 - square / 479001600))))
+        return np.add.reduce(np.where(square < 0.0625, near, far) - o * t, axis=1)
 
     def backward(self, weight):
         """delta = (A'(o) - t) weight."""

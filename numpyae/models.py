@@ -26,7 +26,8 @@ class Model(Parametric):
 
     batch_names = ("x",)              # of the arrays in a batch
     terms = noise = None
-    _weight = None                    # ∂L/∂(value of each sample), (N,); None unless a loss was the last thing done
+    _weights = {}                     # of each term ∂L/∂(value of each sample), (N,); empty unless a loss was the last thing done
+    _mean = np.zeros(0)               # 1/N for each sample
 
     def loss(self, *batch, rng=None, noise=None, training=True):
         """The loss of a batch: a mean over its samples. training=False switches dropout and corruption off."""
@@ -61,29 +62,30 @@ class Model(Parametric):
             layer.replay = recorded(noise, name) if noise is not None and training else None
         return rng
 
-    def end(self, n):
-        """After a forward pass of n values: keep what the layers drew, and the weight 1/n of each value in the mean."""
+    def end(self, n, term):
+        """After a forward pass of n values: keep what the layers drew, and the weight 1/n of each value in the mean, a term."""
         for name, layer in self._drawing.items():
             if layer.training:
                 self.noise[name] = getattr(layer, layer.noise_name)
             layer.training, layer.replay = True, None
         if n == 0:
             raise ValueError(f"{type(self).__name__}: a batch must have at least one row, got none")
-        if self._weight is None or len(self._weight) != n or self._weight.dtype != self._w.dtype:
-            self._weight = np.empty(n, dtype=self._w.dtype)
-            self._weight.fill(1 / n)
+        if len(self._mean) != n or self._mean.dtype != self._w.dtype:
+            self._mean = np.empty(n, dtype=self._w.dtype)
+            self._mean.fill(1 / n)
+        self._weights = {term: self._mean}
 
     def from_zero(self):
         """Before a backward pass: set grad to zero. RuntimeError when backward is called before loss."""
         self._check_use()
-        if self._weight is None:
+        if not self._weights:
             raise RuntimeError(f"{type(self).__name__}.backward: call loss right before it: that keeps what the way back needs")
         self._grad.fill(0)
 
     def evaluate(self, network, x):
         """network(x) free of noise, after a look at x. What the last loss kept for the way back is forgotten."""
         self._check_use()
-        self._weight = None
+        self._weights = {}
         check_data(f"{type(self).__name__}: x", x, network.n_in, self.dtype)
         for layer in self._drawing.values():
             layer.training = False
@@ -118,7 +120,7 @@ class Regression(Model):
         self.begin(rng, noise, training)
         self.o = self.network.forward(x)
         values = self.criterion.forward(self.o, t)
-        self.end(len(x))
+        self.end(len(x), "error")
         error = float(np.add.reduce(values)) / len(x)
         self.terms = {"error": error}
         return error
@@ -126,7 +128,7 @@ class Regression(Model):
     def backward(self):
         """delta = ∂L/∂o at the output, then back through the network."""
         self.from_zero()
-        delta = self.criterion.backward(self._weight)
+        delta = self.criterion.backward(self._weights["error"])
         self.network.backward(delta, input_gradient=False)
         return self._grad
 

@@ -69,17 +69,17 @@ class VAE(Model):
         nll = self.likelihood.forward(o, x if K == 1 else repeated(x, K))
         kl = self.posterior.kl()
         self.noise["epsilon"] = epsilon
-        self.end(K * N)
+        self.end(K * N, "reconstruction")
+        self._weights["kl"] = self._mean[:N] * (float(self.beta) * K)      # beta / N each
         self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": float(self.beta) * float(np.add.reduce(kl)) / N}
         return self.terms["reconstruction"] + self.terms["kl"]
 
     def backward(self):
         """do, back through the decoder to dz, through the draw and the KL to dh = (dmu, dlogvar), back through the encoder."""
         self.from_zero()
-        do = self.likelihood.backward(self._weight)
+        do = self.likelihood.backward(self._weights["reconstruction"])
         dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
-        dkl = self._weight[:len(self.posterior.mu)] * (float(self.beta) * self.samples)     # beta / N each
-        dh = self.posterior.backward(dz, dkl)
+        dh = self.posterior.backward(dz, self._weights["kl"])
         self.encoder.backward(dh, input_gradient=False)
         return self._grad
 

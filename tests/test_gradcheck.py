@@ -100,7 +100,7 @@ def test_a_wrong_gradient_is_found_in_the_right_array(mistake, array):
     report = gradcheck.check(Wrong(mistake), np.random.default_rng(0).normal(size=(7, 5)))
     assert not report.ok
     assert [row["array"] for row in report.rows if row["verdict"] == "disagree"] == [array]
-    assert f"the gradient of {array} is wrong" in str(report)
+    assert report.findings[0]["array"] == array and f"d{array} " in report.sentence()
 
 
 def test_the_worst_element_is_named():
@@ -145,7 +145,7 @@ def test_a_layer_of_ones_own():
 
 
 def test_assert_gradients_raises_with_the_report():
-    with pytest.raises(AssertionError, match="the gradient of b is wrong in 3 of 3 elements"):
+    with pytest.raises(AssertionError, match=r"Wrong\(5 -> 3\): db has the wrong sign"):
         gradcheck.assert_gradients(Wrong("sign of db"), np.random.default_rng(0).normal(size=(7, 5)))
 
 
@@ -196,10 +196,9 @@ def test_a_gradient_of_zero_agrees_and_a_tiny_one_beside_a_huge_one_is_seen():
 
 @pytest.mark.parametrize("call, message", [
     (lambda: gradcheck.check("a string"), "expected a Layer, Loss, posterior or Model, got str"),
-    (lambda: gradcheck.check(Dense(2, 2), np.ones((3, 2), complex)), "must be float arrays, got complex128"),
+    (lambda: gradcheck.check(Dense(2, 2), np.ones((3, 2), complex)), "x must be a float array, got complex128"),
     (lambda: gradcheck.check(Dense(2, 2), np.array([[1.0, np.nan]])), "must be finite"),
     (lambda: gradcheck.check_function(lambda w: w, lambda w: w, np.ones(2)), "f must return one number"),
-    (lambda: gradcheck.check_function(lambda w: 0.0, lambda w: w[:1], np.ones(2)), r"grad must have the shape of w, \(2,\), got \(1,\)"),
 ])
 def test_bad_input_is_one_sentence(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
@@ -232,7 +231,7 @@ class SteepReLU(ReLU):
 
 def test_a_slope_outside_the_kink_does_not_pass():
     report = gradcheck.check(SteepReLU(), np.zeros((2, 3)))
-    assert not report.ok and report.rows[0]["verdict"] == "cannot tell" and "nothing can be said" in report.sentence()
+    assert not report.ok and report.findings[0]["cause"] == "kink" and "only where f has a kink" in report.sentence()
 
 
 @pytest.mark.parametrize("scale", [1e-5, 1e-7, 1e-9, 1e-12, 0])
@@ -277,7 +276,7 @@ class Greedy(Scale):
         return delta
 
 
-@pytest.mark.parametrize("layer, words", [(Overwriting(5), "backward must add to dg"), (Greedy(5), "changed its delta in place")])
+@pytest.mark.parametrize("layer, words", [(Overwriting(5), "must add to dg"), (Greedy(5), "changed its delta in place")])
 def test_what_no_difference_quotient_sees(layer, words):
     layer.g = np.arange(1, 6)
     report = gradcheck.check(layer, X)
@@ -332,7 +331,7 @@ def test_a_kink_of_a_single_number():
 @pytest.mark.parametrize("target, batch", [(Tanh(), (np.arange(6).reshape(2, 3),)), (DiagonalGaussian(1), (np.ones((3, 2), int),)),
                                            (SquaredError(), (np.ones((2, 3)), np.ones((2, 3), int)))])
 def test_integers_are_refused_where_they_are_no_labels(target, batch):
-    with pytest.raises(TypeError, match="must be float arrays, got int64"):
+    with pytest.raises(TypeError, match="must be a float array, got int64"):
         gradcheck.check(target, *batch)
 
 
@@ -359,7 +358,7 @@ class CarelessGaussian(GaussianNLL):
 
 
 def test_changes_in_place_are_named():
-    assert "changed its input in place" in str(gradcheck.check(InPlaceTanh(), X))
+    assert "changed its x in place" in str(gradcheck.check(InPlaceTanh(), X))
     report = gradcheck.check(CarelessGaussian(0.7, learn=True), X, X + 1)
-    assert not report.ok and "another gradient of output" in str(report) and "another gradient of logvar" in str(report)
+    assert not report.ok and "changed r in place" in str(report) and "must add to dlogvar" in str(report)
 

@@ -1,5 +1,7 @@
 """Plots: the pixels are the model's, the texts can be read, the colours keep apart, bad input is one sentence."""
 
+from types import SimpleNamespace
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -50,6 +52,49 @@ def plain_history():
     return History(loss=[5.0, 4.0, 3.0], terms={"error": [5.0, 4.0, 3.0]}, seconds=[1.0] * 3)
 
 
+def row(name, yours, numerical, verdict, shape=None, term=None, error=1e-12):
+    """A row of a report whose elements are all of the array's."""
+    yours, numerical, verdict = (np.atleast_1d(values) for values in (yours, numerical, verdict))
+    values = {"index": np.arange(len(yours)), "yours": yours, "numerical": numerical, "error": np.full(len(yours), error),
+              "verdict": np.broadcast_to(verdict, yours.shape)}
+    return {"array": name, "term": term, "shape": (len(yours),) if shape is None else shape, "values": values}
+
+
+def taylor(wrong=0.0, noise=3e-15):
+    """Of f with slope 2 and curvature 1 along v, where the gradient is off by `wrong`."""
+    h = 10.0**np.arange(-9, 0.1, 0.5)
+    rounding = noise * np.abs(np.random.default_rng(0).normal(size=len(h))) / 3
+    return {"h": list(h), "first": list(2 * h + h**2 + rounding), "second": list(wrong * h + h**2 + rounding), "noise": noise}
+
+
+def report(*rows, ok=True, **of_taylor):
+    return SimpleNamespace(name="VAE", ok=ok, rows=list(rows), taylor=taylor(**of_taylor) if of_taylor else None)
+
+
+def decades(n=300, low=-6, high=0):
+    rng = np.random.default_rng(0)
+    return 10.0**rng.uniform(low, high, n) * rng.choice([-1, 1], n)
+
+
+def right():
+    return report(row("encoder.layers[0].W", decades(), decades(), 0, (20, 15)), row("b", np.zeros(3), np.zeros(3), 0), wrong=0.0)
+
+
+def wrong_factor():
+    g = decades(60, -3)
+    return report(*right().rows, row("encoder.layers[10].W", 7 * g, g, 1, (10, 6)), ok=False, wrong=1.4)
+
+
+def wrong_sign():
+    g = decades(80, -12, 6)
+    return report(row("x", -g, g, 1, (8, 10)), ok=False)
+
+
+def every_verdict():
+    yours = [1.0, 2.0, 0.3, 0.0, np.nan, 1.0, -4.0]
+    return report(row("W", yours, [1.0, 1.0, 0.3, 0.5, 1.0, np.inf, -4.0], [0, 1, 2, 3, 1, 2, 0]), ok=False, wrong=1.0)
+
+
 FIGURES = {
     "learning_curve": lambda: plots.learning_curve(history(), unit="nats per sample"),
     "learning_curve, one term": lambda: plots.learning_curve(plain_history()),
@@ -64,6 +109,15 @@ FIGURES = {
     "manifold of data": lambda: plots.manifold(autoencoder(), SHAPE, 6, x=data()),
     "filters": lambda: plots.filters(Dense(D, 150, rng=0), SHAPE),
     "regression": lambda: plots.regression(fitted(), *sine()),
+    "gradient_check": lambda: plots.gradient_check(right()),
+    "gradient_check, wrong factor": lambda: plots.gradient_check(wrong_factor()),
+    "gradient_check, wrong sign": lambda: plots.gradient_check(wrong_sign()),
+    "gradient_check, every verdict": lambda: plots.gradient_check(every_verdict()),
+    "gradient_check, one sign": lambda: plots.gradient_check(report(row("W", [0.5, 2.0], [0.5, 2.0], 0), wrong=0.0)),
+    "gradient_check, 18 decades": lambda: plots.gradient_check(report(row("W", *[decades(99, -12, 6)] * 2, 0), wrong=0.0)),
+    "gradient_check, 13 decades": lambda: plots.gradient_check(report(row("W", *[decades(999, -12, 0.9)] * 2, 0))),
+    "gradient_check, zeros": lambda: plots.gradient_check(report(row("W", [0.0, 0.0], [0.0, 0.0], 0))),
+    "gradient_check, all lost": lambda: plots.gradient_check(report(row("W", [np.nan], [1.0], 1), ok=False)),
 }
 
 
@@ -279,6 +333,118 @@ def test_regression_draws_the_data_and_the_models_curve():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data, 15 points", "model"]
 
 
+def entries(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_gradient_check_draws_every_verdict_with_a_marker_of_its_own_and_the_wrong_ones_on_top():
+    axes = plots.gradient_check(every_verdict()).axes[0]
+    line, agree, unclear, kink, wrong, lost = axes.lines
+    assert entries(axes) == ["yours = numerical", "2 agree", "1 cannot tell", "1 on a kink", "1 disagree", "2 not finite"]
+    for points, expected in ((agree, [[1, 1], [-4, -4]]), (unclear, [[0.3, 0.3]]), (kink, [[0.5, 0]]), (wrong, [[1, 2]])):
+        np.testing.assert_array_equal(points.get_xydata(), expected)
+        assert points.get_zorder() <= wrong.get_zorder() and points.get_markersize() <= wrong.get_markersize()
+    assert len({points.get_marker() for points in (agree, unclear, kink, wrong)}) == 4
+    assert len({points.get_color() for points in (agree, unclear, kink, wrong)}) == 4
+    assert axes.get_xlim() == axes.get_ylim() and (line.get_xdata() == line.get_ydata()).all() and len(lost.get_xdata()) == 0
+    assert entries(plots.gradient_check(right()).axes[0]) == ["yours = numerical", "303 agree"]
+
+
+def test_gradient_check_shows_a_wrong_factor_as_the_same_distance_at_every_size():
+    numerical = np.array([1e-5, 1e-1, 1e3, 1e-7])
+    axes = plots.gradient_check(report(row("W", numerical * [7, 7, 7, 1], numerical, [1, 1, 1, 0]), ok=False)).axes[0]
+    x, y = axes.transAxes.inverted().transform(axes.transData.transform(axes.lines[-1].get_xydata())).T
+    np.testing.assert_allclose(y - x, np.full(3, (y - x)[0]), rtol=1e-9)
+    assert (y - x)[0] > 0.05
+
+
+def test_gradient_check_is_linear_only_where_gradients_are_rounding_or_one_in_a_hundred_is_smaller():
+    g = np.append(decades(1000), np.full(30, 1e-15))
+    axes = plots.gradient_check(report(row("W", g, g, 0, error=1e-12))).axes[0]
+    assert axes.xaxis.get_transform().linthresh == axes.yaxis.get_transform().linthresh == 1e-6
+    axes = plots.gradient_check(report(row("W", [1.0, 2e-9], [1.0, 1e-9], [0, 1]), ok=False)).axes[0]
+    assert axes.xaxis.get_transform().linthresh == 1e-9
+
+
+@pytest.mark.parametrize("make", [wrong_sign, right, every_verdict])
+def test_gradient_check_has_zero_both_signs_and_every_point_on_its_axes(make):
+    axes = plots.gradient_check(make()).axes[0]
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert {label.split("10")[0] for label in labels} == {"$-", "0", "$"}
+    low, high = axes.get_xlim()
+    assert all(((low < points.get_xydata()) & (points.get_xydata() < high)).all() for points in axes.lines[1:])
+
+
+def test_gradient_check_names_the_element_that_is_the_most_error_bars_off():
+    rows = [row("b", [1.0, 1.1], [1.0, 1.0], [0, 1], error=1e-3),
+            row("encoder.W", [0, 1, 2, 3.01, 4, 5], np.arange(6.0), [0, 0, 0, 1, 0, 0], (2, 3), error=1e-6)]
+    text, = plots.gradient_check(report(*rows, ok=False)).axes[0].texts
+    assert text.get_text() == "worst: encoder.W[1, 0]\nyours 3.01\nnumerical 3" and text.xy == (3, 3.01)
+    text, = plots.gradient_check(report(row("gain", -2.0, 2.0, 1, ()), ok=False)).axes[0].texts
+    assert text.get_text() == "worst: gain\nyours \N{MINUS SIGN}2\nnumerical 2"
+    assert not plots.gradient_check(report(*right().rows)).axes[0].texts
+
+
+@pytest.mark.parametrize("make", [wrong_factor, wrong_sign])
+def test_the_name_of_the_worst_element_covers_no_point(make):
+    figure = plots.gradient_check(make())
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    box = axes.texts[0].get_bbox_patch().get_window_extent()
+    assert not any(box.contains(*point) for line in axes.lines[1:] for point in axes.transData.transform(line.get_xydata()))
+
+
+@pytest.mark.parametrize("of_taylor, ok, verdict, words", [
+    ({"wrong": 0.0}, True, 0, "falls as h²: the gradient is right"),
+    ({"wrong": 0.0}, False, 1, "falls as h²: right along this v"),
+    ({"wrong": 1e-4}, False, 1, "falls as h: the gradient is wrong"),
+    ({"wrong": 12.0}, False, 1, "falls as h: the gradient is wrong"),
+    ({"wrong": 1.0}, True, 3, "falls as h: a kink, or a wrong gradient"),
+    ({"noise": 1.0}, True, 0, "is rounding alone: the gradient is right"),
+    ({"wrong": 1.0, "noise": 0.0}, False, 1, "falls as h: the gradient is wrong"),
+])
+def test_the_taylor_test_says_how_the_rest_falls(of_taylor, ok, verdict, words):
+    checked = report(row("W", 1.0, 1.0, verdict), ok=ok, **of_taylor)
+    axes = plots.gradient_check(checked).axes[1]
+    first, second = axes.lines[:2]
+    np.testing.assert_array_equal(first.get_xydata(), np.transpose([checked.taylor["h"], checked.taylor["first"]]))
+    np.testing.assert_array_equal(second.get_xydata(), np.transpose([checked.taylor["h"], checked.taylor["second"]]))
+    assert entries(axes)[1].endswith("$  " + words)
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+
+
+def test_the_taylor_test_shades_rounding_and_draws_slopes_1_and_2():
+    axes = plots.gradient_check(right()).axes[1]
+    assert [text.get_text() for text in axes.texts] == ["slope 1", "slope 2", "rounding"]
+    low, high = axes.patches[0].get_y(), axes.patches[0].get_y() + axes.patches[0].get_height()
+    assert low == axes.get_ylim()[0] and high == pytest.approx(3e-15)
+    for slope, line in zip((1, 2), axes.lines[2:], strict=True):
+        (x0, y0), (x1, y1) = line.get_xydata()
+        assert np.log(y1 / y0) / np.log(x1 / x0) == pytest.approx(slope) and line.get_linestyle() == "--"
+        assert y0 > 0.999 * high                                                           # down to rounding, not into it
+    axes = plots.gradient_check(report(row("W", 1.0, 1.0, 1), ok=False, wrong=1.0)).axes[1]      # all lies far above rounding
+    assert [text.get_text() for text in axes.texts] == ["slope 1", "slope 2"] and not axes.patches
+    assert axes.get_ylim()[0] == pytest.approx(1e-9 / 3)
+
+
+def test_a_taylor_test_of_a_constant_is_drawn():
+    checked = report(row("W", 0.0, 0.0, 0))
+    checked.taylor = {"h": [0.1, 0.01], "first": [0.0, 0.0], "second": [0.0, 0.0], "noise": 0.0}
+    figure = plots.gradient_check(checked)
+    figure.canvas.draw()
+    assert entries(figure.axes[1])[0].endswith("is rounding alone")
+
+
+def test_gradient_check_says_what_there_is_to_see_and_leaves_the_terms_out():
+    assert "right" in plots.gradient_check(right()).get_supxlabel()
+    assert "wrong at the crosses" in plots.gradient_check(wrong_factor()).get_supxlabel()
+    lost = plots.gradient_check(report(row("W", [np.nan], [1.0], 1), ok=False))
+    assert "print the report" in lost.get_supxlabel() and len(lost.axes) == 1
+    figure = plots.gradient_check(report(row("W", 1.0, 1.0, 0), row("W", 1.0, 9.0, 1, term="kl")))
+    assert entries(figure.axes[0]) == ["yours = numerical", "1 agree"]
+    assert figure.axes[0].get_title("left") == "VAE: gradient of 1 element"
+
+
 # Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.
 PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
 DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
@@ -338,6 +504,8 @@ def test_the_colour_check_can_fail():
      lambda: plots.filters(Dense(D, 4), (3, 3))),
     (ValueError, "learning_curve: the history must have at least one whole epoch, got none",
      lambda: plots.learning_curve(History())),
+    (ValueError, "gradient_check: the report must have at least one checked element, got none",
+     lambda: plots.gradient_check(report(row("W", [], [], 0), row("b", 1.0, 1.0, 0, term="kl")))),
     (ValueError, "regression: x must have shape (N, 1), got (4, 2)",
      lambda: plots.regression(fitted(), np.zeros((4, 2)), np.zeros((4, 1)))),
     (ValueError, "regression: t must have as many rows as x, 4, got 3",

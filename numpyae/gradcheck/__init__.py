@@ -13,7 +13,8 @@ to the left and the one to the right agrees.
 A check proves that backward belongs to forward. It cannot know whether forward is the function you meant.
 """
 
-from numpyae.gradcheck.check import Report, assert_gradients, check, check_function
+from numpyae.gradcheck.check import assert_gradients, check, check_function, check_layer
 from numpyae.gradcheck.numerical import numerical_gradient
+from numpyae.gradcheck.report import Report
 
-__all__ = ["check", "assert_gradients", "check_function", "numerical_gradient", "Report"]
+__all__ = ["check", "assert_gradients", "check_function", "check_layer", "numerical_gradient", "Report"]

@@ -7,14 +7,19 @@ straight line, third differences are noise and nothing else. Then
 
     error = |R - B| + noise / (h/2)
 
-and of several steps the one with the smallest error is taken. At a kink, such as a ReLU at exactly 0, f is a straight line on
-either side, and no step shows it: there the slopes to the left and to the right differ, however small the step.
+There are two looks at an element. The first takes one step, the same for the whole array, the one that served a few of its
+elements best: that costs four values of f. Only where this leaves a doubt, a second look climbs down a ladder of steps, and a
+step counts only when the next smaller one agrees with it, since a small |R - B| can be an accident.
+
+At a kink, such as a ReLU at exactly 0, f is a straight line on either side, and no step shows it: there the slopes to the left
+and to the right differ, however small the step.
 """
 
 import numpy as np
 
-STEPS = (1e-3, 1e-4, 1e-2, 1e-5, 1e-1, 1e-6)       # the usual best first
-GOOD = 1e-8                                        # relative error at which no other step is tried
+STEPS = (1e-4, 1e-3, 1e-2, 1e-5, 1e-1, 1e-6)       # the usual best first
+LADDER = tuple(10.0 ** (-k / 2) for k in range(2, 23))                       # 1e-1 ... 1e-11
+GOOD = 1e-6                                        # relative error at which the first look is enough
 EPS = np.finfo(np.float64).eps
 
 
@@ -39,106 +44,6 @@ def numerical_gradient(f, w, method="central"):
     return gradient
 
 
-def central(f, w, index, h):
-    """(f(w + h e_i) - f(w - h e_i)) / 2h; w[index] is restored, also when f raises."""
-    value = w[index]
-    try:
-        w[index] = value + h
-        above, up = float(f(w)), w[index]
-        w[index] = value - h
-        below, down = float(f(w)), w[index]
-    finally:
-        w[index] = value
-    return (above - below) / (up - down)             # up - down is the step that rounding left of 2h
-
-
-def richardson(f, w, rng):
-    """(gradient, error), both in the shape of w: per element the step with the smallest error estimate."""
-    gradient, error = np.empty(w.shape), np.empty(w.shape)
-    if not w.size:
-        return gradient, error
-    scale = scale_of(w)
-    with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
-        noise = noise_of(f, w, scale, rng)
-        for index in np.ndindex(w.shape):
-            gradient[index], error[index] = one_element(f, w, index, scale[index], noise)
-    return gradient, error
-
-
-def scale_of(w):
-    """How large a step is large, per element: |w|, or its root mean square where that is larger; 1 where all is 0."""
-    typical = np.sqrt(np.mean(w**2))
-    return np.maximum(np.abs(w), typical) if typical else np.ones_like(w)
-
-
-def kink(f, w, index, scale, noise):
-    """The slopes of f to the left and to the right of w[index], the smaller first, where f has a kink there; else None.
-
-    A kink's slopes differ no less for a step eight times smaller; those of a smooth function differ eight times less.
-    """
-    left, right = one_sided(f, w, index, 1e-5 * scale)
-    h = 1e-5 * scale / 8
-    nearer_left, nearer_right = one_sided(f, w, index, h)
-    gap, nearer_gap = abs(right - left), abs(nearer_right - nearer_left)
-    if nearer_gap > 0.5 * gap and nearer_gap > 8 * noise / h:
-        return min(nearer_left, nearer_right), max(nearer_left, nearer_right)
-    return None
-
-
-def one_sided(f, w, index, h):
-    """(f(w) - f(w - h e_i)) / h and (f(w + h e_i) - f(w)) / h; w[index] is restored, also when f raises."""
-    value, middle = w[index], float(f(w))
-    try:
-        w[index] = value + h
-        above = float(f(w))
-        w[index] = value - h
-        below = float(f(w))
-    finally:
-        w[index] = value
-    return (middle - below) / h, (above - middle) / h
-
-
-def one_element(f, w, index, scale, noise):
-    """(R, error) of ∂f/∂w[index], with the best of several steps: shares of scale, then of |w| where that is much smaller."""
-    best = (np.nan, np.inf)
-    steps = [step * scale for step in STEPS]
-    if 0 < abs(w[index]) < 1e-2 * scale:
-        steps += [step * abs(w[index]) for step in STEPS]
-    for h in steps:
-        A, B = central(f, w, index, h), central(f, w, index, h / 2)
-        R = (4 * B - A) / 3
-        error = abs(R - B) + noise / (h / 2) + 8 * EPS * abs(R)
-        if error < best[1]:
-            best = (R, error)
-        if best[1] <= GOOD * abs(best[0]):
-            break
-    return best
-
-
-def noise_of(f, w, scale, rng):
-    """The rounding noise of f near w: from third differences along steps so small that f is a straight line there.
-
-    ValueError when f gives NaN, or two values at one point: noise drawn anew in each call is no function of w.
-    """
-    values = [float(f(w)), float(f(w))]
-    if not np.isfinite(values[0]):
-        raise ValueError(f"gradcheck: f must be finite at the point of the check, got {values[0]}")
-    if values[0] != values[1]:
-        raise ValueError(f"gradcheck: f must give the same value at the same point, got {values[0]:.17g} and {values[1]:.17g}: "
-                         "is noise drawn anew in each call?")
-    direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
-    start = w.copy()
-    try:
-        values = []
-        for k in range(9):
-            w[...] = start + k * 1e-6 * direction
-            values.append(float(f(w)))
-    finally:
-        w[...] = start
-    third = np.diff(values, 3)
-    return 4 * np.sqrt(np.mean(third**2) / 20) + 2 * EPS * abs(values[0])      # 1 + 9 + 9 + 1 = 20 variances in each
-
-
 def complex_step(f, w):
     """Im f(w + ih e_i) / h with h = 1e-30: nothing is subtracted, so nothing cancels."""
     gradient = np.empty(w.shape)
@@ -147,3 +52,171 @@ def complex_step(f, w):
         point[index] += 1e-30j
         gradient[index] = np.imag(f(point)) / 1e-30
     return gradient
+
+
+def central(f, w, index, h):
+    """(f(w + h e_i) - f(w - h e_i)) / 2h; w[index] is restored, also when f raises."""
+    value = w[index]
+    try:
+        w[index] = value + h
+        above, up = f(w), w[index]
+        w[index] = value - h
+        below, down = f(w), w[index]
+    finally:
+        w[index] = value
+    return (above - below) / (up - down)             # up - down is the step that rounding left of 2h
+
+
+def halved(f, w, index, h, noise):
+    """(R, error) with the steps h and h/2."""
+    return extrapolated(central(f, w, index, h), central(f, w, index, h / 2), h, noise)
+
+
+def extrapolated(A, B, h, noise):
+    """(R, error) from the central differences A with step h and B with h/2."""
+    R = (4 * B - A) / 3
+    return R, abs(R - B) + noise / (h / 2) + 8 * EPS * abs(R)
+
+
+def richardson(f, w, rng):
+    """(gradient, error), both in the shape of w: every element by a first look, and by a second where the first leaves doubt."""
+    scale = scale_of(w)
+    steady(lambda: f(w))
+    with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
+        noise = noise_of(f, w, scale, rng)
+        indices = list(np.ndindex(w.shape))
+        R, error = first_look(f, w, indices, scale, noise, rng)
+        for i in np.flatnonzero(~(error <= GOOD * np.abs(R))):
+            R[i], error[i] = min((R[i], error[i]), second_look(f, w, indices[i], scale[indices[i]], noise), key=error_or_inf)
+    return R.reshape(w.shape), error.reshape(w.shape)
+
+
+def error_or_inf(pair):
+    """The error of a pair (R, error), infinite where it is not a number."""
+    return pair[1] if pair[1] == pair[1] else np.inf
+
+
+def scale_of(w):
+    """How large a step is large, per element: |w|, or its root mean square where that is larger; 1 where all is 0."""
+    largest = np.max(np.abs(w), initial=0)
+    if not largest:
+        return np.ones_like(w)
+    return np.maximum(np.abs(w), largest * np.sqrt(np.mean((w / largest) ** 2)))
+
+
+def first_look(f, w, indices, scale, noise, rng):
+    """(R, error) of these elements with one step for all. f may give several values: then R and error have shape (n, values)."""
+    if not indices:
+        return np.zeros(0), np.zeros(0)
+    step = best_step(f, w, indices, scale, noise, rng)
+    found = [halved(f, w, index, step * scale[index], noise) for index in indices]
+    return np.array([R for R, _ in found], dtype=np.float64), np.array([error for _, error in found], dtype=np.float64)
+
+
+def best_step(f, w, indices, scale, noise, rng):
+    """Of STEPS, as shares of the scale, the one whose relative errors are smallest for three elements of the array."""
+    few = [indices[i] for i in rng.permutation(len(indices))[:3]]
+    typical = []
+    for step in STEPS:
+        found = [halved(f, w, index, step * scale[index], noise) for index in few]
+        size, error = (np.sum(np.abs([pair[k] for pair in found]), axis=0) for k in (0, 1))
+        relative = np.max(np.divide(error, size, out=np.zeros(np.shape(size)), where=size > error))      # of the terms that matter
+        typical.append(relative if relative > 0 else np.inf)
+        if relative < 1e-3 * GOOD and relative > 0:
+            break
+    return STEPS[int(np.argmin(typical))]
+
+
+def second_look(f, w, index, scale, noise, same_side=None):
+    """(R, error) of one element, from a ladder of steps; error is inf where no step can be believed.
+
+    `same_side(h)` tells whether f is smooth between w - h e_i and w + h e_i, when somebody knows: only such steps count.
+    Where f is a staircase (its summands are too large to show a small change) it is as rough as its lowest step.
+    """
+    steps = [step * scale for step in LADDER]
+    if 0 < abs(w[index]) < 1e-2 * scale:
+        steps = sorted(steps + [step * abs(w[index]) for step in LADDER], reverse=True)
+    steps = [h for h in steps if same_side is None or same_side(h)]
+    pairs = [(h, central(f, w, index, h), central(f, w, index, h / 2)) for h in steps]
+    changes = [2 * h * abs(A) for h, A, _ in pairs] + [h * abs(B) for h, _, B in pairs]
+    lowest = min((change for change in changes if 0 < change < np.inf), default=0.0)
+    noise = max(noise, noise_along(f, w, index, scale), lowest if 0 in changes else 0.0)
+    best, before = (np.nan, np.inf), (np.nan, np.inf)
+    for h, A, B in pairs:
+        now = extrapolated(A, B, h, noise)
+        if not np.isfinite(now[1]):
+            now = (np.nan, np.inf)
+        if abs(before[0] - now[0]) <= before[1] + now[1] < np.inf:
+            best = min(best, before, now, key=error_or_inf)
+        before = now
+    return best
+
+
+def noise_of(f, w, scale, rng):
+    """The rounding noise of f near w: from third differences along steps so small that f is a straight line there."""
+    direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
+    start = w.copy()
+    try:
+        values = []
+        for k in range(9):
+            w[...] = start + k * 1e-6 * direction
+            values.append(f(w))
+    finally:
+        w[...] = start
+    return noise_in(values)
+
+
+def steady(f):
+    """ValueError when f() is not finite, or not the same twice: noise drawn anew in each call is no function of w."""
+    value, again = f(), f()
+    if not np.all(np.isfinite(value)):
+        raise ValueError(f"gradcheck: f must be finite at the point of the check, got {value}")
+    if not np.all(value == again):
+        raise ValueError(f"gradcheck: f must give the same value at the same point, got {value} and {again}: "
+                         "is noise drawn anew in each call?")
+
+
+def noise_along(f, w, index, scale):
+    """The same along one element of w."""
+    value = w[index]
+    try:
+        values = []
+        for k in range(-4, 5):
+            w[index] = value + k * 1e-7 * scale
+            values.append(f(w))
+    finally:
+        w[index] = value
+    return noise_in(values)
+
+
+def noise_in(values):
+    """Four standard deviations of the noise in equally spaced values of a straight line, and at least their last digit."""
+    third = np.diff(np.array(values, dtype=np.float64), 3, axis=0)
+    return 4 * np.sqrt(np.mean(third**2, axis=0) / 20) + 2 * EPS * np.abs(values[0])     # 1 + 9 + 9 + 1 = 20 variances in each
+
+
+def slopes(f, w, index, scale, noise):
+    """The slopes of f to the left and to the right of w[index], the smaller first, where they differ: at a kink; else None.
+
+    A kink's slopes differ no less for a step eight times smaller; those of a smooth function differ eight times less.
+    """
+    h = 1e-5 * scale
+    left, right = one_sided(f, w, index, h)
+    nearer_left, nearer_right = one_sided(f, w, index, h / 8)
+    gap, nearer_gap = abs(right - left), abs(nearer_right - nearer_left)
+    if nearer_gap > 0.5 * gap and nearer_gap > 8 * noise / (h / 8):
+        return min(nearer_left, nearer_right), max(nearer_left, nearer_right)
+    return None
+
+
+def one_sided(f, w, index, h):
+    """(f(w) - f(w - h e_i)) / h and (f(w + h e_i) - f(w)) / h; w[index] is restored, also when f raises."""
+    value, middle = w[index], f(w)
+    try:
+        w[index] = value + h
+        above = f(w)
+        w[index] = value - h
+        below = f(w)
+    finally:
+        w[index] = value
+    return (middle - below) / h, (above - middle) / h

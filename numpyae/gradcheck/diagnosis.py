@@ -1,0 +1,126 @@
+"""What the mistake is: hypotheses, tested against the discrepancy, the simplest first.
+
+Let a be what backward gives and n the truth, with its error bar. A hypothesis is a formula for a: -n, 7 n, nᵀ, n h, x delta
+instead of xᵀ delta ... (hypotheses.py). It counts only when it explains a in every element, to within the error bar; with some
+thirty elements known to eight digits nothing fits by chance. Hypotheses of the same simplicity that fit are all named. When none
+does, the report says "unexplained", with the angle between the two gradients and their ratio. It never guesses.
+"""
+
+import functools
+
+import numpy as np
+
+from numpyae.gradcheck import locality, vocabulary
+from numpyae.gradcheck.hypotheses import LEVELS, Case
+from numpyae.gradcheck.invariants import finding
+from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
+from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
+
+
+def explain(subject, rows):
+    """Findings for every array of the rows that is wrong."""
+    words = vocabulary.of_subject(subject)
+    findings = []
+    for name in dict.fromkeys(row["array"] for row in rows):
+        wrong = [row for row in rows if row["array"] == name and row["verdict"] == VERDICTS[DISAGREE]]
+        wrong = [row for row in wrong if row["term"] is not None] or wrong
+        for row in wrong:
+            words.locality = functools.partial(localities, subject, row, words.coupled)
+            for title, case in halves(subject, row):
+                findings += diagnose(case, words, title + (f", in the term {row['term']}," if row["term"] else ""), name)
+    return findings
+
+
+def localities(subject, row, coupled):
+    """(what an element of yours depends on, what one of the truth does), each (its own row only, its own place only), or None."""
+    mine = locality.of_gradient(subject, row["array"], row["term"])
+    if mine is None:
+        return None
+    own_row, own_place = locality.of_truth(subject, row["array"])
+    return mine, (own_row, own_place and not coupled)
+
+
+def explain_delta(subject, taps, tap, method, row):
+    """Findings for a delta that arrives wrong, although all parts behind it are right."""
+    rows, deltas = {}, {}
+    for other in taps:
+        rows |= {f"the {which} of {other.place}" if which != "forward" else f"the output of {other.place}": output
+                 for which, output in other.outputs.items()}
+        if other is not tap:
+            deltas[f"the delta of {other.place}"] = other.deltas[0]
+    words = vocabulary.of_subject(subject)
+    words.rows = {name: array for name, array in rows.items() if array.ndim and vocabulary.as_rows(array, row["shape"]) is not None}
+    words.rows |= {name: array for name, array in deltas.items() if array.shape == tuple(row["shape"])}
+    before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
+    return diagnose(Case("delta", row["shape"], row["values"]), words, f"the delta that reaches {before}", "delta")
+
+
+def halves(subject, row):
+    """[(title, case), ...]: one for an array, two where it holds μ and logvar side by side and only one of them fits alone."""
+    name, shape = row["array"], row["shape"]
+    two = isinstance(subject, PosteriorSubject) or (isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2)
+    if not (two and name in ("h", "output")):
+        return [("d" + name, Case(name, shape, row["values"]))]
+    D, found = shape[1] // 2, []
+    for title, columns in (("dmu", range(D)), ("dlogvar", range(D, 2 * D))):
+        picked = [i for i in range(shape[0] * shape[1]) if i % shape[1] in columns]
+        case = Case(name, (shape[0], D), row["values"], picked)
+        case.index = case.index // shape[1] * D + case.index % shape[1] % D
+        case.whole = len(case.index) == shape[0] * D
+        if case.wrong.any():
+            found.append((title, case))
+    return found
+
+
+def diagnose(case, words, title, array):
+    """The findings of one case: the explanations of the first level at which anything fits, else "unexplained"."""
+    found = []
+    if case.wrong.any():
+        for level in LEVELS:
+            found = level(case, words)
+            if found:
+                break
+    if not found:
+        found = [unexplained(case)]
+    return [finding(cause, f"{title} {sentence}", array, factor) for cause, sentence, factor in found[:3]]
+
+
+def unexplained(case):
+    """What can be said without a cause."""
+    if not len(case.a):
+        return "unexplained", "is not finite", None
+    with np.errstate(all="ignore"):
+        angle = float(case.a @ case.n / (np.linalg.norm(case.a) * np.linalg.norm(case.n)))
+        ratio = float(np.linalg.norm(case.a) / np.linalg.norm(case.n))
+    worst = int(np.argmax(np.abs(case.a - case.n)))
+    at = [int(i) for i in np.unravel_index(case.index[worst], case.shape)]
+    return "unexplained", (f"is wrong in {case.wrong.sum()} of {len(case.a)} elements, unexplained: cosine {angle:.4f} and norm ratio "
+                           f"{ratio:.4g} to the truth; worst at {at}: yours {case.a[worst]:.6g}, numerical {case.n[worst]:.6g}"), None
+
+
+def in_order(explained, manners):
+    """What is wrong with the numbers first; but where a part changes what is not its own, that comes first, and what goes
+    wrong between the parts needs no other explanation."""
+    places = {found["place"] for found in manners if found["cause"] in ("in place", "updates", "redrawn")}
+    if places or any(found["cause"] == "precision" and found["place"] for found in manners):
+        return manners + [found for found in explained if found["place"] and found["place"] not in places]
+    return explained + manners
+
+
+def without_echoes(findings):
+    """Each thing once: what a more precise finding explains already is left out."""
+    placed = {found["cause"] for found in findings if found["place"]}
+    explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear")}
+    manners = [found for found in findings if found["cause"] in ("in place", "updates", "redrawn", "overwrites", "not zeroed", "precision")]
+    updating = {found["place"] for found in findings if found["cause"] == "updates"}
+    kept, doubled = [], any(found["cause"] == "not zeroed" for found in findings)
+    for found in findings:
+        echo = (doubled and found["cause"] == "factor"
+                or found["cause"] == "redrawn" and found["place"] in updating
+                or not found["place"] and found["cause"] in placed
+                or found["cause"] == "nonlinear" and (found["place"], found["array"]) in explained
+                or found["cause"] == "unexplained" and manners
+                or any(found["sentence"] == other["sentence"] and found["place"] == other["place"] for other in kept))
+        if not echo:
+            kept.append(found)
+    return sorted(kept, key=lambda found: found["cause"] == "unexplained")

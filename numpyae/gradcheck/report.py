@@ -1,0 +1,99 @@
+"""The report of a gradient check: one sentence first, then what was found, then the table, then doubts about the point itself."""
+
+import numpy as np
+
+from numpyae.gradcheck.verdicts import VERDICTS, relative_errors
+
+DISAGREES, CANNOT_TELL = VERDICTS[1], VERDICTS[2]
+
+
+class Report:
+    """The outcome of a check.
+
+    `ok`; `verdict`; `rows`, one dict for each array (array, term, shape, elements, checked, disagree, cannot_tell, kinks, index,
+    yours, numerical, error, verdict); `findings`, one dict for each thing that is wrong (place, layer, array, cause, sentence,
+    factor), several of one array being explanations that fit equally; `warnings` about the point of evaluation; `taylor`, the
+    numbers of the Taylor test.
+    """
+
+    def __init__(self, name, rows, findings=(), warnings=(), taylor=None):
+        self.name, self.rows, self.findings = name, rows, list(findings)
+        self.warnings, self.taylor = list(warnings), taylor
+
+    @property
+    def verdict(self):
+        """"disagree" when an element does or anything else is wrong, "cannot tell" of an array, else "agree"."""
+        verdicts = {row["verdict"] for row in self.rows}
+        if DISAGREES in verdicts or self.findings:
+            return DISAGREES
+        return CANNOT_TELL if CANNOT_TELL in verdicts else VERDICTS[0]
+
+    @property
+    def ok(self):
+        """True when no element disagrees, every array could be judged, and nothing else is wrong."""
+        return self.verdict == VERDICTS[0]
+
+    @property
+    def median_error(self):
+        """Median over all elements of |yours - numerical| / max(|yours|, |numerical|)."""
+        errors = np.concatenate([relative_errors(row) for row in self.rows if row["term"] is None] or [np.zeros(0)])
+        return float(np.median(errors)) if errors.size else 0.0
+
+    def as_dict(self):
+        """JSON-able."""
+        hidden = ("values", "whole")
+        return {"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
+                "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings, "taylor": self.taylor,
+                "rows": [{key: value for key, value in row.items() if key not in hidden} for row in self.rows]}
+
+    def sentence(self):
+        """What a reader needs first."""
+        if self.findings:
+            return located(self.name, self.findings[0])
+        unclear = [label(row) for row in self.rows if row["verdict"] == CANNOT_TELL]
+        if unclear:
+            return (f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite differences "
+                    "is too large there.")
+        whole = [row for row in self.rows if row["term"] is None]
+        counts = [f"{sum(row[key] for row in whole)} {words}" for key, words in
+                  (("cannot_tell", "elements cannot be told"), ("kinks", "elements are on a kink")) if sum(row[key] for row in whole)]
+        return (f"{self.name}: all gradients agree, median relative error {self.median_error:.1e}"
+                + (f"; {', '.join(counts)}" if counts else "") + ".")
+
+    def __str__(self):
+        lines = [self.sentence()]
+        lines += [f"  also: {located(self.name, found)}" for found in self.findings[1:]]
+        if self.rows:
+            lines += ["", f"{'array':24} {'shape':>12} {'worst at':>12} {'yours':>15} {'numerical':>15} {'± error':>9}  verdict"]
+            lines += [line(row) for row in self.rows]
+        lines += ["", *(f"warning: {warning}" for warning in self.warnings)] if self.warnings else []
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def located(name, found):
+    """A finding as a sentence, with its place in front: `Dense 2 of the encoder: db is ...`."""
+    *rest, last = found["place"].split(".")
+    kind = found["layer"].split("(")[0] if rest else found["layer"]
+    place = f"{kind} {last} of the {' '.join(rest)}" if rest else f"{kind}, the {last}" if last else kind or name
+    return f"{place}: {found['sentence']}" + ("" if found["sentence"].endswith("?") else ".")
+
+
+def label(row):
+    """The array, and the term where the row is about one."""
+    return row["array"] if row["term"] is None else f"{row['array']} [{row['term']}]"
+
+
+def line(row):
+    """A row of the table."""
+    shape, index = str(tuple(row["shape"])), str(tuple(row["index"]))
+    counts = [f"{row[key]} {words}" for key, words in (("disagree", f"of {row['checked']}"), ("cannot_tell", "cannot tell"),
+                                                       ("kinks", "on a kink")) if row[key]]
+    if row["checked"] < row["elements"]:
+        along = row.get("directions", ())
+        counts.append(f"{row['checked']} of {row['elements']} elements sampled, and {len(along)} directions, of which "
+                      f"{sum(found[3] == 1 for found in along)} disagree")
+    count = f" ({', '.join(counts)})" if counts else ""
+    return (f"{label(row):24} {shape:>12} {index:>12} {row['yours']:15.8g} {row['numerical']:15.8g} {row['error']:9.1e}  "
+            f"{row['verdict']}{count}")

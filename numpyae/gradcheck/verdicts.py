@@ -1,0 +1,210 @@
+"""The verdict on every element: agree, disagree, cannot tell, or kink.
+
+No tolerance is picked by hand. The numerical gradient comes with an error bar: two gradients agree when they are within a few
+bars of each other, disagree when they are not and a second, closer look confirms it, and where the bar itself is a tenth of the
+gradient or more, nothing can be told. On a kink there is no gradient: every slope between the one to the left and the one to the
+right is accepted there, and the element is counted.
+
+Layers know on which side of their kinks every unit was (`active_set`). A step counts only when no unit changes its side in it,
+so *kink* means that the point itself sits on one. For other code the slopes to both sides are compared.
+"""
+
+import numpy as np
+
+from numpyae.gradcheck.numerical import first_look, noise_of, scale_of, second_look, slopes
+
+AGREE, DISAGREE, CANNOT_TELL, KINK = range(4)
+VERDICTS = ("agree", "disagree", "cannot tell", "kink")
+SAFETY = 8                            # error bars within which two gradients agree
+VAGUE = 1e-4                          # one of more than this share deserves a second look,
+USELESS = 0.1                         # one of more than this share of the gradient tells nothing
+ALL = 2000                            # arrays of up to so many elements are checked in every element,
+SAMPLE = 200                          # larger ones in so many, one from each of equal strata,
+DIRECTIONS = 4                        # and along so many random directions
+CONFIRM = 20                          # when so many second looks in an array all end alike, the others need none
+
+
+def compare(subject, gradients, by_term, rng):
+    """The rows of the report, one for each array and term: `gradients` {name: array}, by_term {term: {name: array}}."""
+    rows = []
+    for name, array in subject.arrays.items():
+        rows += compare_array(subject, name, array, [(None, gradients[name])]
+                              + [(term, by_term[term][name]) for term in by_term], rng)
+    return rows
+
+
+def compare_array(subject, name, array, yours, rng):
+    """The rows of one array: yours is [(term, gradient), ...], the first for the whole of f."""
+    def f(_):
+        return subject.f()
+
+    with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
+        scale = scale_of(array)
+        noise = noise_of(f, array, scale, rng) if array.size else 0.0
+        flat = chosen(array.size, rng)
+        indices = [np.unravel_index(i, array.shape) for i in flat]
+        R, error = first_look(f, array, indices, scale, noise, rng)
+        rows = []
+        for term, gradient in yours:
+            at = 1 + subject.names.index(term) if term else 0
+            one = Component(subject, at if subject.names else None)
+            values = {"index": np.array(flat, dtype=int), "yours": np.array([gradient[index] for index in indices], dtype=np.float64),
+                      "numerical": one.of(R), "error": one.of(error),
+                      "kinked": np.zeros(len(flat), dtype=bool)}
+            if term is None and subject.names:
+                values["by_name"] = {name: np.asarray(R)[:, 1 + k] for k, name in enumerate(subject.names)}
+            values["verdict"] = judge(one, array, indices, scale, float(one.of(noise)), values, rng)
+            row = {"array": name, "term": term, "shape": list(array.shape), "elements": int(array.size), "values": values,
+                   "whole": (gradient, scale)}
+            if len(flat) < array.size:
+                row["directions"] = along_directions(one, array, gradient, scale, float(one.of(noise)), rng)
+            rows.append(summed_up(row))
+    return rows
+
+
+class Component:
+    """f, or one of its terms, as a function of an array that it reads; and whether it is smooth within a step."""
+
+    def __init__(self, subject, column):
+        self.subject, self.column = subject, column
+
+    def __call__(self, _):
+        return self.subject.f() if self.column is None else self.subject.f()[self.column]
+
+    def of(self, values):
+        """The column of this component in what f of all terms gives."""
+        return np.array(values if self.column is None else np.asarray(values)[..., self.column], dtype=np.float64)
+
+    def sides(self, w, index, h):
+        """The active sets at w - h e_i, w and w + h e_i, or None where nobody knows of kinks."""
+        value, found = w[index], []
+        try:
+            for point in (value - h, value, value + h):
+                w[index] = point
+                self.subject.f()
+                found.append(self.subject.active_set())
+        finally:
+            w[index] = value
+        return None if found[0] is None or not found[0].size else found
+
+
+def chosen(size, rng):
+    """Which elements are compared: all, or of a large array one from each of SAMPLE equal strata."""
+    if size <= ALL:
+        return range(size)
+    edges = np.linspace(0, size, SAMPLE + 1).astype(int)
+    return [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])]
+
+
+def judge(f, array, indices, scale, noise, values, rng):
+    """The verdicts, (n,); where a second look was needed, `values` gets its numerical gradient and error."""
+    yours, numerical, error = values["yours"], values["numerical"], values["error"]
+    gap, size = np.abs(yours - numerical), np.maximum(np.abs(yours), np.abs(numerical))
+    apart = np.flatnonzero(~(gap <= SAFETY * error))
+    vague = np.flatnonzero((gap <= SAFETY * error) & (gap > 0) & ~((error <= VAGUE * size) & (gap <= error)))
+    verdict = np.where((gap > 0) & ~(error <= USELESS * size), CANNOT_TELL, AGREE)
+    verdict[apart] = DISAGREE
+    for doubtful in (apart, vague):
+        alike = 0                     # how many second looks in a row have not changed the verdict
+        for i in rng.permutation(doubtful):
+            if alike == CONFIRM:
+                break
+            first = verdict[i]
+            verdict[i] = look_again(f, array, indices[i], scale[indices[i]], noise, values, i)
+            alike = alike + 1 if verdict[i] == first else -len(doubtful)
+    return verdict
+
+
+def look_again(f, array, index, scale, noise, values, i):
+    """The verdict on one element after a second look."""
+    yours = values["yours"][i]
+    known = f.sides(array, index, 1e-12 * scale)
+
+    def same_side(h):
+        left, middle, right = f.sides(array, index, h)
+        return np.array_equal(left, middle) and np.array_equal(middle, right)
+
+    with np.errstate(all="ignore"):
+        R, error = second_look(f, array, index, scale, noise, same_side if known else None)
+        if abs(yours - values["numerical"][i]) <= SAFETY * values["error"][i] and not error < values["error"][i]:
+            R, error = values["numerical"][i], values["error"][i]            # the first look was no worse
+        if np.isfinite(error):
+            values["numerical"][i], values["error"][i] = R, error
+            gap, size = abs(yours - R), max(abs(yours), abs(R))
+            if gap <= SAFETY * error:
+                return AGREE if error <= USELESS * size or gap == 0 else CANNOT_TELL
+            if known:
+                return DISAGREE
+        return on_a_kink(f, array, index, scale, noise, values, i, known) or (DISAGREE if np.isfinite(error) or yours != yours
+                                                                             else CANNOT_TELL)
+
+
+def on_a_kink(f, array, index, scale, noise, values, i, known):
+    """KINK or DISAGREE where the slopes to the left and to the right differ, KINK where winners tie; else None."""
+    yours = values["yours"][i]
+    found = slopes(f, array, index, abs(array[index]) or scale, noise)
+    if found is not None and np.all(np.isfinite(found)):
+        slack = 1e-4 * max(map(abs, found))
+        values["numerical"][i], values["error"][i], values["kinked"][i] = np.mean(found), (found[1] - found[0]) / 2, True
+        return KINK if found[0] - slack <= yours <= found[1] + slack else DISAGREE
+    if known and not np.array_equal(known[0], known[1]) and not np.array_equal(known[1], known[2]):
+        return KINK                                      # units tie: to both sides others win, and f has no gradient here
+    return None
+
+
+def along_directions(f, array, gradient, scale, noise, rng):
+    """[(yours, numerical, error, verdict), ...] of the slopes of f along random directions of the whole array."""
+    start, found = array.copy(), []
+    for _ in range(DIRECTIONS):
+        v = scale * rng.standard_normal(array.shape)
+        t = np.zeros(1)
+
+        def g(t):
+            array[...] = start + t[0] * v
+            return f(t)
+
+        try:
+            R, error = second_look(g, t, (0,), 1.0, noise)
+        finally:
+            array[...] = start
+        yours = float(np.sum(gradient * v))
+        bar = error + 1e-12 * float(np.sum(np.abs(gradient * v)))
+        unclear = not np.isfinite(bar) or bar > USELESS * max(abs(yours), abs(R))
+        found.append((yours, R, bar, CANNOT_TELL if unclear else AGREE if abs(yours - R) <= SAFETY * bar else DISAGREE))
+    return found
+
+
+def summed_up(row):
+    """The row with its counts, its verdict and its worst element."""
+    values, verdict = row["values"], row["values"]["verdict"]
+    row |= {"checked": len(verdict), "disagree": int(np.sum(verdict == DISAGREE)), "cannot_tell": int(np.sum(verdict == CANNOT_TELL)),
+            "kinks": int(np.sum(verdict == KINK))}
+    off_course = any(found[3] == DISAGREE for found in row.get("directions", ()))
+    if row["disagree"] or off_course:
+        row["verdict"] = VERDICTS[DISAGREE]
+    elif row["checked"] and row["cannot_tell"] == row["checked"]:
+        row["verdict"] = VERDICTS[CANNOT_TELL]
+    elif row["checked"] and row["kinks"] == row["checked"]:
+        row["verdict"] = VERDICTS[KINK]
+    else:
+        row["verdict"] = VERDICTS[AGREE]
+    gap = np.abs(values["yours"] - values["numerical"])
+    doubt = np.nan_to_num(gap / (values["error"] + 1e-300), nan=np.inf)
+    worst = max((DISAGREE, AGREE, CANNOT_TELL, KINK), key=lambda code: (code == DISAGREE and row["disagree"] > 0,
+                                                                       VERDICTS[code] == row["verdict"]))
+    doubt[verdict != worst] = -1
+    i = int(np.argmax(doubt)) if len(doubt) else None
+    at = np.unravel_index(values["index"][i], row["shape"]) if i is not None else ()
+    row |= {"index": [int(k) for k in at]}
+    row |= {key: float(values[key][i]) if i is not None else 0.0 for key in ("yours", "numerical", "error")}
+    return row
+
+
+def relative_errors(row):
+    """|yours - numerical| / max(|yours|, |numerical|) of the elements that agree, or disagree."""
+    values = row["values"]
+    size = np.maximum(np.abs(values["yours"]), np.abs(values["numerical"]))
+    counts = (values["verdict"] <= DISAGREE) & (size > 0) & np.isfinite(size)
+    relative = np.zeros(len(size))
+    np.divide(np.abs(values["yours"] - values["numerical"]), size, out=relative, where=counts)
+    return relative[values["verdict"] <= DISAGREE]

@@ -1,0 +1,199 @@
+"""Where the mistake is: the first layer on the way back that is wrong, and not everything behind it.
+
+A constant added to a layer's output is a parameter like any other, and its gradient is the delta that the layer receives. So a
+tap is put on every part of the model: it records what the part gets and gives, and then lets a probe take the place of its
+output. Comparing each delta with finite differences over the probe needs no knowledge of how the model is built. A part that
+received the right delta is then checked alone, at the very x and delta it had: if its gradients are wrong, it is the culprit.
+If all parts are right and a delta is wrong all the same, the mistake is in the code between them, the model's own backward.
+"""
+
+import functools
+
+import numpy as np
+
+from numpyae.gradcheck import diagnosis, invariants
+from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PosteriorSubject, kind_of
+from numpyae.gradcheck.verdicts import VERDICTS, compare, compare_array
+from numpyae.latent import DiagonalGaussian
+
+METHODS = {DiagonalGaussian: ("sample", "kl")}                               # all others have `forward`
+
+
+class Tap:
+    """Stands before the methods of one part while a model runs, on a copy of it."""
+
+    def __init__(self, place, part, log):
+        self.place, self.part, self.log = place, part, log
+        self.methods = METHODS.get(kind_of(part), ("forward",))
+        self.inputs, self.outputs, self.calls, self.probe = {}, {}, 0, {}
+        self.deltas, self.spoilt = None, None
+
+    def install(self):
+        for method in self.methods:
+            setattr(self.part, method, functools.partial(self.through, method, getattr(self.part, method)))
+        self.part.backward = functools.partial(self.back, self.part.backward)
+
+    def remove(self):
+        for method in (*self.methods, "backward"):
+            vars(self.part).pop(method, None)
+
+    def through(self, method, run, *inputs, **options):
+        """The part's forward; its output, or the probe in its place."""
+        output = run(*inputs, **options)
+        if method in self.probe:
+            probe = self.probe[method].copy()
+            for name, value in vars(self.part).items():
+                if value is output:                      # a penalty may read the output here
+                    setattr(self.part, name, probe)
+            return probe
+        self.calls += method == self.methods[0]
+        self.inputs[method] = [np.copy(array) for array in inputs]
+        self.outputs[method] = np.copy(output)
+        self.kept = invariants.caches(self)
+        self.kept_before = invariants.copies(self.kept)
+        return output
+
+    def back(self, run, *deltas, **options):
+        """The part's backward, after a note of what it received and whether its cache is still what it was."""
+        self.dtypes = {np.asarray(delta).dtype for delta in deltas}
+        self.deltas = [np.array(delta, dtype=np.float64) for delta in deltas]
+        self.spoilt = next((name for name in self.kept if not np.array_equal(self.kept[name], self.kept_before[name], equal_nan=True)),
+                           None)
+        self.log.append(self)
+        return run(*deltas, **options)
+
+    @property
+    def parts(self):
+        """As a subject has them, for `caches`."""
+        return {"": self.part}
+
+    def alone(self, rng):
+        """The part as a subject of its own, at the x and delta it had."""
+        if isinstance(self.part, DiagonalGaussian):
+            h, epsilon = self.inputs["sample"]
+            return PosteriorSubject(self.part, [h], rng, list(self.deltas), epsilon)
+        if getattr(self.part, "noise_name", None):
+            self.part.replay = getattr(self.part, self.part.noise_name)
+            if self.part.replay is None:                 # it was silent
+                return LayerSubject(self.part, self.inputs["forward"], rng, self.deltas[0], training=False)
+        if KINDS[kind_of(self.part)] is LossSubject:     # with other weights than 1/N: equal ones hide what they multiply
+            return LossSubject(self.part, self.inputs["forward"], rng)
+        return LayerSubject(self.part, self.inputs["forward"], rng, self.deltas[0])
+
+
+def record(subject):
+    """The taps of one forward and backward pass, in the order in which backward met them; none for a single layer."""
+    if set(subject.parts) <= {""}:
+        return []
+    log, values = [], subject.values()
+    taps = [Tap(place, part, log) for place, part in subject.parts.items() if kind_of(part) is not None]
+    for tap in taps:
+        tap.install()
+    try:
+        subject.forward()
+        subject.backward(subject.deltas)
+    except Exception:                 # `invariants.run` meets it again and says it; the last tap tells where
+        pass
+    finally:
+        for tap in taps:
+            tap.remove()
+        subject.restore(values)
+    return [tap for tap in log if tap.calls == 1 and log.count(tap) == 1]
+
+
+def manners(subject, taps, rng):
+    """What is wrong with the manners of a part, each part alone."""
+    findings = []
+    for before, tap in zip([None, *taps], taps):
+        other = tap.dtypes - {np.dtype(np.float64), np.dtype(object)}
+        if other and (before is None or before.dtypes == {np.dtype(np.float64)}):
+            dtype = other.pop()
+            cause = "precision" if dtype == np.float32 else "dtype"
+            found = invariants.finding(cause, f"the delta that reaches {tap.part!r} ({tap.place}) is {dtype}, and everything else "
+                                       "float64")
+            findings.append(between(subject, before, tap, found))
+        found = invariants.run(tap.alone(rng), rng)[1]
+        if tap.spoilt is not None:
+            found.insert(0, invariants.finding("in place", f"{tap.spoilt}, which forward kept, was changed by another part before "
+                                               "backward read it", tap.spoilt))
+        findings += placed(found, tap)
+    if taps:
+        subject.forward()
+    return findings
+
+
+def placed(findings, tap):
+    """The findings with the place of the tap."""
+    for found in findings:
+        found["place"] = f"{tap.place}.{found['place']}".rstrip(".")
+        found["layer"] = found["layer"] or repr(tap.part)
+    return findings
+
+
+def between(subject, before, tap, found):
+    """The finding with the place that lies between two parts: the container of both, or the model."""
+    path = []
+    for one, other in zip(before.place.split(".") if before else [], tap.place.split(".")):
+        if one != other:
+            break
+        path.append(one)
+    container = subject.target
+    for name in path:
+        container = container._parts[name]
+    return {**found, "place": ".".join(path), "layer": type(container).__name__}
+
+
+def explain(subject, taps, rows, rng):
+    """Findings: where the mistake is, and what it is."""
+    if not taps:
+        return diagnosis.explain(subject, rows)
+    first_wrong, right = walk_back(subject, taps, rng)
+    findings = []
+    for tap in right:
+        alone = tap.alone(rng)
+        local = check_alone(alone, rng)
+        if any(row["verdict"] == VERDICTS[1] for row in local):
+            findings += placed(diagnosis.explain(alone, local), tap)
+    if findings:
+        return findings
+    if first_wrong is not None:
+        tap, method, row = first_wrong
+        before = right[-1] if right else None
+        return [between(subject, before, tap, found) for found in diagnosis.explain_delta(subject, taps, tap, method, row)]
+    return diagnosis.explain(subject, rows)
+
+
+def check_alone(alone, rng):
+    """The rows of a part that stands alone."""
+    alone.forward()
+    gradients = alone.backward(alone.deltas)
+    by_term = {}
+    for term in alone.terms:
+        alone.forward()
+        by_term[term] = alone.gradients(term)
+    return compare(alone, gradients, by_term, rng)
+
+
+def walk_back(subject, taps, rng):
+    """((tap, method, row) of the first delta that is wrong, or None; the taps that received right ones before it)."""
+    right = []
+    for tap in taps:
+        for position, method in enumerate(tap.methods):
+            row = compare_delta(subject, tap, method, tap.deltas[position], rng)
+            if row["verdict"] == VERDICTS[1]:
+                return (tap, method, row), right
+        right.append(tap)
+    return None, right
+
+
+def compare_delta(subject, tap, method, delta, rng):
+    """The row of the delta that a part received: it is the gradient of a probe in the place of its output."""
+    probe = tap.outputs[method].copy()
+    tap.install()
+    tap.probe = {method: probe}
+    try:
+        return compare_array(subject, f"delta of {tap.place}", probe, [(None, delta)], rng)[0]
+    finally:
+        tap.probe = {}
+        tap.remove()
+        subject.forward()

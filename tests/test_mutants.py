@@ -1,0 +1,84 @@
+"""The mutants of the library's own backward code: there are enough, they are undone, and the check finds them."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from numpyae import Dense, Sigmoid, gradcheck
+from numpyae.gradcheck import mutants
+
+ALL = mutants.mutants()
+OPERATORS = {"negate", "times 2", "times N", "times D", "divided by 2", "divided by N", "divided by D", "drop a summand",
+             "drop a factor", "+= to =", "drop .T",
+             "swap the operands of @", "sum over another axis", "sum over all axes", "sum to mean",
+             "another cached value", "mask to ones", "drop the scale", "1/2 to 1", "exp(logvar / 2) to exp(logvar)", "in place",
+             "> to >=", "cast to float32", "another constant", "drop a call"}
+ALONE = (*mutants.ELEMENTWISE, *mutants.LOSSES, mutants.Dense)          # what a check of the layer or loss alone must kill
+CHOSEN = mutants.sample([mutant for mutant in ALL if mutant.cls in ALONE and mutant.method == "backward"], 25)
+
+
+def test_there_are_enough_no_two_are_the_same_and_every_operator_and_method_has_some():
+    assert len(ALL) >= 150
+    assert len({(mutant.name, mutant.source) for mutant in ALL}) == len(ALL)
+    assert {mutant.operator for mutant in ALL} == OPERATORS
+    assert {mutant.name for mutant in ALL} == {f"{cls.__name__}.{method}" for cls, method in mutants.METHODS}
+    assert all(mutant.line != mutant.mutated and mutant.expected is not None for mutant in ALL)
+
+
+def test_a_method_is_what_it_was_afterwards_also_after_an_exception():
+    mutant = next(mutant for mutant in ALL if mutant.name == "Sigmoid.backward" and mutant.operator == "negate")
+    original, layer = vars(Sigmoid)["backward"], Sigmoid()
+    layer.forward(np.zeros((1, 1)))
+    with mutant.apply():
+        assert vars(Sigmoid)["backward"] is not original and layer.backward(np.ones((1, 1)))[0, 0] == -0.25
+    assert vars(Sigmoid)["backward"] is original and layer.backward(np.ones((1, 1)))[0, 0] == 0.25
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            with mutant.apply():
+                raise error
+        assert vars(Sigmoid)["backward"] is original
+
+
+def test_a_method_that_nobody_can_read_fails_loudly(monkeypatch):
+    with pytest.raises(RuntimeError, match="Sigmoid.sideways cannot be read"):
+        mutants.mutants_of(Sigmoid, "sideways")
+    monkeypatch.setattr(Dense, "backward", eval("lambda self, delta: delta"))
+    with pytest.raises(RuntimeError, match="Dense.backward"):
+        mutants.mutants_of(Dense, "backward")
+
+
+def test_a_method_with_nothing_to_mutate_fails_loudly():
+    with pytest.raises(RuntimeError, match="nothing to mutate in Sigmoid.backward"):
+        mutants.mutants_of(Sigmoid, "backward", (mutants.sigma,))
+
+
+def test_every_subject_passes_without_a_mistake():
+    for cls in (mutants.Dropout, mutants.Sequential, mutants.ContinuousBernoulliNLL, mutants.VAE):
+        for name, target, batch in mutants.subjects()[cls]:
+            assert gradcheck.check(target, *batch).ok, (cls, name)
+
+
+def test_exact_causes_knows_the_factor_and_the_sign():
+    for operator, factor in (("times N", mutants.N), ("divided by D", 1 / mutants.D), ("negate", -1)):
+        mutant = next(mutant for mutant in ALL if mutant.name == "Tanh.backward" and mutant.operator == operator)
+        causes, factors, explained = mutants.exact_causes(mutant)
+        assert causes == {"sign" if factor == -1 else "factor"} and explained
+        assert mutants.known(factor, factors) and not mutants.known(factor * (1 + 1e-5), factors)
+
+
+def test_a_diagnosis_is_wrong_when_one_finding_is():
+    right, wrong, mute = ({"place": "", "cause": cause, "factor": 2.0} for cause in ("factor", "sign", "unexplained"))
+    assert mutants.judge([right, mute], {"factor"}, [2.0]) == "right"
+    assert mutants.judge([right, wrong], {"factor"}, [2.0]) == mutants.judge([right], {"factor"}, [3.0]) == "wrong"
+    assert mutants.judge([mute], {"factor"}, [2.0]) == mutants.judge([], {"factor"}, [2.0]) == "unexplained"
+
+
+def test_a_sample_is_killed_and_few_of_its_causes_are_wrong():
+    outcomes = mutants.run(CHOSEN, most=1)
+    assert [outcome for outcome in outcomes if outcome.fate == "survived"] == []
+    if "findings" not in inspect.getsource(gradcheck.Report):
+        pytest.skip("this check names no causes")
+    assert sum(outcome.diagnosis == "wrong" for outcome in outcomes) <= 0.2 * len(outcomes)
+    text = mutants.score(outcomes)
+    assert text.startswith("25 mutants: ") and "survived: 0" in text
