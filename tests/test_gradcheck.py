@@ -1,15 +1,19 @@
 """The gradient check: right on functions with known gradients, loud on wrong ones, and it never touches what it checks."""
 
 import json
+import pickle
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
 
 from numpyae import (Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, Layer, ReLU,
-                     Regression, Sequential, Sigmoid, Softmax, Softplus, SquaredError, Tanh, TiedDense, TopK, VAE, gradcheck, mlp, parameter)
+                     Regression, Sequential, Sigmoid, Softmax, Softplus, SquaredError, Tanh, TiedDense, TopK, VAE, gradcheck, mlp, parameter,
+                     plots)
 from numpyae.gradcheck.cases import cases
 from numpyae.gradcheck.numerical import noise_of, richardson
+from tests.benchmarks import gradcheck as statistics
 
 
 def test_numerical_gradient_of_the_quadratic_of_cs294a():
@@ -362,3 +366,82 @@ def test_changes_in_place_are_named():
     report = gradcheck.check(CarelessGaussian(0.7, learn=True), X, X + 1)
     assert not report.ok and "changed r in place" in str(report) and "must add to dlogvar" in str(report)
 
+
+@pytest.mark.parametrize("target, batch", [(Wrong("sign of db"), (X,)), (ReLU(), (np.array([[0.0, 1, -1], [0, 0, 2]]),)),
+                                           (VAE(mlp([5, 4], rng=0), mlp([2, 5], rng=0), BernoulliNLL(), DiagonalGaussian(2)),
+                                            (np.abs(np.sin(X)),))])
+def test_a_report_can_be_drawn_and_written_as_json(target, batch):
+    report = gradcheck.check(target, *batch)
+    figure = plots.gradient_check(report)
+    assert len(figure.axes) == 2
+    plt.close(figure)
+    record = json.loads(json.dumps(report.as_dict()))
+    assert record["sentence"] == report.sentence() and record["verdict"] == report.verdict
+
+
+def test_the_taylor_test_has_slope_1_and_2():
+    for target, slope in ((Tanh(), 2), (Wrong("sign of db"), 1)):
+        taylor = gradcheck.check(target, X).taylor
+        clear = np.array(taylor["second"]) > 1e3 * taylor["noise"]
+        h, first, second = (np.log10(np.array(taylor[key])[clear]) for key in ("h", "first", "second"))
+        assert np.polyfit(h, second, 1)[0] == pytest.approx(slope, abs=0.1)
+        assert np.polyfit(h[2:], first[2:], 1)[0] == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("model, message", [
+    (Regression(Sequential(Tanh()), SquaredError()), "a model must have parameters to check, Regression has none")])
+def test_a_model_without_parameters_is_refused(model, message):
+    with pytest.raises(ValueError, match=message):
+        gradcheck.check(model, X, X.copy())
+
+
+class Vector(Regression):
+    def loss(self, x, t, rng=None, noise=None, training=True):
+        super().loss(x, t, rng, noise, training)
+        return np.ones(3)
+
+
+def test_a_loss_that_is_no_number_and_parameters_that_are_none():
+    with pytest.raises(ValueError, match=r"Vector.loss must return one float, got an array of shape \(3,\)"):
+        gradcheck.check(Vector(mlp([5, 3], rng=0), SquaredError()), X, X[:, :3].copy())
+    layer = Dense(5, 3, rng=0)
+    layer.W[1, 2] = np.nan
+    with pytest.raises(ValueError, match="W must be finite, got NaN or infinity"):
+        gradcheck.check(layer, X)
+
+
+class Interrupting(Tanh):
+    calls = 0
+
+    def forward(self, a):
+        Interrupting.calls += 1
+        if Interrupting.calls == 60:
+            raise KeyboardInterrupt
+        return super().forward(a)
+
+
+def test_an_interrupted_check_leaves_everything_as_it_was():
+    model = Regression(Sequential(Dense(5, 4, rng=0), Interrupting(), Dense(4, 2, rng=1)), SquaredError()).astype(np.float32)
+    x, rng = X.astype(np.float32), np.random.default_rng(7)
+    before, state = pickle.dumps(model), rng.bit_generator.state
+    with pytest.raises(KeyboardInterrupt):
+        gradcheck.check(model, x, x[:, :2].copy(), rng=rng)
+    assert pickle.dumps(model) == before and rng.bit_generator.state == state and x.tobytes() == X.astype(np.float32).tobytes()
+
+
+def test_kink_means_that_the_point_sits_on_one():
+    """A unit a billionth of its scale away from 0 is judged; at 0 it is counted."""
+    x = np.array([[1e-9, 1.0, -1.0], [-1e-9, 2.0, 0.5]])
+    report = gradcheck.check(ReLU(), x)
+    assert report.ok and report.rows[0]["kinks"] == 0 and report.rows[0]["cannot_tell"] == 0
+    x[0, 0] = 0
+    assert gradcheck.check(ReLU(), x).rows[0]["kinks"] == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks_raise_no_alarm_and_a_thousandth_is_found(seed):
+    """A sample of `python -m tests.benchmarks.gradcheck`."""
+    for family in ("moderate", "100", "1e6"):
+        found = statistics.measure((family, seed, family == "moderate"))
+        assert found["alarm"] is None and found["error"] is None, found
+        assert found["planted"] in (None, (True, True)), found

@@ -1,7 +1,5 @@
 """The mutants of the library's own backward code: there are enough, they are undone, and the check finds them."""
 
-import inspect
-
 import numpy as np
 import pytest
 
@@ -77,8 +75,8 @@ def test_a_diagnosis_is_wrong_when_one_finding_is():
 def test_a_sample_is_killed_and_few_of_its_causes_are_wrong():
     outcomes = mutants.run(CHOSEN, most=1)
     assert [outcome for outcome in outcomes if outcome.fate == "survived"] == []
-    if "findings" not in inspect.getsource(gradcheck.Report):
-        pytest.skip("this check names no causes")
-    assert sum(outcome.diagnosis == "wrong" for outcome in outcomes) <= 0.2 * len(outcomes)
+    assert sum(outcome.diagnosis == "wrong" for outcome in outcomes) <= 0.02 * len(outcomes)
+    assert sum(outcome.diagnosis == "right" for outcome in outcomes) >= 0.9 * len(outcomes)
+    assert all(outcome.place for outcome in outcomes)
     text = mutants.score(outcomes)
     assert text.startswith("25 mutants: ") and "survived: 0" in text

@@ -9,7 +9,7 @@ README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 
 
 def test_examples_run(tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    *blocks, foreign = re.findall(r"```python\n(.*?)```", README, re.S)
     assert len(blocks) == 3
     done = subprocess.run([sys.executable, "-c", "import matplotlib; matplotlib.use('Agg')\n" + "\n".join(blocks)], cwd=tmp_path,
                           capture_output=True, text=True)
@@ -18,8 +18,20 @@ def test_examples_run(tmp_path):
     assert (tmp_path / "learning_curve.png").exists() and (tmp_path / "fit.png").exists()
 
 
+def test_the_test_of_another_project_runs_and_fails_when_it_should(tmp_path):
+    foreign = re.findall(r"```python\n(.*?)```", README, re.S)[-1]
+    assert len([line for line in foreign.splitlines() if line.strip()]) <= 8
+    (tmp_path / "test_theirs.py").write_text(foreign)
+    for db, word in (("dout.sum(axis=0)", "1 passed"), ("dout.mean(axis=0)", "db is 7 times too small, and 7 is the batch size")):
+        (tmp_path / "their_layers.py").write_text(
+            "def affine_forward(x, w, b):\n    return x @ w + b, (x, w)\n\n"
+            f"def affine_backward(dout, cache):\n    x, w = cache\n    return dout @ w.T, x.T @ dout, {db}\n")
+        done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, capture_output=True, text=True)
+        assert word in done.stdout, done.stdout
+
+
 def test_examples_are_as_short_as_announced():
-    ten, _, own = re.findall(r"```python\n(.*?)```", README, re.S)
+    ten, _, own, _ = re.findall(r"```python\n(.*?)```", README, re.S)
     lines = [line for line in ten.splitlines() if line.strip()]
     assert len(lines) <= 10
     layer = own[own.index("class"):own.index("print")]

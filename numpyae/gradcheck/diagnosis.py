@@ -102,25 +102,33 @@ def in_order(explained, manners):
     """What is wrong with the numbers first; but where a part changes what is not its own, that comes first, and what goes
     wrong between the parts needs no other explanation."""
     places = {found["place"] for found in manners if found["cause"] in ("in place", "updates", "redrawn")}
-    if places or any(found["cause"] == "precision" and found["place"] for found in manners):
+    if places:
         return manners + [found for found in explained if found["place"] and found["place"] not in places]
+    if any(found["cause"] == "precision" and found["place"] for found in manners):
+        return [found for found in explained if found["place"]] + manners
     return explained + manners
+
+
+def alike(one, other, *keys):
+    """Whether two findings have these in common."""
+    return all(one[key] == other[key] for key in keys)
 
 
 def without_echoes(findings):
     """Each thing once: what a more precise finding explains already is left out."""
     placed = {found["cause"] for found in findings if found["place"]}
-    explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear")}
     manners = [found for found in findings if found["cause"] in ("in place", "updates", "redrawn", "overwrites", "not zeroed", "precision")]
+    explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear")}
     updating = {found["place"] for found in findings if found["cause"] == "updates"}
     kept, doubled = [], any(found["cause"] == "not zeroed" for found in findings)
     for found in findings:
         echo = (doubled and found["cause"] == "factor"
                 or found["cause"] == "redrawn" and found["place"] in updating
+                or found["cause"] == "nonlinear" and ((found["place"], found["array"]) in explained or found["place"] in updating)
                 or not found["place"] and found["cause"] in placed
-                or found["cause"] == "nonlinear" and (found["place"], found["array"]) in explained
+                or found["cause"] == "precision" and any(alike(found, other, "place", "array", "cause") for other in kept)
                 or found["cause"] == "unexplained" and manners
-                or any(found["sentence"] == other["sentence"] and found["place"] == other["place"] for other in kept))
+                or any(alike(found, other, "place", "sentence") for other in kept))
         if not echo:
             kept.append(found)
     return sorted(kept, key=lambda found: found["cause"] == "unexplained")

@@ -85,10 +85,10 @@ def is_a_multiple(case, words):
         names = names_of(c, words)
         if not names and one.wrong.sum() < FEW:
             continue
-        where = "" if one is case else f" in {case.wrong.sum()} of {len(case.a)} elements ({stretch(case)})"
+        where = "" if one is case else f"in {case.wrong.sum()} of {len(case.a)} elements ({stretch(case)}) "
         if abs(c + 1) < 1e-6:
-            return [("sign", f"has the wrong sign{where}", -1.0)]
-        return [("factor", multiple(c, names) + where, c)]
+            return [("sign", f"{where}has the wrong sign", -1.0)]
+        return [("factor", where + multiple(c, names), c)]
     return []
 
 
@@ -139,13 +139,14 @@ def stretch(case):
         lines = sorted(set(at[:, axis]))
         if not set(lines) & set(rest[:, axis]):
             return f"{word}{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:5]))}{' ...' if len(lines) > 5 else ''}"
-    return f"the first at {at[0].tolist()}"
+    return f"at {at[0].tolist()}" if len(at) == 1 else f"the first at {at[0].tolist()}"
 
 
 def should_be_zero(case, words):
     """Right but for elements where f is flat, or for elements that are left at 0."""
     if case.wrong.sum() > 1 and not np.any(case.a[case.wrong]):
-        return [("axes", f"is 0 in {case.wrong.sum()} of {len(case.a)} elements ({stretch(case)}), and right elsewhere", None)]
+        cause = "axes" if stretch(case).startswith(("row", "column")) else "elementwise"
+        return [(cause, f"is 0 in {case.wrong.sum()} of {len(case.a)} elements ({stretch(case)}), and right elsewhere", None)]
     if case.wrong.sum() < len(case.wrong) and np.all(np.abs(case.n[case.wrong]) <= SAFETY * case.e[case.wrong]):
         return [("elementwise", f"is not 0 in {case.wrong.sum()} of {len(case.a)} elements ({stretch(case)}) where the truth is 0, and "
                  "right elsewhere: is something clipped or masked in forward, and not in backward?", None)]
@@ -363,7 +364,7 @@ def products(shape, words):
             for right, q in rows:
                 if (p.shape[1], q.shape[1]) == shape and len(p) == len(q):
                     yield f"{left}ᵀ {right}", p.T @ q
-            for right, W in words.parameters.items():
+            for right, W in {**words.parameters, **words.gradients}.items():
                 for word, M in ((right, W), (f"{right}ᵀ", W.T)):
                     if W.ndim == 2 and p.shape[1] == M.shape[0] and (len(p), M.shape[1]) == shape:
                         yield f"{left} {word}", p @ M

@@ -19,9 +19,16 @@ def of_gradient(subject, name, term):
         return None
     values, before = subject.values(), gradient(subject, name, term)
     subject.restore(values)
-    if not np.array_equal(before, gradient(subject, name, term)):            # not even the same twice
-        subject.restore(values)
-        return None
+    again = gradient(subject, name, term)
+    subject.restore(values)
+    for delta in subject.deltas:
+        delta *= 2
+    double = gradient(subject, name, term)
+    subject.restore(values)
+    for delta in subject.deltas:
+        delta /= 2
+    if not (np.array_equal(before, again) and np.allclose(double, 2 * before, rtol=SAME, atol=0)):
+        return None                                                          # not even the same twice, or not linear in delta
     found = [unmoved(subject, name, term, before, values, by_row) for by_row in (True, False)]
     subject.restore(values)
     subject.forward()

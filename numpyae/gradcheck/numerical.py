@@ -5,7 +5,7 @@ the one, a small step the other. Halving the step shows the first: with A at h a
 the h² term, and |R - B| estimates what is left. The noise of f is measured: along tiny steps, where any smooth function is a
 straight line, third differences are noise and nothing else. Then
 
-    error = |R - B| + noise / (h/2)
+    error = |R - B| + noise / (h/2) + the last digit of f(w ± h), divided by h
 
 There are two looks at an element. The first takes one step, the same for the whole array, the one that served a few of its
 elements best: that costs four values of f. Only where this leaves a doubt, a second look climbs down a ladder of steps, and a
@@ -40,7 +40,7 @@ def numerical_gradient(f, w, method="central"):
         raise ValueError(f'numerical_gradient: method must be "central", "richardson" or "complex", got {method!r}')
     gradient = np.empty(w.shape)
     for index in np.ndindex(w.shape):
-        gradient[index] = central(f, w, index, 6e-6 * max(1.0, abs(w[index])))
+        gradient[index] = central(f, w, index, 6e-6 * max(1.0, abs(w[index])))[0]
     return gradient
 
 
@@ -55,7 +55,7 @@ def complex_step(f, w):
 
 
 def central(f, w, index, h):
-    """(f(w + h e_i) - f(w - h e_i)) / 2h; w[index] is restored, also when f raises."""
+    """((f(w + h e_i) - f(w - h e_i)) / 2h, its last digit); w[index] is restored, also when f raises."""
     value = w[index]
     try:
         w[index] = value + h
@@ -64,7 +64,8 @@ def central(f, w, index, h):
         below, down = f(w), w[index]
     finally:
         w[index] = value
-    return (above - below) / (up - down)             # up - down is the step that rounding left of 2h
+    step = up - down                                     # what rounding left of 2h
+    return (above - below) / step, (abs(above) + abs(below)) * EPS / step
 
 
 def halved(f, w, index, h, noise):
@@ -73,9 +74,9 @@ def halved(f, w, index, h, noise):
 
 
 def extrapolated(A, B, h, noise):
-    """(R, error) from the central differences A with step h and B with h/2."""
-    R = (4 * B - A) / 3
-    return R, abs(R - B) + noise / (h / 2) + 8 * EPS * abs(R)
+    """(R, error) from the central differences A with step h and B with h/2, each with its last digit."""
+    R = (4 * B[0] - A[0]) / 3
+    return R, abs(R - B[0]) + noise / (h / 2) + 2 * B[1] + 8 * EPS * abs(R)
 
 
 def richardson(f, w, rng):
@@ -138,9 +139,10 @@ def second_look(f, w, index, scale, noise, same_side=None):
         steps = sorted(steps + [step * abs(w[index]) for step in LADDER], reverse=True)
     steps = [h for h in steps if same_side is None or same_side(h)]
     pairs = [(h, central(f, w, index, h), central(f, w, index, h / 2)) for h in steps]
-    changes = [2 * h * abs(A) for h, A, _ in pairs] + [h * abs(B) for h, _, B in pairs]
+    changes = [2 * h * abs(A) for h, (A, _), _ in pairs] + [h * abs(B) for h, _, (B, _) in pairs]
     lowest = min((change for change in changes if 0 < change < np.inf), default=0.0)
-    noise = max(noise, noise_along(f, w, index, scale), lowest if 0 in changes else 0.0)
+    along = noise_along(f, w, index, min(1e-7 * scale, max(steps, default=0) / 4))
+    noise = max(noise, along, lowest if 0 in changes else 0.0)
     best, before = (np.nan, np.inf), (np.nan, np.inf)
     for h, A, B in pairs:
         now = extrapolated(A, B, h, noise)
@@ -176,13 +178,13 @@ def steady(f):
                          "is noise drawn anew in each call?")
 
 
-def noise_along(f, w, index, scale):
-    """The same along one element of w."""
+def noise_along(f, w, index, h):
+    """The same along one element of w, in steps of h."""
     value = w[index]
     try:
         values = []
         for k in range(-4, 5):
-            w[index] = value + k * 1e-7 * scale
+            w[index] = value + k * h
             values.append(f(w))
     finally:
         w[index] = value

@@ -65,7 +65,9 @@ class Report:
         lines += [f"  also: {located(self.name, found)}" for found in self.findings[1:]]
         if self.rows:
             lines += ["", f"{'array':24} {'shape':>12} {'worst at':>12} {'yours':>15} {'numerical':>15} {'± error':>9}  verdict"]
-            lines += [line(row) for row in self.rows]
+            lines += [line(row) for row in self.rows if row["term"] is None or row["verdict"] == DISAGREES]
+            terms = list(dict.fromkeys(row["term"] for row in self.rows if row["term"] is not None))
+            lines += [f"each term of it was checked alone too: {', '.join(terms)}"] if terms else []
         lines += ["", *(f"warning: {warning}" for warning in self.warnings)] if self.warnings else []
         return "\n".join(lines)
 

@@ -11,7 +11,7 @@ so *kink* means that the point itself sits on one. For other code the slopes to 
 
 import numpy as np
 
-from numpyae.gradcheck.numerical import first_look, noise_of, scale_of, second_look, slopes
+from numpyae.gradcheck.numerical import first_look, noise_of, one_sided, scale_of, second_look, slopes
 
 AGREE, DISAGREE, CANNOT_TELL, KINK = range(4)
 VERDICTS = ("agree", "disagree", "cannot tell", "kink")
@@ -58,8 +58,22 @@ def compare_array(subject, name, array, yours, rng):
                    "whole": (gradient, scale)}
             if len(flat) < array.size:
                 row["directions"] = along_directions(one, array, gradient, scale, float(one.of(noise)), rng)
+                if any(found[3] == DISAGREE for found in row["directions"]) and not np.any(values["verdict"] == DISAGREE):
+                    add_element(one, array, gradient, scale, float(one.of(noise)), values, rng)
             rows.append(summed_up(row))
     return rows
+
+
+def add_element(f, array, gradient, scale, noise, values, rng):
+    """Put a wrong element among the values, when the directions know that there is one."""
+    flat = hunted_down(f, array, gradient, scale, noise, rng)
+    index = np.unravel_index(flat, array.shape)
+    fresh = {"index": flat, "yours": gradient[index], "numerical": np.nan, "error": np.inf, "verdict": AGREE, "kinked": False}
+    fresh |= {"by_name": None} if "by_name" in values else {}
+    for key, value in fresh.items():
+        values[key] = (np.append(values[key], value) if key != "by_name" else
+                       {name: np.append(part, 0.0) for name, part in values[key].items()})
+    values["verdict"][-1] = look_again(f, array, index, scale[index], noise, values, -1)
 
 
 class Component:
@@ -132,11 +146,18 @@ def look_again(f, array, index, scale, noise, values, i):
             values["numerical"][i], values["error"][i] = R, error
             gap, size = abs(yours - R), max(abs(yours), abs(R))
             if gap <= SAFETY * error:
-                return AGREE if error <= USELESS * size or gap == 0 else CANNOT_TELL
+                told = error <= USELESS * size or gap == 0 or yours == 0 and error <= 1e-6 * slope_nearby(f, array, index, 1e-2 * scale)
+                return AGREE if told else CANNOT_TELL
             if known:
                 return DISAGREE
         return on_a_kink(f, array, index, scale, noise, values, i, known) or (DISAGREE if np.isfinite(error) or yours != yours
                                                                              else CANNOT_TELL)
+
+
+def slope_nearby(f, array, index, h):
+    """How steep f is beside an element whose gradient is said to be 0: what an error of that 0 is measured by."""
+    left, right = one_sided(f, array, index, h)
+    return max(abs(left), abs(right))
 
 
 def on_a_kink(f, array, index, scale, noise, values, i, known):
@@ -154,24 +175,37 @@ def on_a_kink(f, array, index, scale, noise, values, i, known):
 
 def along_directions(f, array, gradient, scale, noise, rng):
     """[(yours, numerical, error, verdict), ...] of the slopes of f along random directions of the whole array."""
-    start, found = array.copy(), []
-    for _ in range(DIRECTIONS):
-        v = scale * rng.standard_normal(array.shape)
-        t = np.zeros(1)
+    return [slope_along(f, array, gradient, scale * rng.standard_normal(array.shape), noise) for _ in range(DIRECTIONS)]
 
-        def g(t):
-            array[...] = start + t[0] * v
-            return f(t)
 
-        try:
-            R, error = second_look(g, t, (0,), 1.0, noise)
-        finally:
-            array[...] = start
-        yours = float(np.sum(gradient * v))
-        bar = error + 1e-12 * float(np.sum(np.abs(gradient * v)))
-        unclear = not np.isfinite(bar) or bar > USELESS * max(abs(yours), abs(R))
-        found.append((yours, R, bar, CANNOT_TELL if unclear else AGREE if abs(yours - R) <= SAFETY * bar else DISAGREE))
-    return found
+def slope_along(f, array, gradient, v, noise):
+    """(yours, numerical, error, verdict) of the slope of f along v."""
+    start, t = array.copy(), np.zeros(1)
+
+    def g(t):
+        array[...] = start + t[0] * v
+        return f(t)
+
+    try:
+        R, error = second_look(g, t, (0,), 1.0, noise)
+    finally:
+        array[...] = start
+    yours = float(np.sum(gradient * v))
+    error += 1e-12 * float(np.sum(np.abs(gradient * v)))
+    unclear = not np.isfinite(error) or error > USELESS * max(abs(yours), abs(R))
+    return yours, float(R), float(error), CANNOT_TELL if unclear else AGREE if abs(yours - R) <= SAFETY * error else DISAGREE
+
+
+def hunted_down(f, array, gradient, scale, noise, rng):
+    """The flat index of a wrong element that no sample met: the direction is halved until one element is left."""
+    low, high = 0, array.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        v = np.zeros(array.size)
+        v[low:middle] = scale.ravel()[low:middle] * rng.choice([-1.0, 1.0], middle - low)
+        wrong = slope_along(f, array, gradient, v.reshape(array.shape), noise)[3] == DISAGREE
+        low, high = (low, middle) if wrong else (middle, high)
+    return low
 
 
 def summed_up(row):

@@ -25,17 +25,18 @@ PLAIN = TRANSFORMS[:1]                # the quantities as they are, and φ'
 
 
 class Vocabulary:
-    """`rows`: named arrays with a row for each sample, first of all what backward receives (`deltas`); `parameters`; `numbers`:
-    {name: value}, what a factor can be; `coupled`: whether an output depends on more than one input."""
+    """Named arrays: `rows`, with a row for each sample; `deltas`, what backward receives; `parameters` and their `gradients`.
+    `numbers`: {name: value}, what a factor can be; `coupled`: whether an output depends on more than one input; `locality`: asks
+    what an element of the gradient depends on (`locality.py`), or None."""
 
-    def __init__(self, rows=(), deltas=(), parameters=(), numbers=(), coupled=False):
-        self.rows, self.deltas, self.parameters, self.numbers = dict(rows), dict(deltas), dict(parameters), dict(numbers)
+    def __init__(self, rows, deltas, parameters, gradients, numbers, coupled):
+        self.rows, self.deltas, self.parameters, self.gradients, self.numbers = rows, deltas, parameters, gradients, numbers
         self.coupled, self.locality = coupled, None
 
 
 def of_subject(subject):
     """All that can be named around this subject."""
-    numbers, rows, deltas, coupled, parameters = {}, {}, {}, False, dict(subject.parameters)
+    numbers, rows, deltas, gradients, coupled = {}, {}, {}, {}, False
     if isinstance(subject, LayerSubject):
         deltas = {"delta": subject.deltas[0]}
         y = subject.forward()[0]
@@ -43,7 +44,7 @@ def of_subject(subject):
         coupled = mixes_columns(subject)
         rows = {**row_caches(subject), "x": x, "y": y, **derivatives(subject.target, x, y)}
         numbers = {"the batch size": len(x), "the number of inputs": x.shape[-1], "the number of outputs": y.shape[-1]}
-        parameters |= {f"d{name}": window for name, window in subject.windows.items()}
+        gradients = {f"d{name}": window for name, window in subject.windows.items()}
     elif isinstance(subject, LossSubject):
         o, t = subject.inputs["output"], subject.fixed["target"]
         deltas = {"weight": subject.deltas[0]}
@@ -70,7 +71,7 @@ def of_subject(subject):
         numbers = {f"{name}.shape[{axis}]": size for name, array in subject.parameters.items() for axis, size in enumerate(array.shape)}
     for owner in (subject.target, *subject.parts.values()):
         numbers |= settings(owner)
-    return Vocabulary(rows, deltas, parameters, numbers, coupled)
+    return Vocabulary(rows, deltas, subject.parameters, gradients, numbers, coupled)
 
 
 def mixes_columns(subject):

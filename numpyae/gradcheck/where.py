@@ -39,6 +39,7 @@ class Tap:
 
     def through(self, method, run, *inputs, **options):
         """The part's forward; its output, or the probe in its place."""
+        given = [np.copy(array) for array in inputs]
         output = run(*inputs, **options)
         if method in self.probe:
             probe = self.probe[method].copy()
@@ -47,7 +48,7 @@ class Tap:
                     setattr(self.part, name, probe)
             return probe
         self.calls += method == self.methods[0]
-        self.inputs[method] = [np.copy(array) for array in inputs]
+        self.inputs[method] = given
         self.outputs[method] = np.copy(output)
         self.kept = invariants.caches(self)
         self.kept_before = invariants.copies(self.kept)

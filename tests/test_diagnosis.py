@@ -1,0 +1,259 @@
+"""Where the mistake is and what it is: the report names the layer, the array and the cause, and never guesses."""
+
+import numpy as np
+import pytest
+
+from numpyae import (Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, HeteroscedasticGaussianNLL, ReLU,
+                     Regression, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TiedDense, VAE, gradcheck, mlp)
+
+X = np.random.default_rng(3).normal(size=(7, 5))
+T = np.random.default_rng(4).normal(size=(7, 2))
+
+
+def broken(cls, backward, *arguments, **options):
+    """An instance of cls with this backward, no parameter at 0."""
+    layer = type(f"Broken{cls.__name__}", (cls,), {"backward": backward})(*arguments, **options)
+    layer.w += 0.1 * np.random.default_rng(5).normal(size=layer.w.size)
+    return layer
+
+
+def dense(change_dW=lambda dW, layer, delta: dW, change_db=lambda db, layer, delta: db, change_dx=lambda dx, layer, delta: dx):
+    """A backward of Dense with something done to one of its three gradients."""
+    def backward(self, delta, input_gradient=True):
+        self.dW += change_dW(self.x.T @ delta, self, delta)
+        self.db += change_db(delta.sum(axis=0), self, delta)
+        return change_dx(delta @ self.W.T, self, delta)
+    return backward
+
+
+DENSE = [
+    ("W", "sign", "has the wrong sign", dense(change_dW=lambda dW, layer, delta: -dW)),
+    ("W", "factor", "2 times too small", dense(change_dW=lambda dW, layer, delta: dW / 2)),
+    ("b", "factor", "7 times too large, and 7 is the batch size: is the mean", dense(change_db=lambda db, layer, delta: 7 * db)),
+    ("W", "factor", "5 times too large, and 5 is the number of inputs", dense(change_dW=lambda dW, layer, delta: 5 * dW)),
+    ("x", "factor", "3 times too small, and 3 is the number of outputs", dense(change_dx=lambda dx, layer, delta: dx / 3)),
+    ("x", "factor", "1.37 times too large, always the same factor", dense(change_dx=lambda dx, layer, delta: 1.37 * dx)),
+    ("b", "axes", "holds the sum over all its elements", dense(change_db=lambda db, layer, delta: np.full(3, db.sum()))),
+    ("b", "axes", "delta of the first sample only", dense(change_db=lambda db, layer, delta: delta[0])),
+    ("W", "axes", "of the last sample only", dense(change_dW=lambda dW, layer, delta: np.outer(layer.x[-1], delta[-1]))),
+    ("W", "zero", "is 0 everywhere", dense(change_dW=lambda dW, layer, delta: 0 * dW)),
+    ("W", "term", "off by 0.1 W", dense(change_dW=lambda dW, layer, delta: dW + 0.1 * layer.W)),
+    ("W", "precision", "seven digits of float32", dense(change_dW=lambda dW, layer, delta: dW.astype(np.float32))),
+    ("x", "axes", "row 0", dense(change_dx=lambda dx, layer, delta: np.where(np.arange(7)[:, None] == 0, 0, dx))),
+]
+
+
+@pytest.mark.parametrize("array, cause, words, backward", DENSE, ids=[words for _, _, words, _ in DENSE])
+def test_a_dense_layer_alone_and_in_a_network(array, cause, words, backward):
+    report = gradcheck.check(broken(Dense, backward, 5, 3, rng=0), X)
+    assert [(found["array"], found["cause"]) for found in report.findings] == [(array, cause)]
+    assert words in report.sentence() and report.sentence().startswith("BrokenDense(5 -> 3): d" + array)
+    network = Sequential(Dense(5, 5, rng=1), Tanh(), broken(Dense, backward, 5, 3, rng=0), Tanh(), Dense(3, 2, rng=2))
+    report = gradcheck.check(Regression(network, SquaredError()), X, T)
+    assert [(found["place"], found["array"], found["cause"]) for found in report.findings] == [("network.2", array, cause)]
+    assert report.sentence().startswith("BrokenDense 2 of the network: d")
+
+
+def test_what_lies_behind_the_first_wrong_layer_is_not_accused():
+    """Everything before a wrong dx gets wrong deltas, and all their gradients disagree; only the layer that made it is named."""
+    flipped = dense(change_dx=lambda dx, layer, delta: -dx)
+    network = Sequential(Dense(5, 11, rng=1), Tanh(), Dense(11, 4, rng=2), Tanh(), broken(Dense, flipped, 4, 3, rng=0), Dense(3, 2, rng=2))
+    report = gradcheck.check(Regression(network, SquaredError()), X, T)
+    wrong = [row["array"] for row in report.rows if row["verdict"] == "disagree"]
+    assert wrong == ["network.0.W", "network.0.b", "network.2.W", "network.2.b"]
+    assert [found["place"] for found in report.findings] == ["network.4"]
+
+
+def test_two_wrong_layers_are_both_named_when_both_got_the_right_delta():
+    halved = dense(change_db=lambda db, layer, delta: db / 2)
+    network = Sequential(broken(Dense, halved, 5, 11, rng=1), Tanh(), broken(Dense, halved, 11, 2, rng=0))
+    report = gradcheck.check(Regression(network, SquaredError()), X, T)
+    assert [(found["place"], found["array"]) for found in report.findings] == [("network.2", "b"), ("network.0", "b")]
+
+
+ACTIVATION = [
+    (Tanh, "elementwise", "lacks the factor φ'(a)", lambda self, delta: delta.copy()),
+    (Tanh, "elementwise", "φ'(φ(a))", lambda self, delta: delta * (1 - np.tanh(self.h) ** 2)),
+    (Tanh, "elementwise", "delta (1 - h)", lambda self, delta: delta * (1 - self.h)),
+    (Sigmoid, "elementwise", "has a factor φ'(a)", lambda self, delta: delta * (self.h * (1 - self.h)) ** 2),
+    (ReLU, "elementwise", "φ'(a)", lambda self, delta: delta.copy()),
+    (Tanh, "elementwise", "formula of the local derivative is not right", lambda self, delta: delta * np.cos(3.1 * self.h)),
+    (Tanh, "axes", "changes at one sample when the other samples change", lambda self, delta: delta * (1 - self.h * self.h.mean(0))),
+    (Softmax, "diagonal", "as if the Jacobian were diagonal", lambda self, delta: self.p * (1 - self.p) * delta),
+    (Softmax, "diagonal", "is delta", lambda self, delta: delta.copy()),
+    (Softmax, "axes", "summed over the samples", lambda self, delta: self.p * (delta - (self.p * delta).sum(0))),
+    (Tanh, "nonlinear", "not linear in delta", lambda self, delta: np.clip(delta, -0.5, 0.5) * (1 - self.h**2)),
+    (Tanh, "redrawn", "is noise drawn anew", lambda self, delta: delta * np.random.default_rng().normal(size=delta.shape)),
+]
+
+
+@pytest.mark.parametrize("cls, cause, words, backward", ACTIVATION, ids=[f"{cls.__name__} {words}" for cls, _, words, _ in ACTIVATION])
+def test_an_activation_alone_and_in_a_network(cls, cause, words, backward):
+    for target, batch in ((broken(cls, backward), (X,)),
+                          (Regression(Sequential(Dense(5, 4, rng=0), broken(cls, backward), Dense(4, 2, rng=1)), SquaredError()), (X, T))):
+        report = gradcheck.check(target, *batch)
+        assert cause in {found["cause"] for found in report.findings}
+        assert words in str(report) and f"Broken{cls.__name__}" in report.sentence()
+
+
+@pytest.mark.parametrize("words, backward", [
+    ("lacks the factor", lambda self, delta: delta / self.keep),
+    ("1 / keep", lambda self, delta: delta * self.mask)])
+def test_dropout(words, backward):
+    assert words in gradcheck.check(broken(Dropout, backward, 0.3), X).sentence()
+
+
+def test_the_gradient_of_mu_and_that_of_logvar_are_told_apart():
+    def backward(self, weight):
+        right = HeteroscedasticGaussianNLL.backward(self, weight)
+        return np.concatenate([right[:, :5], 2 * right[:, 5:]], axis=1)
+    report = gradcheck.check(broken(HeteroscedasticGaussianNLL, backward), np.hstack([X, X / 2]), X[::-1].copy())
+    assert "dlogvar is 2 times too large" in report.sentence() and len(report.findings) == 1
+
+
+class WeightOfKL(VAE):
+    """A VAE with something wrong between its parts: `factor` on the way of the KL, `sign` on that of the draw."""
+
+    factor = sign = 1
+
+    def backward(self):
+        self.from_zero()
+        do = self.likelihood.backward(self._weights["reconstruction"])
+        dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
+        self.encoder.backward(self.posterior.backward(self.sign * dz, self.factor * self._weights["kl"]), input_gradient=False)
+        return self._grad
+
+
+@pytest.mark.parametrize("name, value, words", [("factor", 11, "posterior).kl is 11 times too large"),
+                                                ("factor", 0, "posterior).kl is 0 everywhere"),
+                                                ("sign", -1, "posterior).sample has the wrong sign")])
+def test_the_code_between_the_parts_is_blamed_when_all_parts_are_right(name, value, words):
+    model = WeightOfKL(mlp([5, 3, 6], rng=0), mlp([3, 5], rng=1), BernoulliNLL(), DiagonalGaussian(3))
+    setattr(model, name, value)
+    report = gradcheck.check(model, np.abs(np.sin(X)))
+    assert report.sentence().startswith("WeightOfKL: the delta that reaches") and words in report.sentence()
+
+
+def test_a_tiny_term_beside_a_huge_one_is_checked_alone():
+    """The KL is less than a billionth of this loss: in the whole gradient a sign of it drowns."""
+    model = WeightOfKL(mlp([5, 3, 6], rng=0), mlp([3, 5], rng=1), GaussianNLL(1e-6), DiagonalGaussian(3))
+    assert gradcheck.check(model, X).verdict == "agree"
+    model.factor = -1
+    report = gradcheck.check(model, X)
+    assert not report.ok
+    rows = [row for row in report.rows if row["verdict"] == "disagree"]
+    assert {row["term"] for row in rows} == {"kl"}
+    assert any("dominates" in warning for warning in report.warnings)
+
+
+def test_a_shared_weight_with_one_path_missing():
+    def backward(self, delta):
+        self.db += delta.sum(axis=0)
+        return delta @ self.dense.W
+    first = Dense(5, 3, rng=0)
+    decoder = broken(TiedDense, backward, first)
+    report = gradcheck.check(Autoencoder(Sequential(first, Tanh()), Sequential(decoder), SquaredError()), X)
+    assert report.findings[0]["place"] == "decoder.0" and report.findings[0]["cause"] == "zero"
+    assert "dense.W" in report.sentence()
+
+
+def test_a_cache_that_another_part_spoils():
+    class Rough(Tanh):
+        def forward(self, a):
+            self.h = np.tanh(a)
+            a *= 0
+            return self.h
+    network = Sequential(Dense(5, 4, rng=0), Sigmoid(), Rough(), Dense(4, 2, rng=1))
+    report = gradcheck.check(Regression(network, SquaredError()), X, T)
+    text = str(report)
+    assert "Rough 2 of the network: forward changed its x in place" in text
+    assert "Sigmoid 1 of the network: h, which forward kept, was changed by another part" in text
+
+
+def test_weights_updated_before_the_gradients_are_all_there():
+    def backward(self, delta, input_gradient=True):
+        dx = Dense.backward(self, delta)
+        self.W -= 0.1 * self.dW
+        return dx
+    layer = broken(Dense, backward, 5, 3, rng=0)
+    before = layer.w.copy()
+    report = gradcheck.check(layer, X)
+    assert "backward changed the parameter W: weights may be updated only" in report.sentence()
+    np.testing.assert_array_equal(layer.w, before)
+
+
+def test_two_explanations_that_fit_equally_are_both_named():
+    square = np.random.default_rng(0).normal(size=(5, 5))
+    fivefold = dense(change_db=lambda db, layer, delta: 5 * db)
+    report = gradcheck.check(broken(Dense, fivefold, 5, 5, rng=0), square)
+    assert "5 is the batch size, or the number of inputs, or the number of outputs" in report.sentence()
+    assert sum("5" in warning for warning in report.warnings) >= 1
+
+
+def test_what_nothing_explains_is_called_unexplained():
+    noise = np.random.default_rng(0).normal(size=(5, 3))
+    report = gradcheck.check(broken(Dense, dense(change_dW=lambda dW, layer, delta: dW * (1 + 0.1 * noise)), 5, 3, rng=0), X)
+    assert report.findings[0]["cause"] == "unexplained"
+    assert "cosine 0.9" in report.sentence() and "norm ratio" in report.sentence() and "worst at" in report.sentence()
+
+
+def test_one_element_of_many_is_found_and_said_to_be_sampled():
+    def backward(self, delta, input_gradient=True):
+        dW = self.x.T @ delta
+        dW[37, 41] *= 2
+        self.dW += dW
+        self.db += delta.sum(axis=0)
+        return delta @ self.W.T
+    x = np.random.default_rng(0).normal(size=(7, 60))
+    report = gradcheck.check(broken(Dense, backward, 60, 50, rng=0), x)
+    row = next(row for row in report.rows if row["array"] == "W")
+    assert row["checked"] == 201 and row["elements"] == 3000 and row["index"] == [37, 41]
+    assert "at [37, 41]" in report.sentence() and "201 of 3000 elements sampled, and 4 directions" in str(report)
+    assert gradcheck.check(Dense(60, 50, rng=0), x).ok
+
+
+def test_a_backward_that_fails_is_a_report_with_the_line():
+    def backward(self, delta, input_gradient=True):
+        self.dW += self.x @ delta
+        return delta @ self.W.T
+    report = gradcheck.check(broken(Dense, backward, 5, 3, rng=0), X)
+    assert not report.ok and report.findings[0]["cause"] == "raises"
+    assert "`self.dW += self.x @ delta`" in report.sentence() and "is a transpose missing" in report.sentence()
+    nothing = gradcheck.check(broken(Tanh, lambda self, delta: None), X)
+    assert not nothing.ok and "backward returns no gradient of x" in nothing.sentence()
+    wide = gradcheck.check(broken(Tanh, lambda self, delta: delta[:, :2]), X)
+    assert "the gradient of x must have shape (7, 5), got (7, 2)" in wide.sentence()
+
+
+def test_a_model_that_returns_something_else_than_it_keeps():
+    class Doubling(Regression):
+        def backward(self):
+            return 2 * super().backward()
+
+    class Silent(Regression):
+        def backward(self):
+            super().backward()
+
+    doubled = gradcheck.check(Doubling(mlp([5, 3, 2], rng=0), SquaredError()), X, T)
+    assert [found["factor"] for found in doubled.findings] == pytest.approx([2] * 4)
+    assert "must return the gradient" in gradcheck.check(Silent(mlp([5, 2], rng=0), SquaredError()), X, T).sentence()
+
+
+@pytest.mark.parametrize("target, batch, words", [
+    (Dense(5, 5, rng=0), (X,), "W: square"),
+    (Dense(5, 3, rng=0), (X,), "b: all 0"),
+    (Dense(5, 3, rng=0), (X[:1],), "the batch has one sample"),
+    (Dense(5, 7, rng=0), (X,), "the batch size 7 is also the width of a layer"),
+    (ReLU(), (np.hstack([X, -np.abs(X[:, :1])]),), "1 of 6 units are off"),
+    (ReLU(), (-np.abs(X),), "the gradient of x is 0 everywhere"),
+    (SoftmaxCrossEntropy(), (X[:1], np.array([1])), "one sample")])
+def test_warnings_about_the_point(target, batch, words):
+    report = gradcheck.check(target, *batch)
+    assert any(words in warning for warning in report.warnings), report.warnings
+    assert f"warning: " in str(report)
+
+
+def test_a_good_point_has_no_warning():
+    layer = Dense(5, 3, rng=0)
+    layer.b = [0.1, -0.2, 0.3]
+    assert gradcheck.check(layer, X).warnings == []

@@ -1,0 +1,196 @@
+"""Code that is not ours: functions with known gradients, pairs of functions in the habit of CS231n, and bad input."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen, rosen_der
+from scipy.special import logsumexp, softmax
+
+from numpyae import gradcheck
+
+RNG = np.random.default_rng(0)
+HILBERT = 1 / (1 + np.arange(8)[:, None] + np.arange(8))                     # condition number 1e10
+SCALES = 10.0 ** np.arange(-6, 7, 2)
+
+KNOWN = {
+    "quadratic of CS294A": (lambda w: w[0] ** 2 + 3 * w[0] * w[1], lambda w: np.array([2 * w[0] + 3 * w[1], 3 * w[0]]), [4.0, 10.0]),
+    "Rosenbrock": (rosen, rosen_der, RNG.normal(size=7)),
+    "log-sum-exp": (logsumexp, softmax, RNG.normal(size=9)),
+    "log-sum-exp, large": (logsumexp, softmax, 50 * RNG.normal(size=9)),
+    "badly scaled": (lambda w: np.sum(SCALES * w**2), lambda w: 2 * SCALES * w, RNG.normal(size=7) / SCALES),
+    "nearly singular": (lambda w: 0.5 * w @ HILBERT @ w, lambda w: HILBERT @ w, RNG.normal(size=8)),
+    "gradient exactly 0": (lambda w: 3.0, lambda w: np.zeros(4), RNG.normal(size=4)),
+    "minimum of a quadratic": (lambda w: np.sum((w - 2) ** 2), lambda w: 2 * (w - 2), np.full(3, 2.0)),
+    "one number": (lambda w: np.sin(w), lambda w: np.cos(w), np.array(0.3)),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_gradients_agree(name):
+    f, grad, w = KNOWN[name]
+    report = gradcheck.check_function(f, grad, w)
+    assert report.ok and not report.findings, report
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if "0" not in name and "minimum" not in name])
+def test_a_thousandth_and_a_sign_are_seen(name):
+    f, grad, w = KNOWN[name]
+    assert gradcheck.check_function(f, lambda w: 1.001 * grad(w), w).verdict == "disagree"
+    assert "has the wrong sign" in gradcheck.check_function(f, lambda w: -grad(w), w).sentence() or np.ndim(w) == 0
+
+
+def test_a_gradient_that_is_0_and_should_not_be_and_the_other_way_round():
+    w = RNG.normal(size=4)
+    assert not gradcheck.check_function(lambda w: 3.0, lambda w: np.ones(4), w).verdict == "agree"
+    assert "is 0 everywhere" in gradcheck.check_function(lambda w: np.sum(np.sin(w)), lambda w: 0 * w, w).sentence()
+
+
+def test_1e_minus_12_beside_1e6_cannot_be_told():
+    f = lambda w: 1e6 * w[0] + 1e-12 * np.sin(w[1])
+    for sign in (1, -1):
+        report = gradcheck.check_function(f, lambda w: np.array([1e6, sign * 1e-12 * np.cos(w[1])]), np.array([0.5, 0.25]))
+        assert report.rows[0]["cannot_tell"] == 1 and report.rows[0]["disagree"] == 0
+        assert "1 elements cannot be told" in report.sentence()
+
+
+def test_float32_code():
+    def f(w):
+        return np.sum(w.astype(np.float32) ** 2)
+    w = RNG.normal(size=6)
+    right = gradcheck.check_function(f, lambda w: 2 * w.astype(np.float32), w)
+    assert right.rows[0]["disagree"] == 0
+    assert 1e-7 < np.median(right.rows[0]["values"]["error"]) < 1e-2        # the bar knows that f is rough
+    assert gradcheck.check_function(f, lambda w: 2.2 * w, w).verdict == "disagree"
+
+
+def test_kinks_of_foreign_functions():
+    w = np.array([0.0, 1.0, -2.0, 0.0])
+    for slope, kinks in ((0.0, 0), (0.7, 2), (-1.0, 2)):                     # 0 is what the central difference gives, too
+        report = gradcheck.check_function(lambda w: np.sum(np.abs(w)), lambda w: np.where(w == 0, slope, np.sign(w)), w)
+        assert report.ok and report.rows[0]["kinks"] == kinks
+        assert ("2 elements are on a kink" in report.sentence()) == (kinks > 0)
+    report = gradcheck.check_function(lambda w: np.sum(np.abs(w)), lambda w: np.where(w == 0, 1.2, np.sign(w)), w)
+    assert report.findings[0]["cause"] == "kink" and "-1 and 1" in report.sentence()
+
+
+def test_a_dict_of_arrays_and_weight_decay_left_out():
+    w = {"W": RNG.normal(size=(5, 3)), "b": RNG.normal(size=3)}
+    x, t = RNG.normal(size=(7, 5)), RNG.normal(size=(7, 3))
+
+    def f(w):
+        return np.sum((x @ w["W"] + w["b"] - t) ** 2) / 7 + 0.05 * np.sum(w["W"] ** 2)
+
+    def grad(w, decay=0.1, scale=2 / 7):
+        r = scale * (x @ w["W"] + w["b"] - t)
+        return {"W": x.T @ r + decay * w["W"], "b": r.sum(axis=0)}
+
+    assert gradcheck.check_function(f, grad, w).ok
+    report = gradcheck.check_function(f, lambda w: grad(w, decay=0), w)
+    assert [(found["array"], found["cause"]) for found in report.findings] == [("W", "term")]
+    assert "dW is off by 0.1 W: a summand is missing" in report.sentence()
+    json.dumps(report.as_dict())
+
+
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w, b)
+
+
+def affine_backward(dout, cache):
+    x, w, b = cache
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+
+
+X, PARAMS = RNG.normal(size=(7, 5)), {"w": RNG.normal(size=(5, 3)), "b": RNG.normal(size=3)}
+
+
+def test_a_pair_of_functions():
+    before = {name: array.copy() for name, array in PARAMS.items()}
+    assert gradcheck.check_layer(affine_forward, affine_backward, X, PARAMS).ok
+    as_dict = lambda dout, cache: (affine_backward(dout, cache)[0], dict(zip("wb", affine_backward(dout, cache)[1:])))
+    assert gradcheck.check_layer(affine_forward, as_dict, X, PARAMS).ok
+    assert gradcheck.check_layer(lambda x: (np.tanh(x), x), lambda dout, x: (dout * (1 - np.tanh(x) ** 2),), X).ok
+    assert all(np.array_equal(before[name], PARAMS[name]) for name in before)
+
+
+@pytest.mark.parametrize("words, backward", [
+    ("db is 7 times too small, and 7 is the batch size", lambda dout, c: (dout @ c[1].T, c[0].T @ dout, dout.mean(axis=0))),
+    ("dw has the wrong sign", lambda dout, c: (dout @ c[1].T, -c[0].T @ dout, dout.sum(axis=0))),
+    ("db holds the sum over all its elements", lambda dout, c: (dout @ c[1].T, c[0].T @ dout, np.full(3, dout.sum()))),
+    ("gradient of b must have shape (3,), got (7, 3): is the sum over the 7 samples missing",
+     lambda dout, c: (dout @ c[1].T, c[0].T @ dout, dout)),
+    ("must return dx and 2 gradients (w, b), got dx and 1", lambda dout, c: (dout @ c[1].T, c[0].T @ dout)),
+    ("backward raises ValueError", lambda dout, c: (dout @ c[1], c[0].T @ dout, dout.sum(axis=0)))])
+def test_a_wrong_pair_of_functions(words, backward):
+    report = gradcheck.check_layer(affine_forward, backward, X, PARAMS)
+    assert not report.ok and words in report.sentence()
+
+
+def test_a_backward_that_changes_what_is_not_its_own():
+    def greedy(dout, cache):
+        dx, dw, db = affine_backward(dout, cache)
+        cache[1][...] -= 0.1 * dw
+        dout *= 2
+        return dx, dw, db
+    text = str(gradcheck.check_layer(affine_forward, greedy, X, PARAMS))
+    assert "changed its delta in place" in text and "changed the parameter w" in text
+
+
+class Shy:
+    """A function that fails at the k-th call."""
+
+    def __init__(self, k, error):
+        self.calls, self.k, self.error = 0, k, error
+
+    def __call__(self, w):
+        self.calls += 1
+        if self.calls == self.k:
+            raise self.error
+        return float(np.sum(w**2))
+
+
+def drawing(w):
+    return np.sum(w) + np.random.default_rng().normal()
+
+
+def changing(w):
+    w *= 2
+    return float(np.sum(w))
+
+
+@pytest.mark.parametrize("call, message", [
+    (lambda: gradcheck.check_function(drawing, lambda w: w, np.ones(2)), "f must give the same value at the same point"),
+    (lambda: gradcheck.check_function(changing, lambda w: w, np.ones(2)), "f must not change its argument, and it changes w in place"),
+    (lambda: gradcheck.check_function(lambda w: w, lambda w: w, np.ones(2)), r"f must return one number, got an array of shape \(2,\)"),
+    (lambda: gradcheck.check_function(lambda w: 1j, lambda w: w, np.ones(2)), "f must return a real number, got complex"),
+    (lambda: gradcheck.check_function(lambda w: "1", lambda w: w, np.ones(2)), "f must return a real number, got str"),
+    (lambda: gradcheck.check_function(lambda w: np.nan, lambda w: w, np.ones(2)), "f must be finite at the point of the check, got nan"),
+    (lambda: gradcheck.check_function(np.sum, lambda w: w, np.array([1, 2])), "w must be a float array, got int64"),
+    (lambda: gradcheck.check_function(np.sum, lambda w: w, np.ones(2, complex)), "w must be a float array, got complex128"),
+    (lambda: gradcheck.check_function(np.sum, lambda w: w, np.array([1.0, np.inf])), "w must be finite, got NaN or infinity"),
+    (lambda: gradcheck.check_function(Shy(1, ZeroDivisionError("division by zero")), lambda w: w, np.ones(2)),
+     "f raises ZeroDivisionError at w: division by zero"),
+    (lambda: gradcheck.check_layer(lambda x: x, lambda d, c: d, X), r"forward must return \(out, cache\) .* got ndarray"),
+    (lambda: gradcheck.check_layer(lambda x: x / 0 @ x, lambda d, c: d, X), "forward raises"),
+    (lambda: gradcheck.check_layer(affine_forward, affine_backward, X.astype(int), PARAMS), "x must be a float array, got int64"),
+])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_bad_input_is_one_sentence(call, message):
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gradient_of_another_shape_is_a_report():
+    report = gradcheck.check_function(lambda w: 0.0, lambda w: w[:1], np.ones(2))
+    assert not report.ok and report.sentence() == "<lambda>: the gradient of w must have shape (2,), got (1,)."
+    assert "no gradient of b" in gradcheck.check_function(lambda w: 0.0, lambda w: {"a": w["a"]}, {"a": np.ones(2), "b": np.ones(1)}).sentence()
+
+
+def test_an_error_inside_f_at_a_step_leaves_w_as_it_was():
+    w = np.array([1.0, 2.0])
+    for error in (RuntimeError("on purpose"), KeyboardInterrupt()):
+        with pytest.raises(type(error)):
+            gradcheck.check_function(Shy(20, error), lambda w: 2 * w, w)
+        np.testing.assert_array_equal(w, [1, 2])
+    assert gradcheck.check_function(Shy(20, ValueError("outside the domain")), lambda w: 2 * w, w).rows[0]["disagree"] == 0
