@@ -63,7 +63,7 @@ def halves(subject, row):
         return [("d" + name, Case(name, shape, row["values"]))]
     D, found = shape[1] // 2, []
     for title, columns in (("dmu", range(D)), ("dlogvar", range(D, 2 * D))):
-        picked = [i for i in range(shape[0] * shape[1]) if i % shape[1] in columns]
+        picked = [row * shape[1] + column for row in range(shape[0]) for column in columns]
         case = Case(name, (shape[0], D), row["values"], picked)
         case.index = case.index // shape[1] * D + case.index % shape[1] % D
         case.whole = len(case.index) == shape[0] * D
@@ -75,7 +75,9 @@ def halves(subject, row):
 def diagnose(case, words, title, array):
     """The findings of one case: the explanations of the first level at which anything fits, else "unexplained"."""
     found = []
-    if case.wrong.any():
+    if case.not_finite:
+        found = [("unexplained", f"is NaN or infinite in {case.not_finite} of {case.not_finite + len(case.a)} elements", None)]
+    elif case.wrong.any():
         for level in LEVELS:
             found = level(case, words)
             if found:
@@ -87,8 +89,6 @@ def diagnose(case, words, title, array):
 
 def unexplained(case):
     """What can be said without a cause."""
-    if not len(case.a):
-        return "unexplained", "is not finite", None
     with np.errstate(all="ignore"):
         angle = float(case.a @ case.n / (np.linalg.norm(case.a) * np.linalg.norm(case.n)))
         ratio = float(np.linalg.norm(case.a) / np.linalg.norm(case.n))

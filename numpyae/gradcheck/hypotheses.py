@@ -18,9 +18,10 @@ class Case:
 
     def __init__(self, name, shape, values, picked=None):
         judged = (values["verdict"] == AGREE) | (values["verdict"] == DISAGREE)
-        judged &= np.isfinite(values["yours"]) & np.isfinite(values["numerical"])
         if picked is not None:
             judged &= np.isin(values["index"], picked)
+        self.not_finite = int(np.sum(judged & ~np.isfinite(values["yours"])))
+        judged &= np.isfinite(values["yours"]) & np.isfinite(values["numerical"])
         self.name, self.shape = name, tuple(shape)
         self.index = values["index"][judged]
         self.a, self.n, self.e = values["yours"][judged], values["numerical"][judged], values["error"][judged]
@@ -169,12 +170,12 @@ def is_a_wrong_sum(case, words):
     if not case.whole:
         return []
     truth, yours = case.n.reshape(case.shape), case.a.reshape(case.shape)
-    for axis, name in ((None, "all its elements"), (0, "its first axis"), (1, "its second axis")):
-        if (axis or 0) >= truth.ndim or (axis is None and truth.size < 2) or (axis is not None and truth.ndim < 2):
-            continue
+    over = [(None, "all its elements")] if truth.size > 1 else []
+    over += [(0, "its first axis"), (1, "its second axis")] if truth.ndim == 2 and min(truth.shape) > 1 else []
+    for axis, name in over:
         for word, sums in (("sum", np.sum), ("mean", np.mean)):
             candidate = np.broadcast_to(sums(truth, axis=axis, keepdims=True), case.shape)
-            if np.abs(candidate).max() > 1e-6 * np.abs(truth).max() and case.fits(candidate.ravel(), case.e.sum()) and truth.shape[axis or 0] > 1:
+            if np.abs(candidate).max() > 1e-6 * np.abs(truth).max() and case.fits(candidate.ravel(), case.e.sum()):
                 return [("axes", f"holds the {word} over {name} in every place: it is summed over too many axes", None)]
     deltas = [(name, array) for name, array in words.deltas.items() if array.ndim == 2]
     if yours.ndim == 1:
@@ -435,8 +436,8 @@ def mixes_wrong_axes(case, words):
                 off = outer * sums["over the features"]
                 c = case.constant(off.ravel(), 0 * case.e, d) if not found else None
                 if c is not None and (abs(abs(c) - 1) < 1e-6 or names_of(c, words)):
-                    found.append(("diagonal" if abs(c - 1) < 1e-6 else "term", f"is off by {c:.6g} times {outer_name} Σ {delta_name} {name}: the part of the "
-                                  "Jacobian that couples the outputs is not right", None))
+                    found.append(("diagonal" if abs(c - 1) < 1e-6 else "term", f"is off by {c:.6g} times {outer_name} Σ {delta_name} "
+                                  f"{name}: the part of the Jacobian that couples the outputs is not right", None))
         if found:
             break
     return found[:1]
@@ -450,7 +451,8 @@ def has_other_rounding(case, words):
     """As exact as float32, and no more."""
     size, gap = np.abs(case.n).max(initial=0), np.abs(case.a - case.n)
     often = case.wrong.sum() >= max(2, 0.25 * len(case.wrong))
-    if size and often and np.all(gap <= 4 * np.finfo(np.float32).eps * size) and np.median(gap[case.wrong] / np.abs(case.n[case.wrong])) < 1e-4:
+    if size and often and np.all(gap <= 4 * np.finfo(np.float32).eps * size) and np.median(
+            gap[case.wrong] / np.abs(case.n[case.wrong])) < 1e-4:
         return [("precision", "is right to the seven digits of float32, and no further: is something cast on the way?", None)]
     return []
 

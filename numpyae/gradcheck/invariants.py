@@ -191,9 +191,10 @@ def terms(subject):
 
 
 def same(a, b):
-    """Equal up to rounding."""
+    """Equal up to rounding, NaN to NaN."""
     a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING * np.abs(b).max(initial=0) + 1e-300, equal_nan=True)
+    size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
+    return a.shape == b.shape and np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING * size + 1e-300, equal_nan=True)
 
 
 def copies(arrays):
