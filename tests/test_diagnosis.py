@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numpyae import (Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, HeteroscedasticGaussianNLL, ReLU,
+from numpyae import (Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, HeteroscedasticGaussianNLL, Layer, ReLU,
                      Regression, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TiedDense, VAE, gradcheck, mlp)
 
 X = np.random.default_rng(3).normal(size=(7, 5))
@@ -109,6 +109,27 @@ def test_the_gradient_of_mu_and_that_of_logvar_are_told_apart():
         return np.concatenate([right[:, :5], 2 * right[:, 5:]], axis=1)
     report = gradcheck.check(broken(HeteroscedasticGaussianNLL, backward), np.hstack([X, X / 2]), X[::-1].copy())
     assert "dlogvar is 2 times too large" in report.sentence() and len(report.findings) == 1
+
+
+class Shortcut(Layer):
+    """y = x + inner(x), and its backward forgets the straight path."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.add_parts(inner=inner)
+
+    def forward(self, x):
+        return x + self.inner.forward(x)
+
+    def backward(self, delta):
+        return self.inner.backward(delta)
+
+
+def test_a_layer_of_layers_is_blamed_when_its_own_layers_are_right():
+    network = Sequential(Dense(5, 4, rng=0), Shortcut(mlp([4, 3, 4], rng=1)), Dense(4, 2, rng=2))
+    report = gradcheck.check(Regression(network, SquaredError()), X, T)
+    assert [(found["place"], found["array"]) for found in report.findings] == [("network.1", "x")]
+    assert report.sentence() == "Shortcut 1 of the network: dx is off by delta: a summand is missing or has the wrong sign."
 
 
 class WeightOfKL(VAE):
@@ -250,7 +271,7 @@ def test_a_model_that_returns_something_else_than_it_keeps():
 def test_warnings_about_the_point(target, batch, words):
     report = gradcheck.check(target, *batch)
     assert any(words in warning for warning in report.warnings), report.warnings
-    assert f"warning: " in str(report)
+    assert "warning: " in str(report)
 
 
 def test_a_good_point_has_no_warning():

@@ -445,3 +445,31 @@ def test_random_networks_raise_no_alarm_and_a_thousandth_is_found(seed):
         found = statistics.measure((family, seed, family == "moderate"))
         assert found["alarm"] is None and found["error"] is None, found
         assert found["planted"] in (None, (True, True)), found
+
+
+class Centred(Layer):
+    """y = x - mean over the batch: takes any constant away."""
+
+    def forward(self, x):
+        return x - x.mean(axis=0)
+
+    def backward(self, delta):
+        return delta - delta.mean(axis=0)
+
+
+def test_a_bias_that_a_normalisation_takes_away_does_not_fail_the_check():
+    model = Regression(Sequential(Dense(5, 4, rng=0), Centred(), Tanh(), Dense(4, 2, rng=1)), SquaredError())
+    report = gradcheck.check(model, X, X[:, :2].copy())
+    assert report.ok and "elements cannot be told" in report.sentence()
+
+
+def test_delta_is_not_x_when_both_are_drawn_with_seed_0():
+    class Swapped(Tanh):
+        def backward(self, delta):
+            return self.x * (1 - self.h**2)
+
+        def forward(self, a):
+            self.x = a
+            return super().forward(a)
+
+    assert not gradcheck.check(Swapped(), np.random.default_rng(0).normal(size=(7, 5))).ok

@@ -26,7 +26,7 @@ def check(target, *batch, rng=None):
     `rng=None` means default_rng(0): a check is repeatable. TypeError for anything else, or a batch that is no float array (class
     labels may be integers); ValueError for NaN, infinity, or a function that gives two values at one point.
     """
-    rng = np.random.default_rng(0 if rng is None else copy.deepcopy(rng))
+    rng = fresh(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)))
     kind = kind_of(target)
     if kind is None:
         raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other code use "
@@ -57,7 +57,7 @@ def check_function(f, grad, w):
     single = not isinstance(w, dict)
     w = {name: as_float64(f"check_function: {name}", array) for name, array in ({"w": w} if single else w).items()}
     subject = FunctionSubject(f, grad, w["w"] if single else w)
-    return examine(getattr(f, "__name__", "function"), subject, np.random.default_rng(0))
+    return examine(getattr(f, "__name__", "function"), subject, fresh(np.random.default_rng(0)))
 
 
 def check_layer(forward, backward, x, params=None):
@@ -67,8 +67,13 @@ def check_layer(forward, backward, x, params=None):
     """
     x = as_float64("check_layer: x", x)
     params = {name: as_float64(f"check_layer: {name}", array) for name, array in (params or {}).items()}
-    rng = np.random.default_rng(0)
+    rng = fresh(np.random.default_rng(0))
     return examine(getattr(forward, "__name__", "layer"), PairSubject(forward, backward, x, params, rng), rng)
+
+
+def fresh(rng):
+    """A generator of other numbers: x is often drawn from default_rng(0) too, and delta must not be x."""
+    return np.random.default_rng(rng.integers(2**63))
 
 
 def examine(name, subject, rng):
@@ -77,7 +82,7 @@ def examine(name, subject, rng):
         if not np.all(np.isfinite(array)):
             raise ValueError(f"check: {array_name} must be finite, got NaN or infinity")
     steady(subject.f)
-    parts = where.record(subject)
+    parts = where.record(subject, subject.parts)
     gradients, findings = invariants.run(subject, rng)
     findings += where.manners(subject, parts, rng)
     rows, taylor = [], None

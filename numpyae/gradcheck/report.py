@@ -5,6 +5,7 @@ import numpy as np
 from numpyae.gradcheck.verdicts import VERDICTS, relative_errors
 
 DISAGREES, CANNOT_TELL = VERDICTS[1], VERDICTS[2]
+NOTHING = 1e-9                        # of the largest gradient
 
 
 class Report:
@@ -23,14 +24,20 @@ class Report:
     @property
     def verdict(self):
         """"disagree" when an element does or anything else is wrong, "cannot tell" of an array, else "agree"."""
-        verdicts = {row["verdict"] for row in self.rows}
-        if DISAGREES in verdicts or self.findings:
+        if self.findings or any(row["verdict"] == DISAGREES for row in self.rows):
             return DISAGREES
-        return CANNOT_TELL if CANNOT_TELL in verdicts else VERDICTS[0]
+        unclear = any(row["verdict"] == CANNOT_TELL and not self.is_nothing(row) for row in self.rows)
+        return CANNOT_TELL if unclear else VERDICTS[0]
+
+    def is_nothing(self, row):
+        """Whether this gradient is 0 to rounding beside the others, such as that of a bias which a normalisation takes away."""
+        largest = max(np.max(np.abs(other["values"]["yours"]), initial=0) for other in self.rows)
+        size = np.maximum(np.abs(row["values"]["yours"]), row["values"]["error"])
+        return bool(np.max(size, initial=0) <= NOTHING * largest)
 
     @property
     def ok(self):
-        """True when no element disagrees, every array could be judged, and nothing else is wrong."""
+        """True when no element disagrees, every array could be judged or is 0 to rounding, and nothing else is wrong."""
         return self.verdict == VERDICTS[0]
 
     @property
@@ -50,7 +57,7 @@ class Report:
         """What a reader needs first."""
         if self.findings:
             return located(self.name, self.findings[0])
-        unclear = [label(row) for row in self.rows if row["verdict"] == CANNOT_TELL]
+        unclear = [label(row) for row in self.rows if row["verdict"] == CANNOT_TELL and not self.is_nothing(row)]
         if unclear:
             return (f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite differences "
                     "is too large there.")

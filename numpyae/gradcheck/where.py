@@ -15,6 +15,7 @@ from numpyae.gradcheck import diagnosis, invariants
 from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PosteriorSubject, kind_of
 from numpyae.gradcheck.verdicts import VERDICTS, compare, compare_array
 from numpyae.latent import DiagonalGaussian
+from numpyae.layers import Layer
 
 METHODS = {DiagonalGaussian: ("sample", "kl")}                               # all others have `forward`
 
@@ -82,12 +83,10 @@ class Tap:
         return LayerSubject(self.part, self.inputs["forward"], rng, self.deltas[0])
 
 
-def record(subject):
-    """The taps of one forward and backward pass, in the order in which backward met them; none for a single layer."""
-    if set(subject.parts) <= {""}:
-        return []
+def record(subject, parts):
+    """The taps on these parts after one forward and backward pass, in the order in which backward met them."""
     log, values = [], subject.values()
-    taps = [Tap(place, part, log) for place, part in subject.parts.items() if kind_of(part) is not None]
+    taps = [Tap(place, part, log) for place, part in parts.items() if place and kind_of(part) is not None]
     for tap in taps:
         tap.install()
     try:
@@ -100,6 +99,16 @@ def record(subject):
             tap.remove()
         subject.restore(values)
     return [tap for tap in log if tap.calls == 1 and log.count(tap) == 1]
+
+
+def containers(whole, path=""):
+    """{place: layer} of all layers below this whole that consist of layers."""
+    found = {}
+    for name, part in getattr(whole, "_parts", {}).items():
+        if part._parts:
+            found |= containers(part, f"{path}{name}.")
+            found |= {path + name: part} if isinstance(part, Layer) else {}
+    return found
 
 
 def manners(subject, taps, rng):
@@ -127,7 +136,7 @@ def placed(findings, tap):
     """The findings with the place of the tap."""
     for found in findings:
         found["place"] = f"{tap.place}.{found['place']}".rstrip(".")
-        found["layer"] = found["layer"] or repr(tap.part)
+        found["layer"] = found["layer"] or (type(tap.part).__name__ if tap.part._parts else repr(tap.part))
     return findings
 
 
@@ -149,14 +158,14 @@ def explain(subject, taps, rows, rng):
     if not taps:
         return diagnosis.explain(subject, rows)
     first_wrong, right = walk_back(subject, taps, rng)
-    findings = []
-    for tap in right:
-        alone = tap.alone(rng)
-        local = check_alone(alone, rng)
-        if any(row["verdict"] == VERDICTS[1] for row in local):
-            findings += placed(diagnosis.explain(alone, local), tap)
+    findings = [found for tap in right for found in wrong_alone(tap, rng)]
     if findings:
         return findings
+    for tap in sorted(record(subject, containers(subject.target)), key=lambda tap: -tap.place.count(".")):   # innermost first
+        if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[1]:
+            findings = wrong_alone(tap, rng)
+        if findings:
+            return findings
     if first_wrong is not None:
         tap, method, row = first_wrong
         before = right[-1] if right else None
@@ -164,7 +173,14 @@ def explain(subject, taps, rows, rng):
     return diagnosis.explain(subject, rows)
 
 
-def check_alone(alone, rng):
+def wrong_alone(tap, rng):
+    """The findings of a part checked alone, at the x and delta it had."""
+    alone = tap.alone(rng)
+    rows = rows_alone(alone, rng)
+    return placed(diagnosis.explain(alone, rows), tap) if any(row["verdict"] == VERDICTS[1] for row in rows) else []
+
+
+def rows_alone(alone, rng):
     """The rows of a part that stands alone."""
     alone.forward()
     gradients = alone.backward(alone.deltas)
