@@ -185,12 +185,12 @@ def is_a_wrong_sum(case, words):
                 total = rows.sum(axis=0)
                 if total.shape == yours.shape and len(delta) > 1 and case.fits(total, EXACT):
                     return [("axes", f"is {name} {word}", None)]
-    for name, x in words.rows.items():
-        for delta_name, delta in deltas:
-            for one, word in ((0, "first"), (-1, "last")):
-                if (x.shape[1:] + delta.shape[1:]) == case.shape and len(x) == len(delta) > 1 and case.fits(
-                        np.outer(x[one], delta[one]).ravel(), EXACT):
-                    return [("axes", f"is {name}ᵀ {delta_name} of the {word} sample only", None)]
+    pairs = [(f"{name}ᵀ {delta_name}", x, delta) for name, x in words.rows.items() for delta_name, delta in deltas
+             if x.shape[1:] + delta.shape[1:] == case.shape and len(x) == len(delta) > 1]
+    for name, x, delta in pairs:
+        for one, word in ((0, "first"), (-1, "last")):
+            if case.fits(np.outer(x[one], delta[one]).ravel(), EXACT):
+                return [("axes", f"is {name} of the {word} sample only", None)]
     return []
 
 
@@ -412,39 +412,33 @@ def has_another_factor(case, words):
 
 
 def mixes_wrong_axes(case, words):
-    """t Σ(delta t) over another axis than the one that belongs there."""
-    found = []
+    """a - n is a wrong sum inside: of delta t over other axes, as a mean, or with a factor t too few."""
     if not case.whole or len(case.shape) != 2:
-        return found
+        return []
     d = case.a - case.n
-    factors = [("1", np.ones(case.shape)), *vocabulary.quantities(words.rows, case.shape)[:40]]
+    for cause, sentence, off in wrong_sums(case, words):
+        c = case.constant(off.ravel(), 0 * case.e, d)
+        if c is not None and abs(abs(c) - 1) < 1e-6:
+            return [(cause, sentence, None)]
+    return []
+
+
+def wrong_sums(case, words):
+    """(cause, sentence, by how much the gradient is off), for sums of delta t over the features, with a factor t, or none, outside."""
+    ones = [("", np.ones(case.shape))]
+    inner = ones + vocabulary.quantities(words.rows, case.shape)
     for delta_name, delta in fitting(words.deltas, case):
-        for name, t in factors:
-            sums = {word: reduce(delta * t) for word, reduce in REDUCTIONS.items()}
-            for outer_name, outer in factors[:1] + [(name, t)]:
-                for wrong in list(REDUCTIONS)[1:]:
-                    for c in (1, -1):
-                        off = c * outer * (sums["over the features"] - sums[wrong])
-                        if np.all(np.abs(d - off.ravel()) <= SAFETY * case.e + EXACT * np.abs(d).max()):
-                            found.append(("term" if "mean" in wrong else "axes", f"has {delta_name} {name} summed {wrong}, not over the "
-                                          "features", None))
-                off = outer * ((delta).sum(axis=1, keepdims=True) - sums["over the features"])
-                for c in (1, -1):
-                    if name != "1" and np.all(np.abs(d - c * off.ravel()) <= SAFETY * case.e + EXACT * np.abs(d).max()):
-                        found.append(("elementwise", f"has Σ {delta_name} in it where Σ {delta_name} {name} belongs, or the other way "
-                                      "round: a factor inside the sum is missing, or too many", None))
-                off = outer * sums["over the features"]
-                c = case.constant(off.ravel(), 0 * case.e, d) if not found else None
-                if c is not None and (abs(abs(c) - 1) < 1e-6 or names_of(c, words)):
-                    found.append(("diagonal" if abs(c - 1) < 1e-6 else "term", f"is off by {c:.6g} times {outer_name} Σ {delta_name} "
-                                  f"{name}: the part of the Jacobian that couples the outputs is not right", None))
-        if found:
-            break
-    return found[:1]
-
-
-REDUCTIONS = {"over the features": lambda v: v.sum(axis=1, keepdims=True), "over the samples": lambda v: v.sum(axis=0, keepdims=True),
-              "over both axes": lambda v: v.sum(keepdims=True), "as a mean": lambda v: v.mean(axis=1, keepdims=True)}
+        for name, t in inner:
+            summand = f"{delta_name} {name}".strip()
+            right = np.sum(delta * t, axis=1, keepdims=True)
+            for outer in (np.ones(case.shape), t):
+                for word, cause, total in (("over the samples", "axes", np.sum(delta * t, axis=0, keepdims=True)),
+                                           ("over both axes", "axes", np.sum(delta * t, keepdims=True)),
+                                           ("as a mean", "term", right / t.shape[1])):
+                    yield cause, f"has {summand} summed {word}, where it must be summed over the features", outer * (right - total)
+                yield "elementwise", (f"has Σ {delta_name} in it where Σ {summand} belongs, or the other way round: a factor inside the "
+                                      "sum is missing, or too many"), outer * (np.sum(delta, axis=1, keepdims=True) - right)
+                yield "diagonal", f"is off by Σ {summand}: the part of the Jacobian that couples the outputs is not right", outer * right
 
 
 def has_other_rounding(case, words):
