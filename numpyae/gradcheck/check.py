@@ -34,7 +34,7 @@ def check(target, *batch, rng=None):
     names = target.batch_names if kind is Model else BATCHES[kind]
     if len(batch) != len(names):
         raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), got {len(batch)} arrays")
-    labels = getattr(getattr(target, "criterion", target), "takes_labels", False)
+    labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is Model)
     batch = [as_float64(f"check: {name}", array, labels and index == 1) for index, (name, array) in enumerate(zip(names, batch))]
     subject = KINDS[kind](target.astype(np.float64), batch, rng)
     return examine(type(target).__name__, subject, rng)
@@ -66,6 +66,8 @@ def check_layer(forward, backward, x, params=None):
     grads come in the order of params, or as one dict of the same names. Neither x nor params is changed.
     """
     x = as_float64("check_layer: x", x)
+    if not isinstance(params, (dict, type(None))):
+        raise TypeError(f"check_layer: params must be a dict of arrays, got {type(params).__name__}")
     params = {name: as_float64(f"check_layer: {name}", array) for name, array in (params or {}).items()}
     rng = fresh(np.random.default_rng(0))
     return examine(getattr(forward, "__name__", "layer"), PairSubject(forward, backward, x, params, rng), rng)
@@ -100,7 +102,10 @@ def examine(name, subject, rng):
 
 def as_float64(name, array, labels=False):
     """A float64 copy, after a look at it."""
-    array = np.array(array)
+    try:
+        array = np.array(array)
+    except ValueError:
+        raise TypeError(f"{name} must be a float array, got a nest of {type(array).__name__}s of unequal lengths") from None
     if array.dtype.kind in "iu" and labels:
         return array
     if array.dtype.kind != "f":

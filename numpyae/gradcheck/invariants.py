@@ -11,6 +11,7 @@ import linecache
 
 import numpy as np
 
+from numpyae.gradcheck.subjects import copies
 from numpyae.parameters import Parametric
 
 ROUNDING = 1e-10                      # relative; what is cast to float32 is off by 1e-8
@@ -47,9 +48,11 @@ def run(subject, rng):
                         "gradients are there", "updates")
     findings += changed(kept, kept_before, "backward changed {} in place, which forward kept")
     findings += changed(dict(enumerate(outputs)), dict(enumerate(values)), "backward changed the output of forward in place")
-    findings += wrong_when_repeated(subject, gradients, values_before)
-    if subject.linear:
-        findings += not_linear(subject, gradients, values_before, rng)
+    try:
+        findings += wrong_when_repeated(subject, gradients, values_before)
+        findings += not_linear(subject, gradients, values_before, rng) if subject.linear else []
+    except Exception as error:        # it worked the first time
+        findings.append(raises("a second backward", error))
     subject.restore(values_before)
     return gradients, findings
 
@@ -105,16 +108,27 @@ def wrong_form(subject, gradients):
     for name, array in subject.arrays.items():
         if name not in gradients or gradients[name] is None:
             findings.append(finding("shape", f"backward returns no gradient of {name}", name))
+        elif not is_real(gradients[name]):
+            findings.append(finding("shape", f"the gradient of {name} must be an array of real numbers, got "
+                                    f"{type(gradients[name]).__name__}", name))
         elif np.shape(gradients[name]) != array.shape:
             shape, more = np.shape(gradients[name]), ""
             if len(shape) == array.ndim + 1 and shape[1:] == array.shape:
                 more = f": is the sum over the {shape[0]} samples missing?"
             findings.append(finding("shape", f"the gradient of {name} must have shape {array.shape}, got {shape}{more}", name))
-        elif np.asarray(gradients[name]).dtype != np.float64:
+        elif subject.parts and np.asarray(gradients[name]).dtype != np.float64:
             dtype = np.asarray(gradients[name]).dtype
             cause = "precision" if dtype == np.float32 else "dtype"
             findings.append(finding(cause, f"the gradient of {name} must be float64, as {name} is, got {dtype}", name))
     return findings
+
+
+def is_real(gradient):
+    """Whether this is an array, or a nest of numbers that makes one."""
+    try:
+        return np.asarray(gradient).dtype.kind in "fiub"
+    except ValueError:
+        return False
 
 
 def wrong_when_repeated(subject, gradients, values):
@@ -122,7 +136,7 @@ def wrong_when_repeated(subject, gradients, values):
     findings = []
     subject.restore(values)
     subject.forward()
-    afresh = subject.backward([delta.copy() for delta in subject.deltas])
+    afresh = copies_of(subject.backward([delta.copy() for delta in subject.deltas]))
     subject.restore(values)
     subject.forward()
     again = subject.backward([delta.copy() for delta in subject.deltas], from_zero=False)
@@ -149,7 +163,7 @@ def not_linear(subject, gradients, values, rng):
     for deltas in (others, [u + v for u, v in zip(subject.deltas, others)], [0 * u for u in subject.deltas]):
         subject.restore(values)
         subject.forward()
-        results.append(subject.backward(deltas))
+        results.append(copies_of(subject.backward(deltas)))
     findings = []
     inside = CANCELLED * sum(np.abs(delta).sum() for delta in others)        # what a sum may lose where its summands cancel,
     for array in subject.arrays.values():                                    # such as 1 - h² of a saturated unit
@@ -197,6 +211,6 @@ def same(a, b):
     return a.shape == b.shape and np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING * size + 1e-300, equal_nan=True)
 
 
-def copies(arrays):
-    """{name: copy}."""
-    return {name: array.copy() for name, array in arrays.items()}
+def copies_of(gradients):
+    """{name: copy} of what a backward returned: it may use one buffer for all its results."""
+    return {name: np.array(gradient, dtype=np.float64) for name, gradient in gradients.items()}

@@ -50,7 +50,10 @@ def complex_step(f, w):
     for index in np.ndindex(w.shape):
         point = w.astype(complex)
         point[index] += 1e-30j
-        gradient[index] = np.imag(f(point)) / 1e-30
+        value = f(point)
+        if not np.iscomplexobj(value):
+            raise ValueError(f"numerical_gradient: f must give a complex number at a complex w, got {type(value).__name__}")
+        gradient[index] = np.imag(value) / 1e-30
     return gradient
 
 
@@ -141,7 +144,7 @@ def second_look(f, w, index, scale, noise, same_side=None):
     pairs = [(h, central(f, w, index, h), central(f, w, index, h / 2)) for h in steps]
     changes = [2 * h * abs(A) for h, (A, _), _ in pairs] + [h * abs(B) for h, _, (B, _) in pairs]
     lowest = min((change for change in changes if 0 < change < np.inf), default=0.0)
-    along = noise_along(f, w, index, min(1e-7 * scale, max(steps, default=0) / 4))
+    along = noise_along(f, w, index, [min(share * scale, max(steps, default=0) / 4) for share in (1e-7, 1e-9, 1e-11)])
     noise = max(noise, along, lowest if 0 in changes else 0.0)
     best, before = (np.nan, np.inf), (np.nan, np.inf)
     for h, A, B in pairs:
@@ -149,7 +152,9 @@ def second_look(f, w, index, scale, noise, same_side=None):
         if not np.isfinite(now[1]):
             now = (np.nan, np.inf)
         if abs(before[0] - now[0]) <= before[1] + now[1] < np.inf:
-            best = min(best, before, now, key=error_or_inf)
+            nearer = min(before, now, key=error_or_inf)
+            overruled = abs(nearer[0] - best[0]) > 8 * (nearer[1] + best[1])     # f may be flat on a coarse scale: nearer steps know
+            best = nearer if overruled else min(best, nearer, key=error_or_inf)
         before = now
     return best
 
@@ -157,15 +162,17 @@ def second_look(f, w, index, scale, noise, same_side=None):
 def noise_of(f, w, scale, rng):
     """The rounding noise of f near w: from third differences along steps so small that f is a straight line there."""
     direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
-    start = w.copy()
+    start, found = w.copy(), []
     try:
-        values = []
-        for k in range(9):
-            w[...] = start + k * 1e-6 * direction
-            values.append(f(w))
+        for share in (1e-6, 1e-8, 1e-10):
+            values = []
+            for k in range(9):
+                w[...] = start + k * share * direction
+                values.append(f(w))
+            found.append(values)
     finally:
         w[...] = start
-    return noise_in(values)
+    return least_noise(found)
 
 
 def steady(f):
@@ -178,17 +185,27 @@ def steady(f):
                          "is noise drawn anew in each call?")
 
 
-def noise_along(f, w, index, h):
-    """The same along one element of w, in steps of h."""
-    value = w[index]
+def noise_along(f, w, index, steps):
+    """The same along one element of w."""
+    value, found = w[index], []
     try:
-        values = []
-        for k in range(-4, 5):
-            w[index] = value + k * h
-            values.append(f(w))
+        for h in steps:
+            values = []
+            for k in range(-4, 5):
+                w[index] = value + k * h
+                values.append(f(w))
+            found.append(values)
     finally:
         w[index] = value
-    return noise_in(values)
+    return least_noise(found)
+
+
+def least_noise(found):
+    """The least noise of several series, of shorter and shorter steps: a bend or a kink within the longer ones is no noise. But a
+    series in which values repeat stands on one stair of f, and knows nothing."""
+    noises = [noise_in(values) for values in found]
+    clear = [noise for values, noise in zip(found, noises) if len(np.unique(np.array(values).reshape(9, -1)[:, 0])) == 9]
+    return np.minimum.reduce(clear) if clear else noises[0]
 
 
 def noise_in(values):

@@ -52,6 +52,13 @@ class Subject:
         """Σ u y over all outputs y and their weights u."""
         return sum_of_products(self.deltas, self.forward())
 
+    def value(self):
+        """f, or NaN where it is not defined: a step may leave its domain."""
+        try:
+            return self.f()
+        except (ArithmeticError, ValueError):
+            return np.nan
+
     def gradients(self, term=None):
         """{name: gradient} of f, or of one of its terms, by backward."""
         return self.backward(self.deltas)
@@ -86,6 +93,8 @@ class LayerSubject(Subject):
             if leaf.replay is None:
                 leaf.rng, leaf.training = rng, training
         y = layer.forward(batch[0].copy())
+        if not isinstance(y, np.ndarray):
+            raise TypeError(f"check: {type(layer).__name__}.forward must return an array, got {type(y).__name__}")
         for leaf in self.drawing:
             leaf.replay = getattr(leaf, leaf.noise_name)
         self.parameters, self.windows = layer.named_parameters(), layer.named_gradients()
@@ -213,6 +222,9 @@ class FunctionSubject(Subject):
         self.function, self.grad, self.single = function, grad, not isinstance(w, dict)
         self.target = function
         self.parameters = {"w": w} if self.single else w
+        if not (callable(function) and callable(grad)):
+            raise TypeError("check_function: f and grad must be functions, got "
+                            f"{type(function).__name__} and {type(grad).__name__}")
         point = self.point(True)
         try:
             value = function(point)
@@ -224,7 +236,7 @@ class FunctionSubject(Subject):
             raise TypeError(f"check_function: f must return a real number, got {type(value).__name__}")
         after = {"w": point} if self.single else point
         for name, array in self.parameters.items():
-            if not np.array_equal(after[name], array):
+            if name not in after or not np.array_equal(after[name], array):
                 raise ValueError(f"check_function: f must not change its argument, and it changes {name} in place")
 
     def point(self, fresh):
@@ -233,11 +245,7 @@ class FunctionSubject(Subject):
         return arrays["w"] if self.single else arrays
 
     def f(self):
-        """NaN where f is not defined: a step may leave its domain."""
-        try:
-            return float(self.function(self.point(True)))
-        except (ArithmeticError, ValueError):
-            return np.nan
+        return float(self.function(self.point(True)))
 
     def forward(self):
         return [self.f()]
@@ -278,7 +286,8 @@ class PairSubject(Subject):
         return sum_of_products(self.deltas, [out])
 
     def backward(self, deltas, from_zero=True):
-        dx, *grads = self.run_backward(deltas[0], self.cache)
+        found = self.run_backward(deltas[0], self.cache)
+        dx, *grads = (found,) if isinstance(found, np.ndarray) or found is None else found
         if len(grads) == 1 and isinstance(grads[0], dict):
             return {"x": dx, **grads[0]}
         if len(grads) != len(self.parameters):

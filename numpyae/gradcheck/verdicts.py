@@ -36,7 +36,7 @@ def compare(subject, gradients, by_term, rng):
 def compare_array(subject, name, array, yours, rng):
     """The rows of one array: yours is [(term, gradient), ...], the first for the whole of f."""
     def f(_):
-        return subject.f()
+        return subject.value()
 
     with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
         scale = scale_of(array)
@@ -83,19 +83,20 @@ class Component:
         self.subject, self.column = subject, column
 
     def __call__(self, _):
-        return self.subject.f() if self.column is None else self.subject.f()[self.column]
+        value = self.subject.value()
+        return value if self.column is None else np.broadcast_to(value, 1 + len(self.subject.names))[self.column]
 
     def of(self, values):
         """The column of this component in what f of all terms gives."""
         return np.array(values if self.column is None else np.asarray(values)[..., self.column], dtype=np.float64)
 
-    def sides(self, w, index, h):
-        """The active sets at w - h e_i, w and w + h e_i, or None where nobody knows of kinks."""
+    def sides(self, w, index, *steps):
+        """The active sets at w + h e_i for each of these steps h, or None where nobody knows of kinks."""
         value, found = w[index], []
         try:
-            for point in (value - h, value, value + h):
+            for point in (value + h for h in steps):
                 w[index] = point
-                self.subject.f()
+                self.subject.value()
                 found.append(self.subject.active_set())
         finally:
             w[index] = value
@@ -115,7 +116,7 @@ def judge(f, array, indices, scale, noise, values, rng):
     yours, numerical, error = values["yours"], values["numerical"], values["error"]
     gap, size = np.abs(yours - numerical), np.maximum(np.abs(yours), np.abs(numerical))
     apart = np.flatnonzero(~(gap <= SAFETY * error))
-    vague = np.flatnonzero((gap <= SAFETY * error) & (gap > 0) & ~((error <= VAGUE * size) & (gap <= error)))
+    vague = np.flatnonzero((gap <= SAFETY * error) & (gap > 0) & ~((error <= VAGUE * size) & (gap <= np.maximum(error, 1e-9 * size))))
     verdict = np.where((gap > 0) & ~(error <= USELESS * size), CANNOT_TELL, AGREE)
     verdict[apart] = DISAGREE
     for doubtful in (apart, vague):
@@ -132,11 +133,10 @@ def judge(f, array, indices, scale, noise, values, rng):
 def look_again(f, array, index, scale, noise, values, i):
     """The verdict on one element after a second look."""
     yours = values["yours"][i]
-    known = f.sides(array, index, 1e-12 * scale)
+    known = f.sides(array, index, -1e-12 * scale, 0.0, 1e-12 * scale)
 
     def same_side(h):
-        left, middle, right = f.sides(array, index, h)
-        return np.array_equal(left, middle) and np.array_equal(middle, right)
+        return all(np.array_equal(side, known[1]) for side in f.sides(array, index, -h, h))
 
     with np.errstate(all="ignore"):
         R, error = second_look(f, array, index, scale, noise, same_side if known else None)
@@ -148,8 +148,6 @@ def look_again(f, array, index, scale, noise, values, i):
             if gap <= SAFETY * error:
                 told = error <= USELESS * size or gap == 0 or yours == 0 and error <= 1e-6 * slope_nearby(f, array, index, 1e-2 * scale)
                 return AGREE if told else CANNOT_TELL
-            if known:
-                return DISAGREE
         return on_a_kink(f, array, index, scale, noise, values, i, known) or (DISAGREE if np.isfinite(error) or yours != yours
                                                                              else CANNOT_TELL)
 
@@ -163,7 +161,7 @@ def slope_nearby(f, array, index, h):
 def on_a_kink(f, array, index, scale, noise, values, i, known):
     """KINK or DISAGREE where the slopes to the left and to the right differ, KINK where winners tie; else None."""
     yours = values["yours"][i]
-    found = slopes(f, array, index, abs(array[index]) or scale, noise)
+    found = next((found for near in {abs(array[index]) or scale, scale} if (found := slopes(f, array, index, near, noise))), None)
     if found is not None and np.all(np.isfinite(found)):
         slack = 1e-4 * max(map(abs, found))
         values["numerical"][i], values["error"][i], values["kinked"][i] = np.mean(found), (found[1] - found[0]) / 2, True

@@ -12,7 +12,7 @@ import functools
 import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants
-from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PosteriorSubject, kind_of
+from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PosteriorSubject, copies, kind_of
 from numpyae.gradcheck.verdicts import VERDICTS, compare, compare_array
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer
@@ -52,7 +52,7 @@ class Tap:
         self.inputs[method] = given
         self.outputs[method] = np.copy(output)
         self.kept = invariants.caches(self)
-        self.kept_before = invariants.copies(self.kept)
+        self.kept_before = copies(self.kept)
         return output
 
     def back(self, run, *deltas, **options):
