@@ -26,7 +26,7 @@ class Model(Parametric):
 
     batch_names = ("x",)              # of the arrays in a batch
     terms = noise = None
-    _weights = {}                     # of each term ∂L/∂(value of each sample), (N,); empty unless a loss was the last thing done
+    _weights = {}                     # for each term ∂L/∂(value of each sample), (N,); empty unless a loss came last
     _mean = np.zeros(0)               # 1/N for each sample
 
     def loss(self, *batch, rng=None, noise=None, training=True):
@@ -63,7 +63,7 @@ class Model(Parametric):
         return rng
 
     def end(self, n, term):
-        """After a forward pass of n values: keep what the layers drew, and the weight 1/n of each value in the mean, a term."""
+        """After a forward pass of n values: keep what the layers drew, and, for this term, the weight 1/n of each value."""
         for name, layer in self._drawing.items():
             if layer.training:
                 self.noise[name] = getattr(layer, layer.noise_name)

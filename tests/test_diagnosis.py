@@ -32,7 +32,7 @@ DENSE = [
     ("b", "factor", "7 times too large, and 7 is the batch size: is the mean", dense(change_db=lambda db, layer, delta: 7 * db)),
     ("W", "factor", "5 times too large, and 5 is the number of inputs", dense(change_dW=lambda dW, layer, delta: 5 * dW)),
     ("x", "factor", "3 times too small, and 3 is the number of outputs", dense(change_dx=lambda dx, layer, delta: dx / 3)),
-    ("x", "factor", "1.37 times too large, always the same factor", dense(change_dx=lambda dx, layer, delta: 1.37 * dx)),
+    ("x", "factor", "1.37 times too large, the same factor in every element", dense(change_dx=lambda dx, layer, delta: 1.37 * dx)),
     ("b", "axes", "holds the sum over all its elements", dense(change_db=lambda db, layer, delta: np.full(3, db.sum()))),
     ("b", "axes", "delta of the first sample only", dense(change_db=lambda db, layer, delta: delta[0])),
     ("W", "axes", "of the last sample only", dense(change_dW=lambda dW, layer, delta: np.outer(layer.x[-1], delta[-1]))),
@@ -64,6 +64,12 @@ def test_what_lies_behind_the_first_wrong_layer_is_not_accused():
     assert [found["place"] for found in report.findings] == ["network.4"]
 
 
+@pytest.mark.parametrize("width, words, change", [(5, "is the transpose of what it should be", lambda dW, layer, delta: dW.T),
+                                                  (3, "reshaped instead of transposed", lambda dW, layer, delta: dW.T.reshape(5, 3))])
+def test_a_transposed_gradient(width, words, change):
+    assert words in gradcheck.check(broken(Dense, dense(change_dW=change), 5, width, rng=0), X).sentence()
+
+
 def test_two_wrong_layers_are_both_named_when_both_got_the_right_delta():
     halved = dense(change_db=lambda db, layer, delta: db / 2)
     network = Sequential(broken(Dense, halved, 5, 11, rng=1), Tanh(), broken(Dense, halved, 11, 2, rng=0))
@@ -77,8 +83,8 @@ ACTIVATION = [
     (Tanh, "elementwise", "delta (1 - h)", lambda self, delta: delta * (1 - self.h)),
     (Sigmoid, "elementwise", "has a factor φ'(a)", lambda self, delta: delta * (self.h * (1 - self.h)) ** 2),
     (ReLU, "elementwise", "φ'(a)", lambda self, delta: delta.copy()),
-    (Tanh, "elementwise", "formula of the local derivative is not right", lambda self, delta: delta * np.cos(3.1 * self.h)),
-    (Tanh, "axes", "changes at one sample when the other samples change", lambda self, delta: delta * (1 - self.h * self.h.mean(0))),
+    (Tanh, "elementwise", "has a wrong local derivative", lambda self, delta: delta * np.cos(3.1 * self.h)),
+    (Tanh, "axes", "depends at one sample on the other samples", lambda self, delta: delta * (1 - self.h * self.h.mean(0))),
     (Softmax, "diagonal", "as if the Jacobian were diagonal", lambda self, delta: self.p * (1 - self.p) * delta),
     (Softmax, "diagonal", "is delta", lambda self, delta: delta.copy()),
     (Softmax, "axes", "summed over the samples", lambda self, delta: self.p * (delta - (self.p * delta).sum(0))),
@@ -201,6 +207,37 @@ def test_weights_updated_before_the_gradients_are_all_there():
     report = gradcheck.check(layer, X)
     assert "backward changed the parameter W: weights may be updated only" in report.sentence()
     np.testing.assert_array_equal(layer.w, before)
+
+
+def test_an_empty_batch_is_no_error():
+    assert gradcheck.check(DiagonalGaussian(2), np.zeros((0, 4))).rows == []
+
+
+def test_a_mask_of_an_earlier_forward():
+    class Stale(ReLU):
+        mask = before = None
+
+        def forward(self, a):
+            self.before, self.mask = self.mask, a > 0
+            return super().forward(a)
+
+        def backward(self, delta):
+            return delta * (self.mask if self.before is None else self.before)
+
+    report = gradcheck.check(Stale(), X)
+    assert report.findings[0]["cause"] == "stale" and "what an earlier forward kept" in report.sentence()
+
+
+@pytest.mark.parametrize("backward", [lambda self, delta: self.A @ delta, lambda self, delta: delta])
+def test_a_layer_that_mixes_samples_is_not_said_to_mix_them_wrongly(backward):
+    class Graph(Layer):
+        A = np.random.default_rng(0).normal(size=(7, 7))
+
+        def forward(self, x):
+            return self.A @ x
+
+    report = gradcheck.check(broken(Graph, backward), X)
+    assert not report.ok and "should not" not in str(report)
 
 
 def test_two_explanations_that_fit_equally_are_both_named():

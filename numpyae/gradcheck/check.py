@@ -16,7 +16,7 @@ from numpyae.gradcheck import diagnosis, invariants, point, where
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.report import Report
 from numpyae.gradcheck.subjects import BATCHES, KINDS, FunctionSubject, PairSubject, kind_of
-from numpyae.gradcheck.verdicts import VERDICTS, compare
+from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare
 from numpyae.models import Model
 
 
@@ -92,7 +92,7 @@ def examine(name, subject, rng):
         by_term = invariants.gradients_by_term(subject, gradients)
         findings += invariants.terms(subject)
         rows = compare(subject, gradients, by_term, rng)
-        if any(row["verdict"] == VERDICTS[1] for row in rows):
+        if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
             findings = diagnosis.in_order(where.explain(subject, parts, rows, rng), findings)
         taylor = point.taylor(subject, gradients, rng)
     for found in findings:

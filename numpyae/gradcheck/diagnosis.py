@@ -52,7 +52,7 @@ def explain_delta(subject, taps, tap, method, row):
     words.rows = {name: array for name, array in rows.items() if array.ndim and vocabulary.as_rows(array, row["shape"]) is not None}
     words.rows |= {name: array for name, array in deltas.items() if array.shape == tuple(row["shape"])}
     before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
-    return diagnose(Case("delta", row["shape"], row["values"]), words, f"the delta that reaches {before}", "delta")
+    return diagnose(Case(row["shape"], row["values"]), words, f"the delta that reaches {before}", "delta")
 
 
 def halves(subject, row):
@@ -60,11 +60,11 @@ def halves(subject, row):
     name, shape = row["array"], row["shape"]
     two = isinstance(subject, PosteriorSubject) or (isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2)
     if not (two and name in ("h", "output")):
-        return [("d" + name, Case(name, shape, row["values"]))]
+        return [("d" + name, Case(shape, row["values"]))]
     D, found = shape[1] // 2, []
     for title, columns in (("dmu", range(D)), ("dlogvar", range(D, 2 * D))):
-        picked = [row * shape[1] + column for row in range(shape[0]) for column in columns]
-        case = Case(name, (shape[0], D), row["values"], picked)
+        picked = [i * shape[1] + column for i in range(shape[0]) for column in columns]
+        case = Case((shape[0], D), row["values"], picked)
         case.index = case.index // shape[1] * D + case.index % shape[1] % D
         case.whole = len(case.index) == shape[0] * D
         if case.wrong.any():
@@ -101,7 +101,7 @@ def unexplained(case):
 def in_order(explained, manners):
     """What is wrong with the numbers first; but where a part changes what is not its own, that comes first, and what goes
     wrong between the parts needs no other explanation."""
-    places = {found["place"] for found in manners if found["cause"] in ("in place", "updates", "redrawn")}
+    places = {found["place"] for found in manners if found["cause"] in ("in place", "updates", "redrawn", "stale")}
     if places:
         return manners + [found for found in explained if found["place"] and found["place"] not in places]
     if any(found["cause"] == "precision" and found["place"] for found in manners):
@@ -117,17 +117,20 @@ def alike(one, other, *keys):
 def without_echoes(findings):
     """Each thing once: what a more precise finding explains already is left out."""
     placed = {found["cause"] for found in findings if found["place"]}
-    manners = [found for found in findings if found["cause"] in ("in place", "updates", "redrawn", "overwrites", "not zeroed", "precision")]
-    explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear")}
+    manners = {found["place"] for found in findings
+               if found["cause"] in ("in place", "updates", "redrawn", "stale", "overwrites", "not zeroed", "precision")}
+    explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear", "factor")}
+    cast = {(found["place"], found["array"]) for found in findings if found["cause"] == "dtype"}
     updating = {found["place"] for found in findings if found["cause"] == "updates"}
-    kept, doubled = [], any(found["cause"] == "not zeroed" for found in findings)
+    kept, doubled = [], {found["place"] for found in findings if found["cause"] == "not zeroed"}
     for found in findings:
-        echo = (doubled and found["cause"] == "factor"
+        echo = (found["place"] in doubled and found["cause"] == "factor"
+                or (found["place"], found["array"]) in cast and found["cause"] in ("elementwise", "unexplained")
                 or found["cause"] == "redrawn" and found["place"] in updating
                 or found["cause"] == "nonlinear" and ((found["place"], found["array"]) in explained or found["place"] in updating)
                 or not found["place"] and found["cause"] in placed
                 or found["cause"] == "precision" and any(alike(found, other, "place", "array", "cause") for other in kept)
-                or found["cause"] == "unexplained" and manners
+                or found["cause"] == "unexplained" and (found["place"] in manners or manners and not found["place"])
                 or any(alike(found, other, "place", "sentence") for other in kept))
         if not echo:
             kept.append(found)

@@ -16,13 +16,13 @@ FEW = 6                               # with fewer elements a free constant woul
 class Case:
     """One array that is wrong, in the elements that could be judged: `a` yours, `n` the truth, `e` its error, all flat."""
 
-    def __init__(self, name, shape, values, picked=None):
+    def __init__(self, shape, values, picked=None):
         judged = (values["verdict"] == AGREE) | (values["verdict"] == DISAGREE)
         if picked is not None:
             judged &= np.isin(values["index"], picked)
         self.not_finite = int(np.sum(judged & ~np.isfinite(values["yours"])))
         judged &= np.isfinite(values["yours"]) & np.isfinite(values["numerical"])
-        self.name, self.shape = name, tuple(shape)
+        self.shape = tuple(shape)
         self.index = values["index"][judged]
         self.a, self.n, self.e = values["yours"][judged], values["numerical"][judged], values["error"][judged]
         self.wrong, self.kinked = values["verdict"][judged] == DISAGREE, values["kinked"][judged]
@@ -100,7 +100,7 @@ def multiple(c, names):
     number = f"{max(c, 1 / c):.6g}"
     size = f"is {number} times too {'large' if c > 1 else 'small'}{sign}"
     if not names:
-        return f"{size}, always the same factor"
+        return f"{size}, the same factor in every element"
     meaning = ", or ".join(name for name in names if name != number)
     hint = ""
     if "the batch size" in names:
@@ -112,6 +112,8 @@ def multiple(c, names):
 
 def names_of(c, words, tolerance=1e-6):
     """What the larger of c and 1/c equals: a simple number, one of those that lie about, or a product of two of them."""
+    if c == 0:
+        return []
     c = max(abs(c), 1 / abs(c))
 
     def close(value):
@@ -202,9 +204,9 @@ def lacks_a_term(case, words):
         if c is not None and len(case.a) > 1:
             how = {-1.0: f"misses the gradient of the term {term}", 1.0: f"has the gradient of the term {term} twice",
                    -2.0: f"has the gradient of the term {term} with the wrong sign"}.get(round(c, 6))
-            names = names_of(1 + c, words)
+            names = [name for name in names_of(1 + c, words) if name != f"{max(1 + c, 1 / (1 + c)):.6g}"] if 1 + c > 0 else []
             how = how or (f"has the gradient of the term {term} times {1 + c:.6g}" + (f", and {max(1 + c, 1 / (1 + c)):.6g} is "
-                          f"{', or '.join(names)}" if names and 1 + c > 0 else ""))
+                          f"{', or '.join(names)}" if names else ""))
             found.append(("term", how, None))
     return found
 
@@ -225,11 +227,12 @@ def factors(case, words, candidates):
     for name, q in candidates:
         q = case.at(q)
         with np.errstate(all="ignore"):
-            for candidate, word in ((case.n * q, f"has a factor {name} too many"), (case.n / q, f"lacks the factor {name}")):
+            for candidate, word in ((case.n * q, f"has a factor {name} too many, or lacks a division by it"),
+                                    (case.n / q, f"lacks the factor {name}")):
                 error = np.abs(candidate / np.where(case.n == 0, np.inf, case.n)) * case.e
                 if np.all(np.isfinite(candidate)) and np.ptp(candidate) > 0:
                     c = case.constant(candidate, error)
-                    if c is not None and (abs(abs(c) - 1) < 1e-6 or names_of(c, words)):
+                    if c is not None and names_of(c, words):
                         found.append(("elementwise", word + times(c, words), None))
         if not np.any(case.a[q == 0]) and np.any(case.n[q == 0]) and case.fits(np.where(q == 0, 0, case.n), case.e):
             found.append(("elementwise", f"is 0 wherever {name} is 0, and right elsewhere", None))
@@ -283,7 +286,7 @@ def expression(case, words, target, error):
         delta = case.at(delta)
         for name, q in [("", np.ones(len(case.a))), *((name, case.at(q)) for name, q in vocabulary.quantities(words.rows, case.shape))]:
             c = case.constant(delta * q, 0 * case.e, target) if np.ptp(delta * q) > 0 else None
-            if c is not None and (abs(abs(c) - 1) < 1e-6 or names_of(c, words)):
+            if c is not None and names_of(c, words):
                 return f"{'' if abs(c - 1) < 1e-6 else '-' if abs(c + 1) < 1e-6 else f'{c:.6g} '}{delta_name} {name}".strip()
     return None
 
@@ -291,7 +294,7 @@ def expression(case, words, target, error):
 def misses_a_summand(case, words):
     """a - n is a quantity, alone or times delta, or a parameter."""
     found, d = [], case.a - case.n
-    if len(d) >= 3 and case.wrong.all() and np.all(np.abs(d - d[0]) <= SAFETY * case.e + EXACT * np.abs(d).max()):
+    if len(d) >= 3 and case.wrong.all() and np.ptp(case.n) > 0 and np.all(np.abs(d - d[0]) <= SAFETY * case.e + EXACT * np.abs(d).max()):
         return [("not zeroed", f"is off by the same number, {d[0]:.6g}, in every element: does it start from zero?", None)]
     bases = [(f"{delta_name} {name}".strip(), case.at(delta) * q) for delta_name, delta in fitting(words.deltas, case)
              for name, q in [("", 1.0), *((name, case.at(q)) for name, q in vocabulary.quantities(words.rows, case.shape))]]
@@ -310,7 +313,7 @@ def misses_a_summand(case, words):
 
 def is_simple(c, words):
     """Whether this number is ±1, or has a name."""
-    return c != 0 and (abs(abs(c) - 1) < 1e-6 or bool(names_of(c, words)))
+    return bool(names_of(c, words))
 
 
 def misses_a_scaled_parameter(case, words):
@@ -341,10 +344,11 @@ def is_another_product(case, words):
     truth = next((name for name, product in products(case.shape, words) if equal(case, product, case.n, case.e)), None)
     for name, product in products(case.shape, words):
         if equal(case, product, case.a, 0 * case.e):
-            found.append(("operand", f"is {name}" + (f", where {truth} belongs" if truth else ""), None))
+            belongs = f"where {truth} belongs" if truth else "which is not what finite differences say"
+            found.append(("operand", f"is {name}, {belongs}", None))
     for name, product in products(case.shape, words) if not found else ():
         c = case.constant(product.ravel(), 0 * case.e, case.a - case.n)
-        if c is not None and (abs(abs(c) - 1) < 1e-8 or names_of(c, words, 1e-8 if case.a.size < FEW else 1e-6)):
+        if c is not None and names_of(c, words, 1e-8 if case.a.size < FEW else 1e-6):
             found.append(("term", f"is off by {c:.6g} times {name}: a summand is {'missing' if c < 0 else 'too many'}", None))
     return found[:2]
 
@@ -407,8 +411,9 @@ def has_another_factor(case, words):
             error = np.abs(wide[i][1] / wide[j][1]) * case.e
         for sign in (1, -1):
             if i != j and np.all(np.isfinite(candidate)) and case.fits(sign * candidate, error):
-                found.append(("elementwise", f"has {'-' if sign < 0 else ''}{wide[i][0]} where {wide[j][0]} belongs", None))
-    return found[:2]
+                found.append(("elementwise", f"is {'-' if sign < 0 else ''}{wide[i][0]} / {wide[j][0]} times what it should be: one stands "
+                              "where the other belongs", None))
+    return found[:1]
 
 
 def mixes_wrong_axes(case, words):
@@ -447,7 +452,8 @@ def has_other_rounding(case, words):
     often = case.wrong.sum() >= max(2, 0.25 * len(case.wrong))
     if size and often and np.all(gap <= 4 * np.finfo(np.float32).eps * size) and np.median(
             gap[case.wrong] / np.abs(case.n[case.wrong])) < 1e-4:
-        return [("precision", "is right to the seven digits of float32, and no further: is something cast on the way?", None)]
+        return [("precision", "is right to the seven digits of float32, and no further: is something cast on the way, or is a small constant in one "
+                 "pass only?", None)]
     return []
 
 
@@ -458,17 +464,17 @@ def depends_on_others(case, words):
         return []
     (my_row, my_place), (true_row, true_place) = known
     if true_row and not my_row:
-        return [("axes", "changes at one sample when the other samples change, and the truth does not: something is summed, or read, "
-                 "along the wrong axis", None)]
+        return [("axes", "depends at one sample on the other samples, and should not: something is summed, or read, along the wrong axis",
+                 None)]
     if true_place and my_place:
         i = int(np.argmax(case.wrong * np.abs(case.a - case.n)))
         at = [int(k) for k in np.unravel_index(case.index[i], case.shape)]
         where = "" if case.wrong.all() else f" in {case.wrong.sum()} of {len(case.a)} elements"
-        return [("elementwise", f"is wrong element by element{where}: each depends on its own place only, as it should, but the formula "
-                 f"of the local derivative is not right; at {at} yours is {case.a[i]:.6g}, the truth {case.n[i]:.6g}", None)]
+        return [("elementwise", f"has a wrong local derivative{where}, and no axes are mixed up: at {at} yours is {case.a[i]:.6g}, the truth "
+                 f"{case.n[i]:.6g}", None)]
     if true_place and my_row:
-        return [("operand", "changes at one place when other places of the same sample change, and the truth does not: another array "
-                 "stands where this element's own belongs", None)]
+        return [("operand", "depends at one place on other places of the same sample, and should not: another array stands where this "
+                 "element's own belongs", None)]
     return []
 
 

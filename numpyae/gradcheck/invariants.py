@@ -11,7 +11,7 @@ import linecache
 
 import numpy as np
 
-from numpyae.gradcheck.subjects import copies
+from numpyae.gradcheck.subjects import WrongReturn, copies
 from numpyae.parameters import Parametric
 
 ROUNDING = 1e-10                      # relative; what is cast to float32 is off by 1e-8
@@ -31,6 +31,7 @@ def run(subject, rng):
     before, parameters = copies(given), copies(subject.parameters)
     outputs = subject.forward()
     findings += changed(given, before, "forward changed its {} in place")
+    before = copies(given)
     kept, values = caches(subject), [np.copy(output) for output in outputs]
     kept_before, deltas = copies(kept), [delta.copy() for delta in subject.deltas]
     try:
@@ -89,6 +90,8 @@ def flat(name, value):
 def raises(method, error):
     """The finding for a method that failed: whose it is, and the line."""
     words = " ".join(str(error).split())
+    if isinstance(error, WrongReturn):
+        return finding("shape", f"{method} {words}")
     hint = ": is a transpose missing, or are the operands of a product swapped?" if "matmul" in words else ""
     step, found = error.__traceback__, finding("raises", f"{method} raises {type(error).__name__}: {words}{hint}")
     while step is not None:
@@ -113,8 +116,9 @@ def wrong_form(subject, gradients):
                                     f"{type(gradients[name]).__name__}", name))
         elif np.shape(gradients[name]) != array.shape:
             shape, more = np.shape(gradients[name]), ""
-            if len(shape) == array.ndim + 1 and shape[1:] == array.shape:
-                more = f": is the sum over the {shape[0]} samples missing?"
+            rows = next((len(given) for given in (*subject.inputs.values(), *subject.fixed.values()) if given.ndim), 0)
+            if shape == (rows, *array.shape) and rows > 1:
+                more = f": is the sum over the {rows} samples missing?"
             findings.append(finding("shape", f"the gradient of {name} must have shape {array.shape}, got {shape}{more}", name))
         elif subject.parts and np.asarray(gradients[name]).dtype != np.float64:
             dtype = np.asarray(gradients[name]).dtype
@@ -151,9 +155,30 @@ def wrong_when_repeated(subject, gradients, values):
         elif not subject.linear and same(again[name], 2 * first):
             findings.append(finding("not zeroed", f"backward called twice doubles the gradient of {name}: does it start from zero?",
                                     name))
+        elif same(afresh[name], first):
+            findings.append(finding("redrawn", f"backward called twice, with nothing set to 0 in between, gives another gradient of {name}: "
+                                    "does it read what the first call left behind?", name))
         else:
             findings.append(finding("redrawn", f"backward called twice gives another gradient of {name}: is noise drawn anew in it?", name))
-    return findings
+    return findings or stale(subject, gradients, values)
+
+
+def stale(subject, gradients, values):
+    """Findings when backward gives something else after a forward elsewhere: it reads what an earlier forward kept."""
+    rng = np.random.default_rng(0)
+    for array in subject.arrays.values():
+        array *= rng.uniform(-1, 1, array.shape)
+    try:
+        with np.errstate(all="ignore"):
+            subject.forward()
+    except (ArithmeticError, ValueError):
+        return []                                        # that place is outside its domain
+    finally:
+        subject.restore(values)
+    subject.forward()
+    again = copies_of(subject.backward([delta.copy() for delta in subject.deltas]))
+    return [finding("stale", f"backward gives another gradient of {name} when forward was called elsewhere before: does it read what an "
+                    "earlier forward kept?", name) for name, first in gradients.items() if not same(again[name], first)]
 
 
 def not_linear(subject, gradients, values, rng):
@@ -173,7 +198,9 @@ def not_linear(subject, gradients, values, rng):
         size = max(np.abs(first).max(initial=0), np.abs(v).max(initial=0))
         gap = np.abs(both - first - v).max(initial=0)
         gap = 0.0 if gap <= inside else gap
-        if np.abs(none).max(initial=0) > ROUNDING * size:
+        if np.abs(none).max(initial=0) > ROUNDING * size and same(none, v):
+            findings.append(finding("nonlinear", f"backward gives the same gradient of {name} whatever comes in: it does not use it", name))
+        elif np.abs(none).max(initial=0) > ROUNDING * size:
             findings.append(finding("nonlinear", f"backward(0) gives a gradient of {name} that is not 0: something is added that "
                                     "delta does not multiply", name))
         elif gap > 1e-6 * size:

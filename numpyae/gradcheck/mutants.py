@@ -457,7 +457,7 @@ def one_pass(target, batch):
 
 
 def exact_causes(mutant):
-    """(causes, factors, all): what is exactly true of some array, and whether that explains every array of the first subject."""
+    """(causes, factors, all): what is exactly true of some array, and whether that explains every array of the first subject it affects."""
     causes, factors, explained, close = set(), [], [], False
     for _, target, batch in subjects()[mutant.cls]:
         right = one_pass(target, batch)
@@ -546,7 +546,7 @@ def findings_of(target, batch):
         report = gradcheck.check(target, *batch)
     except Exception as error:        # the check itself should have said so
         return [{"place": "", "layer": "", "array": None, "cause": "raises", "sentence": str(error)}]
-    return None if report.ok else getattr(report, "findings", [])
+    return None if report.ok else report.findings
 
 
 def judge(findings, expected, factors):

@@ -84,6 +84,8 @@ def extrapolated(A, B, h, noise):
 
 def richardson(f, w, rng):
     """(gradient, error), both in the shape of w: every element by a first look, and by a second where the first leaves doubt."""
+    if not w.size:
+        return np.zeros(w.shape), np.zeros(w.shape)
     scale = scale_of(w)
     steady(lambda: f(w))
     with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
@@ -110,8 +112,6 @@ def scale_of(w):
 
 def first_look(f, w, indices, scale, noise, rng):
     """(R, error) of these elements with one step for all. f may give several values: then R and error have shape (n, values)."""
-    if not indices:
-        return np.zeros(0), np.zeros(0)
     step = best_step(f, w, indices, scale, noise, rng)
     found = [halved(f, w, index, step * scale[index], noise) for index in indices]
     return np.array([R for R, _ in found], dtype=np.float64), np.array([error for _, error in found], dtype=np.float64)

@@ -48,10 +48,9 @@ class Report:
 
     def as_dict(self):
         """JSON-able."""
-        hidden = ("values", "whole")
         return {"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
                 "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings, "taylor": self.taylor,
-                "rows": [{key: value for key, value in row.items() if key not in hidden} for row in self.rows]}
+                "rows": [{key: value for key, value in row.items() if key != "values"} for row in self.rows]}
 
     def sentence(self):
         """What a reader needs first."""

@@ -16,6 +16,10 @@ from numpyae.models import Model
 from numpyae.parameters import Parametric
 
 
+class WrongReturn(TypeError):
+    """A backward that returned something else than gradients; the message goes on after "backward"."""
+
+
 class Subject:
     """One thing to check.
 
@@ -206,7 +210,7 @@ class ModelSubject(Subject):
         """The vector that backward returns, which is what an optimizer gets, cut into arrays."""
         grad = self.target.backward()
         if np.shape(grad) != self.target.w.shape:
-            raise TypeError(f"it must return the gradient, an array of shape {self.target.w.shape}, and returned "
+            raise WrongReturn(f"must return the gradient, an array of shape {self.target.w.shape}, and returned "
                             + (type(grad).__name__ if grad is None else f"shape {np.shape(grad)}"))
         stops = np.cumsum([array.size for array in self.parameters.values()])[:-1]
         return {name: part.reshape(array.shape).copy() for (name, array), part in zip(self.parameters.items(), np.split(grad, stops))}
@@ -291,8 +295,8 @@ class PairSubject(Subject):
         if len(grads) == 1 and isinstance(grads[0], dict):
             return {"x": dx, **grads[0]}
         if len(grads) != len(self.parameters):
-            raise TypeError(f"backward must return dx and {len(self.parameters)} gradients ({', '.join(self.parameters)}), "
-                            f"got dx and {len(grads)}")
+            raise WrongReturn(f"must return dx and {len(self.parameters)} gradients ({', '.join(self.parameters)}), got dx and "
+                              f"{len(grads)}")
         return {"x": dx, **dict(zip(self.parameters, grads))}
 
     def active_set(self):

@@ -28,6 +28,8 @@ def compare(subject, gradients, by_term, rng):
     """The rows of the report, one for each array and term: `gradients` {name: array}, by_term {term: {name: array}}."""
     rows = []
     for name, array in subject.arrays.items():
+        if not array.size:
+            continue
         rows += compare_array(subject, name, array, [(None, gradients[name])]
                               + [(term, by_term[term][name]) for term in by_term], rng)
     return rows
@@ -40,7 +42,7 @@ def compare_array(subject, name, array, yours, rng):
 
     with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
         scale = scale_of(array)
-        noise = noise_of(f, array, scale, rng) if array.size else 0.0
+        noise = noise_of(f, array, scale, rng)
         flat = chosen(array.size, rng)
         indices = [np.unravel_index(i, array.shape) for i in flat]
         R, error = first_look(f, array, indices, scale, noise, rng)
@@ -54,8 +56,7 @@ def compare_array(subject, name, array, yours, rng):
             if term is None and subject.names:
                 values["by_name"] = {name: np.asarray(R)[:, 1 + k] for k, name in enumerate(subject.names)}
             values["verdict"] = judge(one, array, indices, scale, float(one.of(noise)), values, rng)
-            row = {"array": name, "term": term, "shape": list(array.shape), "elements": int(array.size), "values": values,
-                   "whole": (gradient, scale)}
+            row = {"array": name, "term": term, "shape": list(array.shape), "elements": int(array.size), "values": values}
             if len(flat) < array.size:
                 row["directions"] = along_directions(one, array, gradient, scale, float(one.of(noise)), rng)
                 if any(found[3] == DISAGREE for found in row["directions"]) and not np.any(values["verdict"] == DISAGREE):
@@ -222,8 +223,7 @@ def summed_up(row):
         row["verdict"] = VERDICTS[AGREE]
     gap = np.abs(values["yours"] - values["numerical"])
     doubt = np.nan_to_num(gap / (values["error"] + 1e-300), nan=np.inf)
-    worst = max((DISAGREE, AGREE, CANNOT_TELL, KINK), key=lambda code: (code == DISAGREE and row["disagree"] > 0,
-                                                                       VERDICTS[code] == row["verdict"]))
+    worst = VERDICTS.index(row["verdict"])
     doubt[verdict != worst] = -1
     i = int(np.argmax(doubt)) if len(doubt) else None
     at = np.unravel_index(values["index"][i], row["shape"]) if i is not None else ()

@@ -13,15 +13,17 @@ from numpyae.gradcheck.subjects import LayerSubject, LossSubject, PosteriorSubje
 
 # What backward code makes of a cached quantity q, the simplest first.
 TRANSFORMS = (("{}", lambda q: q), ("(1 - {})", lambda q: 1 - q), ("{}²", lambda q: q * q), ("(1 - {}²)", lambda q: 1 - q * q),
-              ("{0} (1 - {0})", lambda q: q * (1 - q)), ("σ'({})", lambda q: np.exp(-np.abs(q)) / (1 + np.exp(-np.abs(q))) ** 2), ("[{} > 0]", lambda q: (q > 0) * 1.0), ("[{} <= 0]", lambda q: (q <= 0) * 1.0),
+              ("{0} (1 - {0})", lambda q: q * (1 - q)),
+              ("σ'({})", lambda q: np.exp(-np.abs(q)) / (1 + np.exp(-np.abs(q))) ** 2),
+              ("[{} > 0]", lambda q: (q > 0) * 1.0), ("[{} <= 0]", lambda q: (q <= 0) * 1.0),
               ("sign({})", np.sign), ("abs({})", np.abs), ("exp({})", np.exp), ("exp(-{})", lambda q: np.exp(-q)),
               ("exp(½ {})", lambda q: np.exp(0.5 * q)), ("(exp({}) - 1)", np.expm1), ("sqrt({})", lambda q: np.sqrt(np.abs(q))),
               ("(1 + {})", lambda q: 1 + q), ("σ({})", lambda q: 1 / (1 + np.exp(-q))), ("tanh({})", np.tanh),
-              ("{} / (1 + {})".replace("{}", "{0}"), lambda q: q / (1 + q)), ("{}³", lambda q: q**3),
+              ("{0} / (1 + {0})", lambda q: q / (1 + q)), ("{}³", lambda q: q**3),
               ("exp(min({}, 0))", lambda q: np.exp(np.minimum(q, 0))), ("log({})", lambda q: np.log(np.abs(q))))
 
 
-PLAIN = TRANSFORMS[:1]                # the quantities as they are, and φ'
+PLAIN = TRANSFORMS[:1]                # the quantities as they are
 
 
 class Vocabulary:
@@ -62,7 +64,9 @@ def of_subject(subject):
         deltas = {"dout": subject.deltas[0]}
         y = subject.forward()[0]
         rows = {**row_caches(subject), **subject.inputs, "out": y}
-        numbers = {"the batch size": len(y), "the number of inputs": subject.inputs["x"].shape[-1], "the number of outputs": y.shape[-1]}
+        if y.ndim and subject.inputs["x"].ndim:
+            numbers = {"the batch size": len(y), "the number of inputs": subject.inputs["x"].shape[-1],
+                       "the number of outputs": y.shape[-1]}
     elif subject.fixed:
         numbers = {"the batch size": len(next(iter(subject.fixed.values())))}
         numbers |= {f"the width of {place}": part.n_out for place, part in subject.parts.items() if getattr(part, "n_out", None)}
@@ -75,21 +79,23 @@ def of_subject(subject):
 
 
 def mixes_columns(subject):
-    """Whether a change of the first column of x changes another column of y."""
-    x, (y,) = subject.inputs["x"], [np.copy(output) for output in subject.forward()]
+    """Whether a change of the middle column of x changes another column of y."""
+    x, y = subject.inputs["x"], np.copy(subject.forward()[0])
     kept = x.copy()
     if x.ndim != 2 or y.shape != x.shape:
         return True
-    x[:, 0] += 0.1 * (np.abs(kept).max() or 1)
+    middle = x.shape[1] // 2
+    x[:, middle] += 0.1 * (np.abs(kept).max() or 1)
     other = np.copy(subject.forward()[0])
     x[...] = kept
     subject.forward()
-    return not np.array_equal(y[:, 1:], other[:, 1:])
+    return not np.array_equal(np.delete(y, middle, axis=1), np.delete(other, middle, axis=1))
 
 
 def row_caches(subject):
-    """The caches by their own names, without those that are all alike."""
-    return {name.split(".")[-1]: array for name, array in caches(subject).items() if array.ndim and array.dtype.kind in "fb"}
+    """The caches by their own names, floats and truths only."""
+    return {name.split(".")[-1]: array for name, array in caches(subject).items()
+            if array.ndim and array.dtype.kind in "fb" and not name.endswith("replay")}
 
 
 def settings(owner):
@@ -103,10 +109,14 @@ def settings(owner):
 
 
 def derivatives(layer, x, y):
-    """φ'(a), φ'(φ(a)) and φ(φ(a)) of an elementwise activation."""
+    """φ'(a) and φ'(φ(a)) of an elementwise activation."""
     if not hasattr(layer, "derivative") or x.shape != y.shape:
         return {}
-    fresh = copy.deepcopy(layer)
+    fresh, h = copy.deepcopy(layer), 1e-6 * (np.abs(x).max() or 1)
+    slope = (fresh.forward(x + h) - fresh.forward(x - h)) / (2 * h)
+    fresh.forward(x.copy())
+    if np.median(np.abs(fresh.derivative() - slope)) > 1e-4 or np.mean(np.abs(fresh.derivative() - slope) > 1e-4) > 0.2:
+        return {}                                        # inherited, and of another function than this forward
     found = {}
     for name, point in (("φ'(a)", x), ("φ'(φ(a))", y)):
         fresh.forward(point.copy())

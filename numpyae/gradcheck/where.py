@@ -13,7 +13,7 @@ import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants
 from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PosteriorSubject, copies, kind_of
-from numpyae.gradcheck.verdicts import VERDICTS, compare, compare_array
+from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_array
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer
 
@@ -162,7 +162,7 @@ def explain(subject, taps, rows, rng):
     if findings:
         return findings
     for tap in sorted(record(subject, containers(subject.target)), key=lambda tap: -tap.place.count(".")):   # innermost first
-        if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[1]:
+        if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE]:
             findings = wrong_alone(tap, rng)
         if findings:
             return findings
@@ -177,7 +177,7 @@ def wrong_alone(tap, rng):
     """The findings of a part checked alone, at the x and delta it had."""
     alone = tap.alone(rng)
     rows = rows_alone(alone, rng)
-    return placed(diagnosis.explain(alone, rows), tap) if any(row["verdict"] == VERDICTS[1] for row in rows) else []
+    return placed(diagnosis.explain(alone, rows), tap) if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows) else []
 
 
 def rows_alone(alone, rng):
@@ -192,15 +192,28 @@ def rows_alone(alone, rng):
 
 
 def walk_back(subject, taps, rng):
-    """((tap, method, row) of the first delta that is wrong, or None; the taps that received right ones before it)."""
-    right = []
+    """((tap, method, row) of the first delta that is wrong, or None; the taps that received right ones before it).
+
+    A delta that is wrong at a layer and right again at the next one was only split: the model adds the rest of it later.
+    """
+    right, wrong = [], None
     for tap in taps:
-        for position, method in enumerate(tap.methods):
-            row = compare_delta(subject, tap, method, tap.deltas[position], rng)
-            if row["verdict"] == VERDICTS[1]:
-                return (tap, method, row), right
-        right.append(tap)
-    return None, right
+        found = wrong_delta_at(subject, tap, rng)
+        if found is None:
+            siblings = wrong is not None and wrong[0].place.rpartition(".")[0] == tap.place.rpartition(".")[0]
+            wrong = None if siblings else wrong
+            right += [tap] if wrong is None else []
+        wrong = wrong or found
+    return wrong, right
+
+
+def wrong_delta_at(subject, tap, rng):
+    """(tap, method, row) when a delta that this part received is wrong, else None."""
+    for position, method in enumerate(tap.methods):
+        row = compare_delta(subject, tap, method, tap.deltas[position], rng)
+        if row["verdict"] == VERDICTS[DISAGREE]:
+            return tap, method, row
+    return None
 
 
 def compare_delta(subject, tap, method, delta, rng):

@@ -205,7 +205,7 @@ def measure(job):
 def count(found, report):
     """Elements by verdict, of the whole loss; a false alarm, of anything."""
     for row in whole(report):
-        found["elements"] += row.get("checked", row["elements"])
+        found["elements"] += row["checked"]
         found["cannot_tell"] += row["cannot_tell"]
         found["kinks"] += row["kinks"]
     if report.verdict == "disagree":
@@ -216,7 +216,7 @@ def count(found, report):
 
 def whole(report):
     """The rows of the whole loss, not those of its terms."""
-    return [row for row in report.rows if row.get("term") is None]
+    return [row for row in report.rows if row["term"] is None]
 
 
 def planted(model, batch, seed, right):
@@ -300,7 +300,7 @@ def costs(rounds):
     for name, check, loop in cases:
         times = np.array([[seconds(check), seconds(loop)] for _ in range(rounds)]).min(axis=0)
         rows = whole(check())
-        checked, elements = (sum(row.get(key, row["elements"]) for row in rows) for key in ("checked", "elements"))
+        checked, elements = (sum(row[key] for row in rows) for key in ("checked", "elements"))
         print(f"cost, {name}: check {times[0] * 1e3:.1f} ms, bare loop {times[1] * 1e3:.1f} ms, ratio {times[0] / times[1]:.2f} "
               f"(at most {COST}); {checked} of {elements} elements checked")
         ratios.append(times[0] / times[1])
