@@ -166,9 +166,9 @@ def run_gradcheck(arguments):
     from numpyae import gradcheck
 
     if arguments.mutants:
-        from numpyae.gradcheck import mutants
+        from numpyae.gradcheck import score
 
-        text, status = mutants.main_score(count_aloud if sys.stderr.isatty() else None)
+        text, status = score.of_all(count_aloud if sys.stderr.isatty() else None)
         print(text)
         return status
     from numpyae.gradcheck.cases import cases

@@ -177,7 +177,7 @@ def test_check_is_repeatable():
 
 def test_report_as_dict_is_json():
     report = gradcheck.check(Dense(5, 3, rng=0), np.random.default_rng(0).normal(size=(7, 5)))
-    record = json.loads(json.dumps(report.as_dict()))
+    record = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert record["ok"] is True and [row["array"] for row in record["rows"]] == ["x", "W", "b"]
 
 
@@ -375,7 +375,7 @@ def test_a_report_can_be_drawn_and_written_as_json(target, batch):
     figure = plots.gradient_check(report)
     assert len(figure.axes) == 2
     plt.close(figure)
-    record = json.loads(json.dumps(report.as_dict()))
+    record = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert record["sentence"] == report.sentence() and record["verdict"] == report.verdict
 
 
@@ -438,7 +438,7 @@ def test_kink_means_that_the_point_sits_on_one():
     assert gradcheck.check(ReLU(), x).rows[0]["kinks"] == 1
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_networks_raise_no_alarm_and_a_thousandth_is_found(seed):
     """A sample of `python -m tests.benchmarks.gradcheck`."""
     for family in ("moderate", "100", "1e6"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numpyae import Dense, Sigmoid, gradcheck
-from numpyae.gradcheck import mutants
+from numpyae.gradcheck import mutants, score
 
 ALL = mutants.mutants()
 OPERATORS = {"negate", "times 2", "times N", "times D", "divided by 2", "divided by N", "divided by D", "drop a summand",
@@ -13,7 +13,7 @@ OPERATORS = {"negate", "times 2", "times N", "times D", "divided by 2", "divided
              "another cached value", "mask to ones", "drop the scale", "1/2 to 1", "exp(logvar / 2) to exp(logvar)", "in place",
              "> to >=", "cast to float32", "another constant", "drop a call"}
 ALONE = (*mutants.ELEMENTWISE, *mutants.LOSSES, mutants.Dense)          # what a check of the layer or loss alone must kill
-CHOSEN = mutants.sample([mutant for mutant in ALL if mutant.cls in ALONE and mutant.method == "backward"], 25)
+CHOSEN = score.sample([mutant for mutant in ALL if mutant.cls in ALONE and mutant.method == "backward"], 25)
 
 
 def test_there_are_enough_no_two_are_the_same_and_every_operator_and_method_has_some():
@@ -61,23 +61,23 @@ def test_every_subject_passes_without_a_mistake():
 def test_exact_causes_knows_the_factor_and_the_sign():
     for operator, factor in (("times N", mutants.N), ("divided by D", 1 / mutants.D), ("negate", -1)):
         mutant = next(mutant for mutant in ALL if mutant.name == "Tanh.backward" and mutant.operator == operator)
-        causes, factors, explained = mutants.exact_causes(mutant)
+        causes, factors, explained = score.exact_causes(mutant)
         assert causes == {"sign" if factor == -1 else "factor"} and explained
-        assert mutants.known(factor, factors) and not mutants.known(factor * (1 + 1e-5), factors)
+        assert score.known(factor, factors) and not score.known(factor * (1 + 1e-5), factors)
 
 
 def test_a_diagnosis_is_wrong_when_one_finding_is():
     right, wrong, mute = ({"place": "", "cause": cause, "factor": 2.0} for cause in ("factor", "sign", "unexplained"))
-    assert mutants.judge([right, mute], {"factor"}, [2.0]) == "right"
-    assert mutants.judge([right, wrong], {"factor"}, [2.0]) == mutants.judge([right], {"factor"}, [3.0]) == "wrong"
-    assert mutants.judge([mute], {"factor"}, [2.0]) == mutants.judge([], {"factor"}, [2.0]) == "unexplained"
+    assert score.judge([right, mute], {"factor"}, [2.0]) == "right"
+    assert score.judge([right, wrong], {"factor"}, [2.0]) == score.judge([right], {"factor"}, [3.0]) == "wrong"
+    assert score.judge([mute], {"factor"}, [2.0]) == score.judge([], {"factor"}, [2.0]) == "unexplained"
 
 
 def test_a_sample_is_killed_and_few_of_its_causes_are_wrong():
-    outcomes = mutants.run(CHOSEN, most=1)
+    outcomes = score.run(CHOSEN, most=1)
     assert [outcome for outcome in outcomes if outcome.fate == "survived"] == []
     assert sum(outcome.diagnosis == "wrong" for outcome in outcomes) == 0
     assert sum(outcome.diagnosis == "right" for outcome in outcomes) >= 0.9 * len(outcomes)
     assert all(outcome.place for outcome in outcomes)
-    text = mutants.score(outcomes)
+    text = score.in_words(outcomes)
     assert text.startswith("25 mutants: ") and "survived: 0" in text

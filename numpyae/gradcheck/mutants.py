@@ -3,27 +3,22 @@
 That is mutation testing, and each mistake is a mutant. The operators below are the usual slips of backprop: a sign, a factor, a
 forgotten `.T`, the wrong axis, another cached array, `=` for `+=`. A mutant is *killed* when the check does not pass, it
 *survives* when it does, and it is *equivalent* when it computes the same, which needs a proof: they stand in EQUIVALENT.
-Finding it is half of the work; the check also names a cause, and that is judged too. Whether the wrong gradient is exactly c
-times the right one we know here, since the right one is at hand: `exact_causes`. For the rest the operator says what it did.
+This file makes them; score.py says what became of them.
 
-    from numpyae.gradcheck import mutants
-    print(mutants.score(mutants.run(mutants.mutants())))
+    from numpyae.gradcheck import mutants, score
+    print(score.in_words(score.run(mutants.mutants())))
 """
 
 import ast
-import collections
 import contextlib
 import functools
 import inspect
-import random
 import sys
 import textwrap
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from numpyae import gradcheck
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.latent import DiagonalGaussian
@@ -420,8 +415,6 @@ def arrays_in(cls, method):
     return {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}
 
 
-# The truth
-
 def one_pass(target, batch):
     """{name: gradient} of one pass back at fixed noise and deltas: of every array, for every term alone, and of both halves."""
     target, rng, found = target.astype(np.float64), np.random.default_rng(0), {}
@@ -454,159 +447,3 @@ def one_pass(target, batch):
         if isinstance(target, HeteroscedasticGaussianNLL):
             found |= {"mu": found["x"][:, :D], "logvar": found["x"][:, D:]}
     return {name: np.array(array, dtype=np.float64) for name, array in found.items()}
-
-
-def exact_causes(mutant):
-    """(causes, factors, all): what is exactly true of some array, and whether that explains every array of the first subject it affects."""
-    causes, factors, explained, close = set(), [], [], False
-    for _, target, batch in subjects()[mutant.cls]:
-        right = one_pass(target, batch)
-        try:
-            with mutant.apply(), quiet():
-                wrong = one_pass(target, batch)
-        except Exception:             # whatever a mutant breaks
-            causes.add("raises")
-            explained.append(False)
-            continue
-        if any(right[name].shape != wrong[name].shape for name in right):
-            causes.add("shape")
-            explained.append(False)
-            continue
-        close = close or any(np.any(right[name] != wrong[name]) for name in right) and all(np.allclose(
-            wrong[name], right[name], rtol=0, atol=2e-6 * np.abs(right[name]).max(initial=0)) for name in right)
-        found = [exact_factor(right[name], wrong[name]) for name in right]
-        factors += [c for c in found if c not in (None, 1)]
-        explained += [None not in found] if any(c != 1 for c in found) else []
-    causes |= {"precision"} if close else set()
-    causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
-    return causes, factors, explained[:1] == [True]
-
-
-def exact_factor(right, wrong):
-    """c where wrong = c right to rounding, 1 when they are equal, else None."""
-    largest = np.abs(wrong).max(initial=0)
-    if wrong.shape != right.shape or not np.isfinite(largest):
-        return None
-    if np.abs(wrong - right).max(initial=0) <= 1e-12 * np.abs(right).max(initial=0):
-        return 1
-    if largest <= 1e-13 * np.abs(right).max(initial=0):
-        return 0
-    c = np.sum(right * wrong) / (np.sum(right * right) or 1)
-    return c if np.abs(wrong - c * right).max(initial=0) <= 1e-11 * largest else None
-
-
-# The score
-
-class Outcome(NamedTuple):
-    """What became of a mutant: its fate "killed", "survived" or "equivalent" (and why), the causes found, the diagnosis "right",
-    "wrong" or "unexplained", and whether the place is right (None where none was named)."""
-
-    mutant: Mutant
-    fate: str
-    why: str = ""
-    causes: tuple = ()
-    diagnosis: str | None = None
-    place: bool | None = None
-
-
-def run(mutants, progress=None, most=None):
-    """Check every mutant, on so many subjects at most. progress(done, of) is called after each. Returns a list of outcomes."""
-    outcomes = []
-    for mutant in mutants:
-        outcomes.append(outcome(mutant, most))
-        if progress is not None:
-            progress(len(outcomes), len(mutants))
-    return outcomes
-
-
-def outcome(mutant, most=None):
-    """Check one mutant on the subjects of its class, or the first so many of them."""
-    with mutant.apply(), quiet():
-        reports = [findings_of(target, batch) for _, target, batch in subjects()[mutant.cls][:most]]
-    reports = [findings for findings in reports if findings is not None]
-    if not reports:
-        why = EQUIVALENT.get((mutant.name, mutant.operator, mutant.mutated), "")
-        return Outcome(mutant, "equivalent" if why else "survived", why)
-    causes, factors, explained = exact_causes(mutant)
-    if mutant.method == "sample":     # the forward is the wrong one: its own backward gives half of the true gradient
-        causes, factors, explained = {"factor"}, [0.5], False
-    expected = causes | mutant.expected - ({"elementwise"} if explained else set())
-    expected |= {"raises", "shape"} if expected & {"raises", "shape"} else set()
-    judged = {judge(findings, expected, factors) for findings in reports}
-    diagnosis = next(word for word in ("wrong", "right", "unexplained") if word in judged)
-    named = [findings[0]["layer"] for findings in reports if findings and findings[0]["layer"]]
-    right = tuple(cls.__name__ for cls in (mutant.cls, *mutant.cls.__subclasses__()))
-    place = all(layer.startswith(right) for layer in named) if named else None
-    return Outcome(mutant, "killed", "", tuple(found["cause"] for findings in reports for found in findings), diagnosis, place)
-
-
-def findings_of(target, batch):
-    """None when the check passes, else its findings."""
-    try:
-        report = gradcheck.check(target, *batch)
-    except Exception as error:        # the check itself should have said so
-        return [{"place": "", "layer": "", "array": None, "cause": "raises", "sentence": str(error)}]
-    return None if report.ok else report.findings
-
-
-def judge(findings, expected, factors):
-    """"right" when a finding of the first place describes the mistake and none is false; "unexplained" when none says a thing."""
-    said = [found for found in findings if found["cause"] not in ("unexplained", "nonlinear")]        # that one is measured, and true
-    for found in said:
-        if found["cause"] not in expected or found["cause"] == "factor" and not known(found["factor"], factors):
-            return "wrong"
-    said += [found for found in findings if found["cause"] == "nonlinear" and "nonlinear" in expected]
-    return "right" if any(found["place"] == findings[0]["place"] for found in said) else "unexplained"
-
-
-def known(factor, factors):
-    """Whether this is one of the factors."""
-    return any(abs(factor - c) <= 1e-6 * abs(c) for c in factors)
-
-
-@contextlib.contextmanager
-def quiet():
-    """No warnings: a mutant may overflow or divide by zero."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def sample(mutants, n, seed=0):
-    """n of the mutants, the same for the same seed."""
-    return random.Random(seed).sample(mutants, min(n, len(mutants)))
-
-
-def score(outcomes):
-    """A text: totals, the table of operators against causes, and every survivor and wrong diagnosis."""
-    killed = [o for o in outcomes if o.fate == "killed"]
-    fates, words = collections.Counter(o.fate for o in outcomes), collections.Counter(o.diagnosis for o in killed)
-    placed = [o.place for o in killed if o.place is not None]
-    lines = [f"{len(outcomes)} mutants: {fates['killed']} killed, {fates['survived']} survived, {fates['equivalent']} equivalent"]
-    lines += [f"cause {word}: {100 * words[word] / max(len(killed), 1):.1f} %" for word in ("right", "wrong", "unexplained")]
-    lines += [f"place right: {100 * sum(placed) / max(len(placed), 1):.1f} % of {len(placed)}", ""]
-    lines += table(killed)
-    for title, chosen in (("survived", [o for o in outcomes if o.fate == "survived"]),
-                          ("wrong cause", [o for o in killed if o.diagnosis == "wrong"]),
-                          ("wrong place", [o for o in killed if o.place is False]),
-                          ("equivalent", [o for o in outcomes if o.fate == "equivalent"])):
-        lines += ["", f"{title}: {len(chosen)}"]
-        for o in chosen:
-            causes = f"  [{', '.join(sorted(set(o.causes)))}]" if o.causes else ""
-            lines.append(f"  {o.mutant!r}{causes}  {o.why}".rstrip())
-    return "\n".join(lines)
-
-
-def table(killed):
-    """Rows: operators. Columns: the causes found, each counted once per mutant."""
-    counts = collections.Counter((o.mutant.operator, cause) for o in killed for cause in set(o.causes))
-    columns = sorted({cause for _, cause in counts})
-    lines = [f"{'':31}" + "".join(f"{cause:>12}" for cause in columns)]
-    return lines + [f"{operator:31}" + "".join(f"{counts[operator, cause] or '.':>12}" for cause in columns)
-                    for operator in sorted({o.mutant.operator for o in killed})]
-
-
-def main_score(progress=None):
-    """(text, exit status): 1 when a mutant survives that is not equivalent."""
-    outcomes = run(mutants(), progress)
-    return score(outcomes), int(any(o.fate == "survived" for o in outcomes))

@@ -47,10 +47,11 @@ class Report:
         return float(np.median(errors)) if errors.size else 0.0
 
     def as_dict(self):
-        """JSON-able."""
-        return {"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
-                "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings, "taylor": self.taylor,
-                "rows": [{key: value for key, value in row.items() if key != "values"} for row in self.rows]}
+        """JSON-able; None stands for a number that is NaN or infinite, which JSON does not know."""
+        rows = [{key: value for key, value in row.items() if key != "values"} for row in self.rows]
+        return finite({"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
+                       "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
+                       "taylor": self.taylor, "rows": rows})
 
     def sentence(self):
         """What a reader needs first."""
@@ -78,6 +79,15 @@ class Report:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+
+def finite(value):
+    """The same, with None for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def located(name, found):
