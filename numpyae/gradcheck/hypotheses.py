@@ -42,9 +42,10 @@ class Case:
         """The elements of an array of the whole shape."""
         return np.asarray(array, dtype=np.float64).reshape(-1)[self.index]
 
-    def fits(self, candidate, error):
-        """Is `candidate` what backward gives, to within this error and rounding?"""
-        return bool(np.all(np.abs(self.a - candidate) <= SAFETY * error + EXACT * np.abs(candidate).max(initial=0)))
+    def fits(self, candidate, error, target=None):
+        """Is `candidate` the target, what backward gives unless another is given, to within this error and rounding?"""
+        target = self.a if target is None else target
+        return bool(np.all(np.abs(target - candidate) <= SAFETY * error + EXACT * np.abs(candidate).max(initial=0)))
 
     def constant(self, basis, error, target=None):
         """c such that target = c basis to within |c| error, or None; target is `a` unless given."""
@@ -341,9 +342,9 @@ def is_another_product(case, words):
     if not case.whole:
         return []
     found = []
-    truth = next((name for name, product in products(case.shape, words) if equal(case, product, case.n, case.e)), None)
+    truth = next((name for name, product in products(case.shape, words) if case.fits(product.ravel(), case.e, case.n)), None)
     for name, product in products(case.shape, words):
-        if equal(case, product, case.a, 0 * case.e):
+        if case.fits(product.ravel(), 0 * case.e):
             belongs = f"where {truth} belongs" if truth else "which is not what finite differences say"
             found.append(("operand", f"is {name}, {belongs}", None))
     for name, product in products(case.shape, words) if not found else ():
@@ -351,11 +352,6 @@ def is_another_product(case, words):
         if c is not None and names_of(c, words, 1e-8 if case.a.size < FEW else 1e-6):
             found.append(("term", f"is off by {c:.6g} times {name}: a summand is {'missing' if c < 0 else 'too many'}", None))
     return found[:2]
-
-
-def equal(case, product, target, error):
-    """Is the product the target, to within the error?"""
-    return bool(np.all(np.abs(product.ravel() - target) <= SAFETY * error + EXACT * np.abs(target).max(initial=0)))
 
 
 def products(shape, words):

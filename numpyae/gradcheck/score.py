@@ -15,7 +15,6 @@ import numpy as np
 from numpyae import gradcheck
 from numpyae.gradcheck.mutants import EQUIVALENT, Mutant, mutants, one_pass, subjects
 
-# The truth
 
 def exact_causes(mutant):
     """(causes, factors, all): what is exactly true of some array, and whether that explains every array of the first subject it affects."""
@@ -55,8 +54,6 @@ def exact_factor(right, wrong):
     c = np.sum(right * wrong) / (np.sum(right * right) or 1)
     return c if np.abs(wrong - c * right).max(initial=0) <= 1e-11 * largest else None
 
-
-# The score
 
 class Outcome(NamedTuple):
     """What became of a mutant: its fate "killed", "survived" or "equivalent" (and why), the causes found, the diagnosis "right",

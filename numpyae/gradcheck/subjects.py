@@ -52,10 +52,6 @@ class Subject:
         for name, array in {**self.fixed, **self.arrays}.items():
             array[...] = values[name]
 
-    def f(self):
-        """Σ u y over all outputs y and their weights u."""
-        return sum_of_products(self.deltas, self.forward())
-
     def value(self):
         """f, or NaN where it is not defined: a step may leave its domain."""
         try:
@@ -68,7 +64,7 @@ class Subject:
         return self.backward(self.deltas)
 
     def active_set(self):
-        """On which side of every kink the last forward was: an array, or None when nobody knows."""
+        """On which side of every kink the last forward was; an empty array when nobody knows of one."""
         found = [side.ravel() for leaf in self.parts.values() if (side := active_set_of(leaf)) is not None]
         return np.concatenate(found) if found else np.zeros(0)
 
@@ -79,11 +75,6 @@ def active_set_of(leaf):
         return leaf.active_set() if isinstance(leaf, Layer) else None
     except AttributeError:
         return None
-
-
-def sum_of_products(deltas, outputs):
-    """Σ u y, in float64."""
-    return float(sum(np.add.reduce(u * y, axis=None) for u, y in zip(deltas, outputs)))
 
 
 class LayerSubject(Subject):
@@ -258,9 +249,6 @@ class FunctionSubject(Subject):
         gradient = self.grad(self.point(False))
         return {"w": gradient} if self.single else dict(gradient)
 
-    def active_set(self):
-        return None
-
 
 class PairSubject(Subject):
     """Foreign code in the habit of CS231n: out, cache = forward(x, **params); dx, *grads = backward(dout, cache)."""
@@ -287,7 +275,7 @@ class PairSubject(Subject):
 
     def f(self):
         out, _ = self.run_forward(self.inputs["x"].copy(), **copies(self.parameters))
-        return sum_of_products(self.deltas, [out])
+        return float(np.add.reduce(self.deltas[0] * out, axis=None))
 
     def backward(self, deltas, from_zero=True):
         found = self.run_backward(deltas[0], self.cache)
@@ -298,9 +286,6 @@ class PairSubject(Subject):
             raise WrongReturn(f"must return dx and {len(self.parameters)} gradients ({', '.join(self.parameters)}), got dx and "
                               f"{len(grads)}")
         return {"x": dx, **dict(zip(self.parameters, grads))}
-
-    def active_set(self):
-        return None
 
 
 KINDS = {Model: ModelSubject, Layer: LayerSubject, Loss: LossSubject, DiagonalGaussian: PosteriorSubject}

@@ -101,7 +101,7 @@ class Component:
                 found.append(self.subject.active_set())
         finally:
             w[index] = value
-        return None if found[0] is None or not found[0].size else found
+        return found if found[0].size else None
 
 
 def chosen(size, rng):
@@ -215,9 +215,9 @@ def summed_up(row):
     off_course = any(found[3] == DISAGREE for found in row.get("directions", ()))
     if row["disagree"] or off_course:
         row["verdict"] = VERDICTS[DISAGREE]
-    elif row["checked"] and row["cannot_tell"] == row["checked"]:
+    elif row["cannot_tell"] == row["checked"]:
         row["verdict"] = VERDICTS[CANNOT_TELL]
-    elif row["checked"] and row["kinks"] == row["checked"]:
+    elif row["kinks"] == row["checked"]:
         row["verdict"] = VERDICTS[KINK]
     else:
         row["verdict"] = VERDICTS[AGREE]
@@ -225,11 +225,9 @@ def summed_up(row):
     doubt = np.nan_to_num(gap / (values["error"] + 1e-300), nan=np.inf)
     worst = VERDICTS.index(row["verdict"])
     doubt[verdict != worst] = -1
-    i = int(np.argmax(doubt)) if len(doubt) else None
-    at = np.unravel_index(values["index"][i], row["shape"]) if i is not None else ()
-    row |= {"index": [int(k) for k in at]}
-    row |= {key: float(values[key][i]) if i is not None else 0.0 for key in ("yours", "numerical", "error")}
-    return row
+    i = int(np.argmax(doubt))
+    at = np.unravel_index(values["index"][i], row["shape"])
+    return row | {"index": [int(k) for k in at], **{key: float(values[key][i]) for key in ("yours", "numerical", "error")}}
 
 
 def relative_errors(row):
