@@ -6,7 +6,7 @@
     plots.learning_curve(history)
 
 Read the files in this order: layers, activations, losses, models, autoencoder, latent, vae, optimizers, training, parameters.
-Importing numpyae imports NumPy only; `gradcheck`, `datasets` and `plots` are loaded when first used.
+Importing numpyae imports NumPy only; `gradcheck`, `datasets`, `plots` and `trace` are loaded when first used.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, H
 from numpyae.models import Model, Regression
 from numpyae.optimizers import AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp, lbfgs
 from numpyae.parameters import parameter
-from numpyae.training import fit
+from numpyae.training import fit, online_backprop
 from numpyae.vae import VAE
 
 __version__ = "0.1.0"
@@ -29,10 +29,12 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
            "HeteroscedasticGaussianNLL", "Model", "Regression", "Autoencoder", "VAE", "DiagonalGaussian",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
-           "fit", "gradcheck", "datasets", "plots"]
+           "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]
 
 
 def __getattr__(name):
     if name in ("gradcheck", "datasets", "plots"):
         return importlib.import_module(f"numpyae.{name}")
+    if name == "trace":
+        return importlib.import_module("numpyae.tableau").trace
     raise AttributeError(f"module 'numpyae' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command line: `python -m numpyae train vae`, `gradcheck`, `data`; each with --help.
+"""The command line: `python -m numpyae train vae`, `gradcheck`, `trace`, `lecture`, `data`; each with --help.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """
@@ -52,6 +52,19 @@ def make_parser():
     check.add_argument("--seed", type=at_least(0), default=0, help="of the random points (0)")
     check.add_argument("--mutants", action="store_true", help="put mistakes into right code; are they found, and named?")
     check.set_defaults(run=run_gradcheck)
+    trace = commands.add_parser("trace", help="every step of forward and backward, in numbers", formatter_class=raw, description=(
+        "Print the tableau of a network small enough to be followed by hand: every step of one forward and one backward\n"
+        "pass, its formula, its value and its gradient.\n\n"
+        "  2-2-2   two inputs, two logistic hidden units, two outputs: the worked example of M. Mazur (2015)\n"
+        "  vae     a variational autoencoder with one code number for two pixels, with ε, σ and KL"))
+    trace.add_argument("--model", choices=["2-2-2", "vae"], default="2-2-2", help="whose steps (2-2-2)")
+    trace.add_argument("--seed", type=at_least(0), default=0, help="of the ε that the vae draws (0)")
+    trace.set_defaults(run=run_trace)
+    lecture = commands.add_parser("lecture", help="list the lectures, or run some", formatter_class=raw, description=(
+        "Without a number: list the lectures. With one: run it; its figures go to lectures/figures/."))
+    lecture.add_argument("number", nargs="?", help="of the lecture, or: all")
+    lecture.add_argument("--full", action="store_true", help="real data and longer training; each lecture says how many minutes")
+    lecture.set_defaults(run=run_lecture)
     data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
         "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
     data.add_argument("name", metavar="NAME", help="digits, mnist, fashion-mnist, two_moons, noisy_sine, or a file "
@@ -192,6 +205,33 @@ def run_gradcheck(arguments):
 def count_aloud(done, of):
     """A live line on a terminal."""
     print(f"\r{done} of {of} mutants", end="\n" if done == of else "", file=sys.stderr, flush=True)
+
+
+def run_trace(arguments):
+    """The tableau of one of the two small examples."""
+    from numpyae.course import examples
+    from numpyae.tableau import trace
+
+    model, *batch = examples.tiny_vae() if arguments.model == "vae" else examples.two_two_two()
+    print(trace(model, *batch, rng=arguments.seed))
+    return 0
+
+
+def run_lecture(arguments):
+    """List the lectures, or run one, or all until one fails."""
+    from numpyae import course
+
+    lectures = course.find()
+    if arguments.number is None:
+        if arguments.full:
+            raise ValueError("--full needs the number of a lecture, or: all")
+        for path, title in lectures.values():
+            print(f"{title}\n    {os.path.relpath(path)}")
+        return 0
+    known = [str(number) for number in lectures]
+    if arguments.number != "all" and arguments.number.lstrip("0") not in known:
+        raise ValueError(f"number must be one of {', '.join(known)}, or all, got {arguments.number!r}")
+    return course.run(lectures if arguments.number == "all" else [int(arguments.number)], arguments.full)
 
 
 def run_data(arguments):

@@ -8,7 +8,8 @@
     until a stopping criterion is satisfied
 
 `fit` is that loop, for every model and optimizer. All it adds is bookkeeping: a History, early stopping on data that was not
-trained on, checkpoints after whole epochs, and a clear stop when the loss leaves the numbers.
+trained on, checkpoints after whole epochs, and a clear stop when the loss leaves the numbers. `online_backprop` is [000]'s
+algorithm as it stands there: one sample at a time, forward, backward and step in one loop, no layers and no optimizer.
 """
 
 import math
@@ -18,7 +19,10 @@ import time
 
 import numpy as np
 
+from numpyae.activations import Identity
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
+from numpyae.layers import Dense, Layer
+from numpyae.models import check_data
 from numpyae.optimizers import Optimizer, check_rate
 
 LINES = 100                           # of progress that stay, at the most
@@ -130,6 +134,83 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
     if patience is not None and history.best is not None:
         model.w = best
     return history
+
+
+def online_backprop(network, x, t, alpha, epochs, tolerance=0.0):
+    """[000]'s algorithm for backprop ("on-line" aka "stochastic" learning), line for line; x (N, D), t (N, M). Returns a History.
+
+    For the squared error Σ (t - o)² of one sample the residual t - o is -½ ∂L/∂o, so this descends with the rate alpha = 2 α of
+    a gradient step. One repair: the slides propagate δ without φ', which is right for one hidden layer and a linear output
+    only. Stops after `epochs` epochs, or when the mean error of one is at most `tolerance`.
+    ValueError for a network that is not Dense layers with elementwise activations between, or a rate that is not positive;
+    Diverged when the error is no longer a number.
+    """
+    layers = dense_and_activation(network)
+    check_online(network, x, t, alpha, epochs, tolerance)
+    history, inputs = History(), [None] * len(layers)            # initialise the weights: Dense has done it
+    while history.epochs < epochs and history.stopped is None:   # repeat
+        start, good, error = time.perf_counter(), network.w.copy(), 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for n in range(len(x)):                              # for each training sample (x, z) do
+                o = x[n]
+                for k, (W, b, phi) in enumerate(layers):         # compute o = y(w, x) (forward pass)
+                    inputs[k] = o
+                    o = phi.forward(o @ W + b)
+                delta = t[n] - o                                 # calculate residual δ = z - o at the output units
+                error += float(delta @ delta)
+                if not error < math.inf:
+                    stop_online(network, history, n, alpha, good)
+                for k in range(len(layers) - 1, -1, -1):         # for all k:
+                    W, b, phi = layers[k]
+                    step = delta * phi.derivative()              # δ_kj φ'(·)
+                    delta = W @ step                             # propagate back one layer: Σ_j δ_kj w_ij, and here the repair: φ'
+                    W += inputs[k][:, None] * (alpha * step)     # update the weights: α δ_kj φ'(·) x_i
+                    b += alpha * step
+        if not np.isfinite(network.w).all():
+            stop_online(network, history, len(x) - 1, alpha, good)
+        history.add({"error": error / len(x)}, None, time.perf_counter() - start)      # (this is called one epoch)
+        if history.loss[-1] <= tolerance:                        # until stopping criterion satisfied
+            history.stopped = "tolerance"
+    history.stopped = history.stopped or "epochs"
+    return history
+
+
+def dense_and_activation(network):
+    """[(W, b, φ), ...] of a network in which every Dense is followed by at most one elementwise activation; else ValueError."""
+    if not isinstance(network, Layer):
+        raise TypeError(f"online_backprop: network must be a Layer, got {type(network).__name__}")
+    found = []
+    for layer in network.leaves().values():
+        if isinstance(layer, Dense):
+            found.append((layer.W, layer.b, Identity()))
+        elif found and isinstance(found[-1][2], Identity) and hasattr(layer, "derivative"):
+            found[-1] = (*found[-1][:2], layer)
+        else:
+            raise ValueError("online_backprop: network must be Dense layers, each followed by at most one elementwise activation, "
+                             f"got {layer!r}")
+    return found
+
+
+def check_online(network, x, t, alpha, epochs, tolerance):
+    """Everything that can be known to be wrong before the first sample."""
+    check_data("online_backprop: x", x, network.n_in, network.dtype)
+    check_data("online_backprop: t", t, network.n_out, network.dtype)
+    if len(t) != len(x):
+        raise ValueError(f"online_backprop: t must have as many rows as x, {len(x)}, got {len(t)}")
+    if not (np.ndim(alpha) == 0 and 0 < alpha < math.inf):
+        raise ValueError(f"online_backprop: alpha must be a positive number, got {alpha}")
+    if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 0:
+        raise ValueError(f"online_backprop: epochs must be a whole number of at least 0, got {epochs!r}")
+    if not (np.ndim(tolerance) == 0 and tolerance >= 0):
+        raise ValueError(f"online_backprop: tolerance must be a number of at least 0, got {tolerance}")
+
+
+def stop_online(network, history, n, alpha, good):
+    """Raise Diverged: epoch, sample, hint. The weights are those before this epoch again."""
+    network.w = good
+    raise Diverged(f"online_backprop diverged in epoch {history.epochs + 1}, sample {n + 1}: the error or a weight is no longer finite. Hint: a "
+                   f"smaller rate, alpha = {alpha / 10:g} instead of {alpha:g}, or data of smaller scale. The weights are back at "
+                   f"the end of epoch {history.epochs}.")
 
 
 def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):

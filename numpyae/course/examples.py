@@ -1,0 +1,47 @@
+"""Two networks small enough to be followed by hand: every number fits on a page."""
+
+import numpy as np
+
+from numpyae.activations import Sigmoid, mlp
+from numpyae.latent import DiagonalGaussian
+from numpyae.losses import BernoulliNLL, Loss
+from numpyae.models import Regression
+from numpyae.tableau import FORMULAS
+from numpyae.vae import VAE
+
+
+class HalfSquaredError(Loss):
+    """E = ½ Σ_d (t_d - o_d)², as the worked example has it: half of SquaredError, so its gradient has no 2."""
+
+    is_likelihood = False
+
+    def forward(self, o, t):
+        """values_n = ½ Σ_d (t_nd - o_nd)²."""
+        self._check_shapes(o, t)
+        self.r = r = o - t
+        return 0.5 * np.add.reduce(r * r, axis=1)
+
+    def backward(self, weight):
+        """delta = (o - t) weight."""
+        return self.r * weight[:, None]
+
+
+FORMULAS[HalfSquaredError] = ("½ Σ_d ({t} - {x})²", "({x} - {t}) / N")
+
+
+def two_two_two():
+    """The 2-2-2 network of logistic units of M. Mazur, "A Step by Step Backpropagation Example" (2015): model, x, t."""
+    model = Regression(mlp([2, 2, 2], hidden=Sigmoid, output=Sigmoid, rng=0), HalfSquaredError())
+    first, _, second, _ = model.network.layers
+    first.W = [[0.15, 0.25], [0.20, 0.30]]               # w1 w3 / w2 w4: w1 and w2 lead into h1
+    first.b = [0.35, 0.35]
+    second.W = [[0.40, 0.50], [0.45, 0.55]]              # w5 w7 / w6 w8
+    second.b = [0.60, 0.60]
+    return model, np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
+
+
+def tiny_vae():
+    """A VAE with one code number for two pixels, and one sample of them: model, x."""
+    rng = np.random.default_rng(3)
+    model = VAE(mlp([2, 2, 2], rng=rng), mlp([1, 2, 2], rng=rng), BernoulliNLL(), DiagonalGaussian(1))
+    return model, np.array([[1.0, 0.0]])
