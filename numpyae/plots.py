@@ -8,6 +8,8 @@
     filters            which pixels does the first layer listen to?
     regression         the curve that was fitted, and the points it was fitted to
     gradient_check     is the backward pass the derivative of the forward pass?
+    network            which units are there, and which weights lead to them?
+    moving_basis       how do the hidden units move while a network is trained? (an animation)
 
 Each returns a matplotlib Figure and shows nothing: `figure.savefig("curve.png")` saves it, `plt.show()` shows all that were
 made, `plt.close(figure)` frees it. Each says in one sentence below what there is to see.
@@ -17,17 +19,20 @@ colour: it is never the only channel (classes carry their names, curves their li
 not see red and green as others do, so all colours here keep apart for him too.
 """
 
+import copy
 import math
 import textwrap
 
+import matplotlib.animation
 import matplotlib.colors
+import matplotlib.patches
 import matplotlib.patheffects as patheffects
 import matplotlib.pyplot as plt
 import matplotlib.ticker
 import numpy as np
 
-from numpyae.layers import Dense, check_size
-from numpyae.models import check_data
+from numpyae.layers import Dense, Layer, TiedDense, check_size
+from numpyae.models import Model, check_data
 
 # Ten colours that stay apart under every colour vision deficiency: M. A. Petroff, "Accessible color sequences for data
 # visualization", arXiv:2107.02270 (2021), the sequence of ten.
@@ -37,6 +42,8 @@ DOTS = 100                            # per inch: a figure of 16 x 9 inches is 1
 # Of a gradient check, in the order of their numbers: name, marker, its size in points, colour.
 VERDICTS = (("agree", "o", 5, COLOURS[0]), ("disagree", "X", 13, COLOURS[2]), ("cannot tell", "s", 9, COLOURS[3]),
             ("on a kink", "^", 12, COLOURS[4]))
+ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3")}            # line style, colour
+PHI = {"Sigmoid": "σ", "Tanh": "tanh", "Softmax": "softmax", "Softplus": "softplus", "Identity": "id"}       # others as they are
 
 
 def learning_curve(history, unit=None):
@@ -240,6 +247,175 @@ def gradient_check(report):
         axes = new_axes(figure, grid[1], "Taylor test along a direction v", "step h", "change of the loss")
         show_taylor(axes, report.taylor, report.ok, np.any(every["verdict"] == 3))
     return figure
+
+
+def network(network):
+    """A network as the slides draw it: circles for the units, arrows for the weights, from the inputs on the left ([000]).
+
+    network: a layer, a Sequential, or a model with networks in it. Of more than 8 units in a layer the first and last three are
+    drawn. Where all are drawn, so are the constants 1, whose arrows are the biases, and with few units the weights are written.
+    TypeError for what has no network, ValueError when no layer has a fixed width.
+    """
+    columns = columns_of(network)
+    widest, last = max(column["n"] for column in columns), len(columns) - 1
+    for column, following in zip(columns, columns[1:]):
+        if widest <= 8 and following["learnt"]:
+            column["rows"] = [-1] + column["rows"]                           # W[-1] holds the biases
+    see = "Circles are units, arrows are weights, as wide as |w|. Those that come from a 1 are the biases."
+    if widest > 8:
+        see = "Circles are units, arrows are weights, as wide as |w|. The constant 1 is not depicted, but you always need it."
+    figure = new_figure(see, 16, 9)
+    axes = new_axes(figure, figure.add_gridspec()[0], f"{type(network).__name__}: {network.w.size} parameters")
+    height = max(len(column["rows"]) for column in columns)
+    radius = min(26, 180 / height, 430 / len(columns))                       # of a circle, in points
+    show_weights(axes, columns, radius, numbers=widest <= 3 and last <= 5)
+    for k, column in enumerate(columns):
+        for unit, (x, y) in zip(column["rows"], places(k, column["rows"])):
+            face = "white" if unit == -1 else "0.9" if k == 0 else "#fff1d6"
+            if unit is not None:
+                axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
+            axes.text(x, y, unit_name(column, unit), fontsize=TICKS, ha="center", va="center")
+    labels = [f"{', '.join(column['letters'])}{column['formula']}\n{column['n']} {'unit' if k else 'input'}{'s' * (column['n'] > 1)}"
+              for k, column in enumerate(columns)]
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    axes.set_xticks(range(last + 1), labels, fontsize=TEXT, rotation=90 if len(columns) * longest > 125 else 0)
+    axes.tick_params(length=0)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.set(xlim=(-0.4, last + 0.4), ylim=(-height / 2, height / 2))
+    legend_above(axes)
+    return figure
+
+
+def moving_basis(model, snapshots, x, t, truth):
+    """A film of a training: on the left the fit, on the right the hidden units h_j(x) that it is a weighted sum of.
+
+    model: a Regression that ends in a Dense; snapshots: {epoch: w}, a frame each; x, t: (N, 1); truth: the function of x (N, 1)
+    behind the data. Returns a FuncAnimation: `animation.save("basis.gif", writer="pillow")` makes a GIF of 800 x 450 pixels.
+    ValueError or TypeError for another model, data that do not fit, or no snapshot.
+    """
+    require("moving_basis", model, "predict", "a Regression")
+    model = copy.deepcopy(model)
+    *hidden, last = model.network.leaves().values()
+    if not (hidden and isinstance(last, Dense)):
+        raise ValueError(f"moving_basis: the network must be hidden layers and a Dense, got {model.network!r}")
+    if not snapshots:
+        raise ValueError("moving_basis: snapshots must hold at least one {epoch: w}, got none")
+    check_data("moving_basis: x", x, 1, model.dtype)
+    check_data("moving_basis: t", t, 1, model.dtype)
+    line, frames = np.linspace(x.min(), x.max(), 300, dtype=model.dtype)[:, None], []
+    for epoch, w in snapshots.items():
+        model.w = w
+        title = f"epoch {epoch}: loss {model.loss(x, t, training=False):.4f}"
+        frames.append((title, model.predict(line), last.x))                  # the input of the last layer: h (300, M)
+    figure = new_figure("Training moves the weights of the sum, and the units on the right that are summed.", 12, 6.75)
+    figure.set_dpi(200 / 3)
+    heading = figure.suptitle(frames[0][0], fontsize=TITLE)
+    grid = figure.add_gridspec(1, 2)
+    left = new_axes(figure, grid[0], "Fit", "input x", "target t")
+    left.plot(x, t, "o", markersize=8, color=COLOURS[0], alpha=0.7, label="data")
+    left.plot(line, truth(line), "--", linewidth=2, color="0.4", label="truth")
+    right = new_axes(figure, grid[1], f"Its {frames[0][2].shape[1]} hidden units $h_j(x)$", "input x")
+    curves = left.plot(line, frames[0][1], "-", linewidth=4, color=COLOURS[2], label="network")
+    curves += [right.plot(line, h, ("-", "--", "-.")[j % 3], linewidth=2.5, color=COLOURS[j % 10])[0]
+               for j, h in enumerate(frames[0][2].T)]
+    legend_above(left)
+    for axes, every in ((left, [t] + [y for _, y, _ in frames]), (right, [h for *_, h in frames])):
+        low, high = min(y.min() for y in every), max(y.max() for y in every)
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        axes.locator_params(nbins=5)                                         # most of the time of a frame goes into its texts
+    figure.canvas.draw()
+    figure.set_layout_engine(None)                                           # all frames have the layout of the first
+
+    def show(frame):
+        title, y, h = frame
+        heading.set_text(title)
+        for curve, values in zip(curves, [y[:, 0], *h.T], strict=True):
+            curve.set_ydata(values)
+
+    return matplotlib.animation.FuncAnimation(figure, show, frames, interval=150)
+
+
+def columns_of(network):
+    """The columns of units that `network` draws, from left to right, each as `new_column` makes it."""
+    if not isinstance(network, (Layer, Model)):
+        raise TypeError(f"network: expected a layer, a network or a model, got {type(network).__name__}")
+    leaves = {name: leaf for name, leaf in network.leaves().items() if isinstance(leaf, Layer)}
+    widths = [leaf.n_in for leaf in leaves.values() if leaf.n_in is not None]
+    if not widths:
+        raise ValueError(f"network: at least one layer must have a fixed width, got {network!r}")
+    columns, coded = [new_column("x", "", np.zeros((1, widths[0])))], False
+    for name, leaf in leaves.items():
+        if name.startswith("decoder") and not coded:
+            coded = True
+            columns += end_of_encoder(columns.pop(), getattr(network, "posterior", None))
+        if leaf.n_out is None:
+            phi = PHI.get(type(leaf).__name__, type(leaf).__name__)
+            columns[-1]["formula"] = f" = {phi}({columns[-1]['formula'][3:] or 'x'})"
+        elif hasattr(leaf, "b"):
+            W = leaf.dense.W.T if isinstance(leaf, TiedDense) else leaf.W
+            columns.append(new_column("h", " = a", np.vstack([W, leaf.b])))
+        else:
+            W = np.vstack([np.ones((columns[-1]["n"], leaf.n_out)), np.zeros(leaf.n_out)])
+            columns.append(new_column("φ", f" = {type(leaf).__name__}({columns[-1]['letters'][0]})", W, learnt=False))
+    columns[-1]["letters"] = ["o"]
+    return columns
+
+
+def end_of_encoder(column, posterior):
+    """The column or columns of the code: z, or the parameters of q(z|x) and the z drawn from it."""
+    if posterior is None:
+        return [column | {"letters": ["z"]}]
+    one = np.eye(posterior.d)
+    z = new_column("z", " = μ + σ ε", np.vstack([one, one, 0 * one[:1]]), learnt=False, most=4)
+    halves = z["rows"] + [row if row is None else row + posterior.d for row in z["rows"]]
+    return [column | {"letters": ["μ", "log σ²"], "formula": "", "rows": halves}, z]
+
+
+def new_column(letter, formula, W, learnt=True, most=8):
+    """n units that the weights W (n_in + 1, n), biases last, lead to; `rows`: those drawn, None for dots, of more than `most`."""
+    n, ends = W.shape[1], most // 2 - 1
+    rows = list(range(n)) if n <= most else [*range(ends), None, *range(n - ends, n)]
+    return {"n": n, "letters": [letter], "formula": formula, "W": W, "learnt": learnt, "rows": rows}
+
+
+def unit_name(column, unit):
+    """What stands in a circle: a letter and the number of the unit, 1 for the constant; dots for what is left out."""
+    if unit is None or unit == -1:
+        return "1" if unit else "\N{VERTICAL ELLIPSIS}"
+    each = column["n"] // len(column["letters"])
+    return f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$".replace("²$", "$^2")       # one above the other
+
+
+def places(k, rows):
+    """Where the k-th column has its rows, (x, y) each, one apart."""
+    return [np.array([k, (len(rows) - 1) / 2 - row]) for row in range(len(rows))]
+
+
+def show_weights(axes, columns, radius, numbers):
+    """The arrows from column to column, small weights first; numbers: write the weights on them."""
+    arrows = []
+    for k, (column, following) in enumerate(zip(columns, columns[1:])):
+        along = 1 / (1 + len(following["rows"]) - (following["rows"][0] == -1))      # so far on its arrow no number meets another
+        arrows += [(following["W"][i, j], following["learnt"], start, end, start + along * (end - start))
+                   for i, start in zip(column["rows"], places(k, column["rows"])) if i is not None
+                   for j, end in zip(following["rows"], places(k + 1, following["rows"])) if j not in (None, -1)]
+    arrows = sorted([arrow for arrow in arrows if arrow[0] or arrow[1]], key=lambda arrow: abs(arrow[0]))
+    largest = max([abs(w) for w, learnt, *_ in arrows if learnt], default=0) or 1.0
+    widest = {}
+    for w, learnt, start, end, place in arrows:
+        kind = ("w < 0" if w < 0 else "w ≥ 0") if learnt else "fixed"
+        style, colour = ARROWS[kind]
+        width = 0.6 + 4.4 * abs(w) / largest if learnt else 1.5
+        widest[kind] = f"{kind}, widest {w:.3g}".replace("-", "\N{MINUS SIGN}") if learnt else kind, width
+        axes.add_patch(matplotlib.patches.FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=8 + 2 * width, color=colour,
+                                                          linewidth=width, linestyle=style, shrinkA=radius, shrinkB=radius))
+        if numbers and learnt:
+            axes.text(*place, signed(w), fontsize=TICKS, ha="center", va="center",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+    for kind in [kind for kind in ARROWS if kind in widest]:
+        (style, colour), (label, width) = ARROWS[kind], widest[kind]
+        axes.plot([], [], style, color=colour, linewidth=width, label=label)
 
 
 def new_figure(caption, width, height):

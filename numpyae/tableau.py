@@ -32,7 +32,7 @@ from numpyae.models import Model, Regression, as_network
 
 WIDTH = 100                           # columns of a printed tableau
 CELL = 24                             # of these for a value, and for a gradient
-FORMULA = 25                          # and for a formula
+FORMULA = 22                          # and for a formula
 
 # For every class what it computes and the gradient of its input; x is its input, y its output, W and b its parameters, t the
 # target. A class that is not here is shown by its name. Add your own: FORMULAS[Scale] = ("g {x}", "d{y} g").
@@ -193,7 +193,7 @@ class Recorder:
         """Of a layer: y = forward(x) and dx = backward(dy), with the gradients of its parameters."""
         if method == "forward":
             y = call(x)
-            of = self.describe(layer, self.name_of(x))
+            of = self.describe(layer, x)
             self.add(of["y"], formula(layer, 0).format(**of), y, part=part)
             return y
         of, owners = self.numbers[id(layer)], [layer, layer.dense] if isinstance(layer, TiedDense) else [layer]
@@ -206,7 +206,7 @@ class Recorder:
                 symbol = self.numbers[id(owner)].get(name, name)
                 self.add(f"d{symbol}", self.parameter_formula(layer, name, of), owner.named_parameters()[name], gradient, part, True)
         if dx is not None:
-            self.add(f"d{of['x']}", formula(layer, 1).format(**of), of["array"], dx, part, True)
+            self.add(f"d{of['x']}", formula(layer, 1).format(**of), of["input"], dx, part, True)
         return dx
 
     def describe(self, layer, x):
@@ -217,7 +217,7 @@ class Recorder:
         y = f"a{k}" if isinstance(layer, (Dense, TiedDense)) else f"y{k}" if numbered else f"h{k}"
         while y in taken:
             y += "'"
-        of = {"x": x, "y": y, "array": dict(self.names)[x], **{name: f"{name}{k}" for name in layer.named_parameters()}}
+        of = {"x": self.name_of(x), "y": y, "input": x, **{name: f"{name}{k}" for name in layer.named_parameters()}}
         if isinstance(layer, TiedDense):
             of["W"] = self.numbers[id(layer.dense)]["W"]
         self.numbers[id(layer)] = of
@@ -254,14 +254,14 @@ class Recorder:
             self.h, d = arrays[0], q.d
             h = self.name_of(self.h)
             self.add("mu", f"{h}[:, :{d}]", q.mu, part=part)
-            self.add("logvar", f"{h}[:, {d}:], that is log σ²", q.logvar, part=part)
+            self.add("logvar", f"{h}[:, {d}:], log σ²", q.logvar, part=part)
             self.add("sigma", "e^(½ logvar)", q.sigma, part=part)
             self.add("epsilon", "drawn from N(0, I)", q.epsilon, part=part)
             self.add("z", "mu + sigma epsilon", got, part=part)
         elif method == "kl":
             self.add("KL", "½ Σ_j (mu² + sigma² - logvar - 1)", got, part=part)
         elif method == "backward":
-            self.add(f"d{self.name_of(self.h)}", "(dmu, dlogvar), both ways added", self.h, got, part, True)
+            self.add(f"d{self.name_of(self.h)}", "(dmu, dlogvar), summed", self.h, got, part, True)
         else:
             way, formulas = {"sample_backward": ("draw", ("dz", "½ dz epsilon sigma")),
                              "kl_backward": ("KL", ("mu / N", "½ (sigma² - 1) / N"))}[method]

@@ -282,3 +282,30 @@ def test_a_checkpoint_of_another_architecture_is_refused_before_anything_is_writ
     (out / "run.json").write_text(json.dumps(settings))
     assert "must have shape" in refused(capsys, "train", "ae", "--resume", str(out), "--out", str(tmp_path / "more"))
     assert not (tmp_path / "more").exists()
+
+
+def test_trace_prints_the_worked_example_and_a_vae(capsys):
+    assert main(["trace"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert any(line.startswith("L ") and line.rstrip().endswith("0.298371") for line in lines)
+    assert main(["trace", "--model", "vae", "--seed", "3"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n{step} " in text for step in ("epsilon", "sigma", "KL", "dmu|draw", "dlogvar|KL", "dW1"))
+    assert main(["trace", "--model", "vae", "--seed", "4"]) == 0
+    assert capsys.readouterr().out != text
+
+
+def test_lecture_lists_runs_and_refuses(capsys, tmp_path, monkeypatch):
+    (tmp_path / "01_first.py").write_text("# %% [markdown]\n# # 1. First: it works\nimport sys\nprint(sys.argv[1:])\n")
+    (tmp_path / "02_second.py").write_text("# %% [markdown]\n# # 2. Second: it fails\nassert 1 == 2\n")
+    monkeypatch.setattr("numpyae.course.lectures.FOLDER", tmp_path)
+    assert main(["lecture"]) == 0
+    listed = capsys.readouterr().out
+    assert "1. First: it works" in listed and "02_second.py" in listed
+    assert main(["lecture", "1"]) == main(["lecture", "01", "--full"]) == 0
+    assert main(["lecture", "all"]) == 1
+    assert "number must be one of 1, 2, or all, got '7'" in refused(capsys, "lecture", "7")
+    assert "--full needs the number of a lecture" in refused(capsys, "lecture", "--full")
+    monkeypatch.setattr("numpyae.course.lectures.FOLDER", tmp_path / "nowhere")
+    assert "no lectures here; they come with a clone" in refused(capsys, "lecture")

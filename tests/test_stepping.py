@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCRIPT = "lectures/step_through.py"
@@ -27,7 +29,7 @@ def test_the_readmes_commands_stop_in_backward_with_the_published_delta():
     assert commands == re.findall(r"^    \(Pdb\) (.*)$", (ROOT / SCRIPT).read_text(), re.M)
     said = pdb(*commands, "p self", "p [float(v) for v in delta[0]]")
     assert "Dense(2 -> 2)" in said and "layers.py" in said
-    assert numbers(said.split("Dense(2 -> 2)")[1]) == [0.13849856162855695, -0.03809823651655624]
+    assert numbers(said.split("Dense(2 -> 2)")[1]) == pytest.approx([0.13849856162855695, -0.03809823651655624], abs=1e-15)
 
 
 def test_every_number_on_the_way_back():
@@ -36,7 +38,7 @@ def test_every_number_on_the_way_back():
                flat.format("delta"), "next", "next", "next", "next", flat.format("dW"), "clear 1", "continue")
     first, second, last, *_ = [numbers(line) for line in re.findall(r"\[.*\]", said)]
     w5_w7_w6_w8 = [0.08216704056423077, -0.02260254047747507, 0.08266762784753325, -0.02274024221597822]
-    assert max(abs(a - b) for a, b in zip(first, w5_w7_w6_w8, strict=True)) < 1e-15
+    assert first == pytest.approx(w5_w7_w6_w8, abs=1e-15)
     assert abs(second[0] - 0.0363503063931446 * 0.24130070857232525) < 1e-15
     assert abs(last[0] - 0.00043856773447435) < 1e-15 and abs(last[3] - 0.00099542547052172) < 1e-15
     assert "E = 0.298371109 before the step, 0.291027774 after it" in said
