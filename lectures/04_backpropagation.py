@@ -6,7 +6,7 @@
 # work of computing the loss itself. This lecture starts with two functions in a row, goes on to a network in matrices, then to the slides'
 # algorithm line for line ([000]), and ends with a worked example that half the world has followed and in which three printed numbers are wrong.
 #
-# Takes about 5 s; with `--full` about 1 minute: the slides' algorithm on the handwritten digits of MNIST.
+# Takes about 5 s; with `--full` about 15 s: the slides' algorithm on the handwritten digits of MNIST.
 
 # %%
 import copy

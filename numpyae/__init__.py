@@ -5,7 +5,7 @@
     history = fit(model, x, optimizer=Adam(1e-3), epochs=20, batch_size=100)
     plots.learning_curve(history)
 
-Read the files in this order: layers, activations, losses, models, autoencoder, latent, vae, optimizers, training, parameters.
+Read the files in this order: layers, activations, basis, losses, models, autoencoder, latent, vae, optimizers, training, parameters.
 Importing numpyae imports NumPy only; `gradcheck`, `datasets`, `plots` and `trace` are loaded when first used.
 """
 
@@ -13,6 +13,7 @@ import importlib
 
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
+from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
@@ -26,6 +27,7 @@ from numpyae.vae import VAE
 __version__ = "0.1.0"
 __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Sequential", "mlp",
            "Identity", "Sigmoid", "Tanh", "ReLU", "Softplus", "ELU", "Softmax",
+           "PolynomialBasis", "FourierBasis", "GaussianBasis", "SigmoidBasis",
            "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
            "HeteroscedasticGaussianNLL", "Model", "Regression", "Autoencoder", "VAE", "DiagonalGaussian",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",

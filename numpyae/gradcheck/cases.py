@@ -5,6 +5,7 @@ Sizes are different primes, so that a transposed matrix or a wrong divisor canno
 
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
+from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
@@ -31,7 +32,9 @@ def cases(rng):
 def layers(rng):
     """One of each layer for data of D features."""
     return [Dense(D, H, rng=rng), TiedDense(Dense(H, D, rng=rng)), Dropout(0.3), TopK(2), TopK(2, by="value"), Identity(), Sigmoid(),
-            Tanh(), ReLU(), Softplus(), ELU(), Softmax(), mlp([D, H, K], rng=rng)]
+            Tanh(), ReLU(), Softplus(), ELU(), Softmax(), mlp([D, H, K], rng=rng), PolynomialBasis(3, D), FourierBasis(1, D, period=7.0),
+            GaussianBasis(rng.standard_normal((H, D)), 1.5),
+            SigmoidBasis(rng.standard_normal((H, D)), 1.5, rng.standard_normal((H, D)), bias=False)]
 
 
 def losses(rng, x, unit):

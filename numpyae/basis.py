@@ -1,0 +1,198 @@
+"""Basis functions: a model that is curved in x and still linear in w.
+
+A straight line w₀ + w₁ x can be fitted by one system of linear equations. So can y(x, w) = Σ_j w_j φ_j(x) = wᵀφ(x), however curved
+the φ_j are, as long as nothing inside them is learnt ([000], "What about the following model?"). For N samples at once the basis
+turns x (N, D) into the design matrix Φ (N, M), one column for each function, and the model is y = Φ w:
+
+    x ──▶ basis ──▶ Φ ──▶ Dense ──▶ y
+
+Choosing φ is choosing what is easy to say. Monomials and waves reach over all x: every weight changes the curve everywhere.
+Gaussians and sigmoids act around their centres. Each basis is a layer without parameters, so that
+`Sequential(GaussianBasis(centres, 0.1), Dense(10, 1))` trains like any network. To learn the centres, widths and directions as well
+is the next step, and makes of the basis the hidden layer of a neural network.
+
+The bias w₀ is the weight of a function that is 1 everywhere, φ₀ ≡ 1. With bias=True it is the first column of Φ, for solvers that
+know of no bias (`np.linalg.lstsq`). With bias=False it is left out, since Dense has its b; both give the same curves.
+"""
+
+import itertools
+import math
+
+import numpy as np
+
+from numpyae.layers import Layer, check_size, wrong_delta
+from numpyae.models import check_data
+from numpyae.parameters import FLOATS
+
+
+class Basis(Layer):
+    """What all share: x (N, n_in) -> Φ (N, n_out) of x's dtype, float32 or float64. TypeError for another, ValueError for a wrong
+    shape, NaN or infinity."""
+
+    def begin(self, x):
+        """Check x, and keep it."""
+        known = isinstance(x, np.ndarray) and x.dtype in FLOATS
+        if not (known and x.ndim == 2 and x.shape[1] == self.n_in and np.logical_and.reduce(np.isfinite(x), axis=None)):
+            check_data(f"{self!r}: x", x, self.n_in, x.dtype if known else np.dtype(np.float64))
+        self.x = x
+
+    def with_bias(self, phi):
+        """Φ: the functions of x, behind φ₀ ≡ 1 if there is a bias."""
+        one = np.empty((len(phi), int(self.bias)), phi.dtype)
+        one.fill(1)
+        return np.concatenate([one, phi], axis=1)
+
+    def without_bias(self, delta):
+        """The columns of delta that belong to functions of x: φ₀ does not depend on it."""
+        if delta.shape != (len(self.x), self.n_out):
+            raise wrong_delta(self, delta)
+        return delta[:, int(self.bias):]
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.n_in} -> {self.n_out})"
+
+
+class PolynomialBasis(Basis):
+    """φ_j(x) = Π_d x_d^p_jd: all monomials of total degree Σ_d p_jd <= order ([000], "0th, 1st, and 3rd order polynomial").
+
+    Of one input 1, x, x², ...; of two 1, x₁, x₂, x₁², x₁x₂, x₂², ...; (n_in + order)! / (n_in! order!) with the 1. `powers`
+    (M, n_in) are the p_jd. ValueError for an order below 0 (below 1 without bias) or n_in below 1.
+    """
+
+    arguments = ("order", "n_in", "bias")
+
+    def __init__(self, order, n_in=1, bias=True):
+        check_order("PolynomialBasis", order, n_in, bias)
+        self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
+        products = [factors for degree in range(1, order + 1)
+                    for factors in itertools.combinations_with_replacement(range(n_in), degree)]
+        self.powers = np.array([[factors.count(d) for d in range(n_in)] for factors in products]).reshape(-1, n_in)
+        self.lowered = np.maximum(self.powers - np.eye(n_in)[:, None], 0)            # those in ∂φ_j/∂x_d, (n_in, M, n_in)
+        self.n_out = len(products) + self.bias
+
+    def forward(self, x):
+        """φ_j = Π_d x_d^p_jd, (N, n_in) -> (N, n_out)."""
+        self.begin(x)
+        phi = np.multiply.reduce(x[:, None] ** self.powers.astype(x.dtype), axis=2)
+        return self.with_bias(phi)
+
+    def backward(self, delta):
+        """dx_d = Σ_j delta_j p_jd x_d^(p_jd - 1) Π_(e≠d) x_e^p_je."""
+        delta, x = self.without_bias(delta), self.x
+        products = np.multiply.reduce(x[:, None, None] ** self.lowered.astype(x.dtype), axis=3)
+        slopes = self.powers.T.astype(x.dtype) * products                            # ∂φ_j/∂x_d, (N, n_in, M)
+        return np.add.reduce(delta[:, None] * slopes, axis=2)
+
+
+class FourierBasis(Basis):
+    """cos(2π kᵀx / period) and sin(2π kᵀx / period) for whole k_d from -order to order ([000], "Fourier transform": a series).
+
+    Columns: 1, all cosines, all sines, together (2 order + 1)^n_in; of one input k = 1, ..., order. `k` (n_in, K) has only one of
+    k and -k, which give the same pair up to sign. ValueErrors of PolynomialBasis, and unless period > 0.
+    """
+
+    arguments = ("order", "n_in", "period", "bias")
+
+    def __init__(self, order, n_in=1, period=1.0, bias=True):
+        check_order("FourierBasis", order, n_in, bias)
+        self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
+        self.period = check_positive("FourierBasis: period", period)
+        waves = [k for k in itertools.product(range(-order, order + 1), repeat=n_in) if k > (0,) * n_in]
+        self.k = np.array(waves).reshape(-1, n_in).T
+        self.n_out = 2 * len(waves) + self.bias
+
+    def forward(self, x):
+        """a = 2π x k / period, φ = (cos a, sin a), (N, n_in) -> (N, n_out)."""
+        self.begin(x)
+        a = x @ self.k.astype(x.dtype) * (2 * math.pi / self.period)
+        self.cos, self.sin = np.cos(a), np.sin(a)
+        return self.with_bias(np.concatenate([self.cos, self.sin], axis=1))
+
+    def backward(self, delta):
+        """da = delta_sin cos a - delta_cos sin a, dx = 2π da kᵀ / period."""
+        delta, K = self.without_bias(delta), self.k.shape[1]
+        da = delta[:, K:] * self.cos - delta[:, :K] * self.sin
+        return da @ self.k.T.astype(da.dtype) * (2 * math.pi / self.period)
+
+
+class GaussianBasis(Basis):
+    """φ_j(x) = exp(-‖x - c_j‖² / (2 width²)): bumps of height 1 around their centres (Bishop 2006, PRML, eq. 3.4).
+
+    centres c_j (M, D), or (M,) for one input; width in the unit of x, the same for all. ValueError for centres that are not
+    finite or of another shape, and unless width > 0.
+    """
+
+    arguments = ("centres", "width", "bias")
+
+    def __init__(self, centres, width, bias=True):
+        self.centres = as_points("GaussianBasis: centres", centres)
+        self.width, self.bias = check_positive("GaussianBasis: width", width), bool(bias)
+        self.n_in, self.n_out = self.centres.shape[1], len(self.centres) + self.bias
+
+    def forward(self, x):
+        """r_j = (x - c_j) / width, φ_j = exp(-½ ‖r_j‖²), (N, n_in) -> (N, n_out)."""
+        self.begin(x)
+        self.r = (x[:, None] - self.centres.astype(x.dtype)) / self.width            # (N, M, D)
+        self.phi = np.exp(-0.5 * np.add.reduce(self.r * self.r, axis=2))
+        return self.with_bias(self.phi)
+
+    def backward(self, delta):
+        """dx = -Σ_j delta_j φ_j r_j / width."""
+        dr = -(self.without_bias(delta) * self.phi)[:, :, None] * self.r
+        return np.add.reduce(dr, axis=1) / self.width
+
+
+class SigmoidBasis(Basis):
+    """φ_j(x) = σ(v_jᵀ(x - c_j) / width), σ(a) = 1 / (1 + e^-a): smooth steps (Bishop 2006, PRML, eq. 3.5 and 3.6).
+
+    centres c_j and width as for GaussianBasis. directions v_j (M, D): each step climbs along its v_j and is level across it, as a
+    hidden unit is. For one input they may be left out, and are 1. Errors as GaussianBasis.
+    """
+
+    arguments = ("centres", "width", "directions", "bias")
+
+    def __init__(self, centres, width, directions=None, bias=True):
+        self.centres = as_points("SigmoidBasis: centres", centres)
+        self.width, self.bias = check_positive("SigmoidBasis: width", width), bool(bias)
+        directions = np.ones(len(self.centres)) if directions is None else directions
+        self.directions = as_points("SigmoidBasis: directions", directions)
+        if self.directions.shape != self.centres.shape:
+            raise ValueError(f"SigmoidBasis: directions must have shape {self.centres.shape}, one for each centre, "
+                             f"got {self.directions.shape}")
+        self.n_in, self.n_out = self.centres.shape[1], len(self.centres) + self.bias
+
+    def forward(self, x):
+        """a_j = v_jᵀ(x - c_j) / width, φ_j = σ(a_j), (N, n_in) -> (N, n_out)."""
+        self.begin(x)
+        V, middle = self.directions, np.add.reduce(self.directions * self.centres, axis=1)
+        a = (x @ V.T.astype(x.dtype) - middle.astype(x.dtype)) / self.width
+        e = np.exp(-np.abs(a))
+        self.phi = np.maximum(e, a >= 0) / (1 + e)
+        return self.with_bias(self.phi)
+
+    def backward(self, delta):
+        """da = delta φ (1 - φ), dx = Σ_j da_j v_j / width."""
+        da = self.without_bias(delta) * self.phi * (1 - self.phi)
+        return da @ self.directions.astype(da.dtype) / self.width
+
+
+def check_order(name, order, n_in, bias):
+    """ValueError unless n_in is at least 1, and order a whole number of at least 0, or 1 without bias: some function must be left."""
+    check_size(f"{name}: n_in", n_in)
+    if not isinstance(order, (int, np.integer)) or isinstance(order, bool) or order < (not bias):
+        raise ValueError(f"{name}: order must be a whole number of at least {'0' if bias else '1 without bias'}, got {order!r}")
+
+
+def check_positive(name, value):
+    """The value as a float, when it is a positive finite number; else ValueError."""
+    if not (isinstance(value, (int, float, np.integer, np.floating)) and 0 < value < np.inf):
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
+    return float(value)
+
+
+def as_points(name, points):
+    """A float64 copy of points (M, D), or (M,) for D = 1, as (M, D). ValueError unless they are that, and finite."""
+    points = np.array(points, dtype=np.float64)
+    points = points[:, None] if points.ndim == 1 else points
+    check_data(name, points, None, points.dtype)
+    return points
