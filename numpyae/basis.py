@@ -6,10 +6,9 @@ turns x (N, D) into the design matrix Φ (N, M), one column for each function, a
 
     x ──▶ basis ──▶ Φ ──▶ Dense ──▶ y
 
-Choosing φ is choosing what is easy to say. Monomials and waves reach over all x: every weight changes the curve everywhere.
-Gaussians and sigmoids act around their centres. Each basis is a layer without parameters, so that
-`Sequential(GaussianBasis(centres, 0.1), Dense(10, 1))` trains like any network. To learn the centres, widths and directions as well
-is the next step, and makes of the basis the hidden layer of a neural network.
+Monomials and waves reach over all x: every weight changes the curve everywhere. Gaussians and sigmoids act around their centres.
+Each basis is a layer without parameters, so that `Sequential(GaussianBasis(centres, 0.1), Dense(10, 1))` trains like any network.
+To learn centres, widths and directions as well is the next step: then the basis is the hidden layer of a neural network.
 
 The bias w₀ is the weight of a function that is 1 everywhere, φ₀ ≡ 1. With bias=True it is the first column of Φ, for solvers that
 know of no bias (`np.linalg.lstsq`). With bias=False it is left out, since Dense has its b; both give the same curves.
@@ -194,5 +193,7 @@ def as_points(name, points):
     """A float64 copy of points (M, D), or (M,) for D = 1, as (M, D). ValueError unless they are that, and finite."""
     points = np.array(points, dtype=np.float64)
     points = points[:, None] if points.ndim == 1 else points
+    if points.ndim != 2 or points.size == 0:
+        raise ValueError(f"{name} must have shape (M, D), or (M,) for one input, got {points.shape}")
     check_data(name, points, None, points.dtype)
     return points

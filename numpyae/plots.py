@@ -43,7 +43,7 @@ DOTS = 100                            # per inch: a figure of 16 x 9 inches is 1
 VERDICTS = (("agree", "o", 5, COLOURS[0]), ("disagree", "X", 13, COLOURS[2]), ("cannot tell", "s", 9, COLOURS[3]),
             ("on a kink", "^", 12, COLOURS[4]))
 ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3")}            # line style, colour
-PHI = {"Sigmoid": "σ", "Tanh": "tanh", "Softmax": "softmax", "Softplus": "softplus", "Identity": "id"}       # others as they are
+PHI = {"Sigmoid": "σ", "Tanh": "tanh", "Softmax": "softmax", "Softplus": "softplus", "Identity": "id"}       # others: their class
 
 
 def learning_curve(history, unit=None):
@@ -252,9 +252,9 @@ def gradient_check(report):
 def network(network):
     """A network as the slides draw it: circles for the units, arrows for the weights, from the inputs on the left ([000]).
 
-    network: a layer, a Sequential, or a model with networks in it. Of more than 8 units in a layer the first and last three are
-    drawn. Where all are drawn, so are the constants 1, whose arrows are the biases, and with few units the weights are written.
-    TypeError for what has no network, ValueError when no layer has a fixed width.
+    network: a layer, a Sequential, or a model with networks in it. Of more than 8 units in a layer the first and last three
+    are drawn. Where all are drawn, so are the constants 1, whose arrows are the biases; where they are few, the weights are
+    written on the arrows. TypeError for what has no network, ValueError when no layer has a fixed width.
     """
     columns = columns_of(network)
     widest, last = max(column["n"] for column in columns), len(columns) - 1
@@ -275,8 +275,8 @@ def network(network):
             if unit is not None:
                 axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
             axes.text(x, y, unit_name(column, unit), fontsize=TICKS, ha="center", va="center")
-    labels = [f"{', '.join(column['letters'])}{column['formula']}\n{column['n']} {'unit' if k else 'input'}{'s' * (column['n'] > 1)}"
-              for k, column in enumerate(columns)]
+    labels = [f"{', '.join(column['letters'])}{column['formula']}\n{column['n']} "
+              + ("unit" if k else "input") + "s" * (column["n"] > 1) for k, column in enumerate(columns)]
     longest = max(len(line) for label in labels for line in label.split("\n"))
     axes.set_xticks(range(last + 1), labels, fontsize=TEXT, rotation=90 if len(columns) * longest > 125 else 0)
     axes.tick_params(length=0)
@@ -290,7 +290,7 @@ def network(network):
 def moving_basis(model, snapshots, x, t, truth):
     """A film of a training: on the left the fit, on the right the hidden units h_j(x) that it is a weighted sum of.
 
-    model: a Regression that ends in a Dense; snapshots: {epoch: w}, a frame each; x, t: (N, 1); truth: the function of x (N, 1)
+    model: a Regression that ends in a Dense; snapshots: {epoch: w}, a frame each; x, t: (N, 1); truth: the function of x
     behind the data. Returns a FuncAnimation: `animation.save("basis.gif", writer="pillow")` makes a GIF of 800 x 450 pixels.
     ValueError or TypeError for another model, data that do not fit, or no snapshot.
     """
@@ -350,6 +350,8 @@ def columns_of(network):
             coded = True
             columns += end_of_encoder(columns.pop(), getattr(network, "posterior", None))
         if leaf.n_out is None:
+            if len(columns) == 1:
+                columns[0]["letters"] = ["h"]
             phi = PHI.get(type(leaf).__name__, type(leaf).__name__)
             columns[-1]["formula"] = f" = {phi}({columns[-1]['formula'][3:] or 'x'})"
         elif hasattr(leaf, "b"):
@@ -373,7 +375,7 @@ def end_of_encoder(column, posterior):
 
 
 def new_column(letter, formula, W, learnt=True, most=8):
-    """n units that the weights W (n_in + 1, n), biases last, lead to; `rows`: those drawn, None for dots, of more than `most`."""
+    """n units that the weights W (n_in + 1, n), biases last, lead to. rows: those to be drawn, at most `most`; None for dots."""
     n, ends = W.shape[1], most // 2 - 1
     rows = list(range(n)) if n <= most else [*range(ends), None, *range(n - ends, n)]
     return {"n": n, "letters": [letter], "formula": formula, "W": W, "learnt": learnt, "rows": rows}
@@ -396,7 +398,7 @@ def show_weights(axes, columns, radius, numbers):
     """The arrows from column to column, small weights first; numbers: write the weights on them."""
     arrows = []
     for k, (column, following) in enumerate(zip(columns, columns[1:])):
-        along = 1 / (1 + len(following["rows"]) - (following["rows"][0] == -1))      # so far on its arrow no number meets another
+        along = 1 / (1 + len(following["rows"]) - (following["rows"][0] == -1))      # so far along, no number meets another
         arrows += [(following["W"][i, j], following["learnt"], start, end, start + along * (end - start))
                    for i, start in zip(column["rows"], places(k, column["rows"])) if i is not None
                    for j, end in zip(following["rows"], places(k + 1, following["rows"])) if j not in (None, -1)]
@@ -408,8 +410,9 @@ def show_weights(axes, columns, radius, numbers):
         style, colour = ARROWS[kind]
         width = 0.6 + 4.4 * abs(w) / largest if learnt else 1.5
         widest[kind] = f"{kind}, widest {w:.3g}".replace("-", "\N{MINUS SIGN}") if learnt else kind, width
-        axes.add_patch(matplotlib.patches.FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=8 + 2 * width, color=colour,
-                                                          linewidth=width, linestyle=style, shrinkA=radius, shrinkB=radius))
+        axes.add_patch(matplotlib.patches.FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=8 + 2 * width,
+                                                          color=colour, linewidth=width, linestyle=style, shrinkA=radius,
+                                                          shrinkB=radius))
         if numbers and learnt:
             axes.text(*place, signed(w), fontsize=TICKS, ha="center", va="center",
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})

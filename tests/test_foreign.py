@@ -51,7 +51,7 @@ def test_1e_minus_12_beside_1e6_cannot_be_told():
     for sign in (1, -1):
         report = gradcheck.check_function(f, lambda w: np.array([1e6, sign * 1e-12 * np.cos(w[1])]), np.array([0.5, 0.25]))
         assert report.rows[0]["cannot_tell"] == 1 and report.rows[0]["disagree"] == 0
-        assert "1 elements cannot be told" in report.sentence()
+        assert "1 element cannot be told" in report.sentence()
 
 
 def test_float32_code():
@@ -134,6 +134,23 @@ def test_a_backward_that_changes_what_is_not_its_own():
         return dx, dw, db
     text = str(gradcheck.check_layer(affine_forward, greedy, X, PARAMS))
     assert "changed its delta in place" in text and "changed the parameter w" in text
+
+
+def test_a_backward_that_zeroes_its_delta_in_place_is_found_though_a_second_call_changes_nothing():
+    def relu_backward(dout, x):
+        dout[x <= 0] = 0
+        return (dout,)
+    assert "changed its delta in place" in gradcheck.check_layer(lambda x: (np.maximum(x, 0), x), relu_backward, X, {}).sentence()
+
+
+def test_a_missing_path_of_a_linear_layer_with_two_outputs_is_not_called_a_mixture():
+    def backward(dout, cache):
+        x, V, U = cache
+        dmu, dlogvar = dout[:, :3], dout[:, 3:]
+        return dmu @ V.T, x.T @ dmu, x.T @ dlogvar
+    params = {"V": RNG.normal(size=(5, 3)), "U": RNG.normal(size=(5, 3))}
+    report = gradcheck.check_layer(lambda x, V, U: (np.concatenate([x @ V, x @ U], axis=1), (x, V, U)), backward, X, params)
+    assert not report.ok and "unexplained" in report.sentence()
 
 
 class Shy:

@@ -13,7 +13,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from scipy.stats import norm
 
-from numpyae import (VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Regression, SquaredError, Tanh, mlp, plots)
+from PIL import Image
+
+from numpyae import (VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, Regression, ReLU, Sequential,
+                     Sigmoid, Softmax, SquaredError, Tanh, TiedDense, mlp, plots)
 from numpyae.training import History
 
 SHAPE = (5, 4)
@@ -95,6 +98,10 @@ def every_verdict():
     return report(row("W", yours, [1.0, 1.0, 0.3, 0.5, 1.0, np.inf, -4.0], [0, 1, 2, 3, 1, 2, 0]), ok=False, wrong=1.0)
 
 
+def wide_vae():
+    return VAE(mlp([784, 500, 40], rng=0), mlp([20, 500, 784], rng=1), BernoulliNLL(), DiagonalGaussian(20))
+
+
 FIGURES = {
     "learning_curve": lambda: plots.learning_curve(history(), unit="nats per sample"),
     "learning_curve, one term": lambda: plots.learning_curve(plain_history()),
@@ -117,6 +124,11 @@ FIGURES = {
     "gradient_check, 18 decades": lambda: plots.gradient_check(report(row("W", *[decades(99, -12, 6)] * 2, 0), wrong=0.0)),
     "gradient_check, 13 decades": lambda: plots.gradient_check(report(row("W", *[decades(999, -12, 0.9)] * 2, 0))),
     "gradient_check, zeros": lambda: plots.gradient_check(report(row("W", [0.0, 0.0], [0.0, 0.0], 0))),
+    "network, 1-8-1": lambda: plots.network(Regression(mlp([1, 8, 1], rng=0), SquaredError())),
+    "network, 2-2-2": lambda: plots.network(mlp([2, 2, 2], Sigmoid, Sigmoid, rng=0)),
+    "network, 3-3-3-3-3-3": lambda: plots.network(mlp([3] * 6, rng=0)),
+    "network, 1-2-...-2-1": lambda: plots.network(mlp([1] + [2] * 14 + [1], ReLU, rng=0)),
+    "network, a wide vae": lambda: plots.network(wide_vae()),
     "gradient_check, all lost": lambda: plots.gradient_check(report(row("W", [np.nan], [1.0], 1), ok=False)),
 }
 
@@ -149,14 +161,19 @@ def test_every_text_is_whole_large_enough_and_uncovered(name):
     figure = FIGURES[name]()
     width, height = figure.canvas.get_width_height()
     assert height == 900 and 1000 <= width <= 1600
+    assert_texts_can_be_read(figure)
+    assert figure.get_supxlabel().endswith(".")
+    assert all(axes.get_title() or axes.get_title("left") for axes in figure.axes if axes.get_label() != "<colorbar>")
+
+
+def assert_texts_can_be_read(figure):
+    width, height = figure.canvas.get_width_height()
     boxes = [(text, text.get_window_extent()) for text in visible_texts(figure)]
     for k, (text, box) in enumerate(boxes):
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
         assert text.get_fontsize() >= 12, text
         for other, other_box in boxes[:k]:
             assert not box.padded(-1).overlaps(other_box.padded(-1)), (text, other)
-    assert figure.get_supxlabel().endswith(".")
-    assert all(axes.get_title() or axes.get_title("left") for axes in figure.axes if axes.get_label() != "<colorbar>")
 
 
 def test_figures_do_not_depend_on_the_users_style(tmp_path):
@@ -333,6 +350,122 @@ def test_regression_draws_the_data_and_the_models_curve():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data, 15 points", "model"]
 
 
+def arrows(axes):
+    """{(start, end): patch} of the arrows of `network`, the ends as places (column, height)."""
+    return {tuple(map(tuple, np.asarray(patch._posA_posB, float))): patch for patch in axes.patches}
+
+
+def test_network_draws_every_weight_and_bias_by_its_sign_and_size():
+    network = mlp([2, 3, 1], rng=0)
+    network.w = np.arange(-6, 7) / 4
+    network.layers[0].b[1] = 9.0
+    figure = plots.network(network)
+    axes, before = figure.axes[0], network.w.copy()
+    drawn = arrows(axes)
+    first, _, second = network.layers
+    expected = {((0.0, 1.0 - i), (1.0, 0.5 - j)): w                     # the 1 on top: three places here, four in the next
+                for i, row in enumerate([first.b, *first.W]) for j, w in enumerate(row)}
+    expected |= {((1.0, 1.5 - i), (2.0, 0.0)): w for i, w in enumerate([second.b[0], *second.W[:, 0]])}
+    assert drawn.keys() == expected.keys()
+    for place, w in expected.items():
+        assert drawn[place].get_linestyle() == ("--" if w < 0 else "-")
+        assert to_rgb(drawn[place].get_edgecolor()) == to_rgb(plots.COLOURS[2 if w < 0 else 0])
+        assert drawn[place].get_linewidth() == pytest.approx(0.6 + 4.4 * abs(w) / 9)
+    assert entries(axes) == ["w ≥ 0, widest 9", "w < 0, widest \N{MINUS SIGN}1.5"]
+    written = [text.get_text() for text in axes.texts]
+    assert sorted(written[:13]) == sorted(plots.signed(w) for w in expected.values())
+    assert written[13:] == ["1", "x$_{1}$", "x$_{2}$", "1", "h$_{1}$", "h$_{2}$", "h$_{3}$", "o$_{1}$"]
+    assert "from a 1 are the biases" in figure.get_supxlabel()
+    np.testing.assert_array_equal(network.w, before)
+
+
+def labels(axes):
+    return [label.get_text().split("\n") for label in axes.get_xticklabels()]
+
+
+def test_network_draws_the_first_and_last_units_of_a_wide_layer_and_writes_their_number():
+    network = mlp([784, 500, 2], rng=0)
+    figure = plots.network(network)
+    axes = figure.axes[0]
+    names = [text.get_text() for text in axes.texts]
+    assert names == [*(f"x$_{{{k}}}$" if k else "⋮" for k in (1, 2, 3, 0, 782, 783, 784)),
+                     *(f"h$_{{{k}}}$" if k else "⋮" for k in (1, 2, 3, 0, 498, 499, 500)), "o$_{1}$", "o$_{2}$"]
+    assert labels(axes) == [["x", "784 inputs"], ["h = tanh(a)", "500 units"], ["o = a", "2 units"]]
+    assert len(axes.patches) == 6 * 6 + 6 * 2
+    last = arrows(axes)[(0.0, -3.0), (1.0, -3.0)]                              # from x_784 to h_500
+    assert last.get_linestyle() == ("--" if network.layers[0].W[783, 499] < 0 else "-")
+    assert "1 is not depicted, but you always need it" in figure.get_supxlabel()
+
+
+@pytest.mark.parametrize("model, d, shown", [(vae(3), 3, 3), (wide_vae(), 20, 2)], ids=["small", "wide"])
+def test_network_draws_the_draw_of_a_vae_between_encoder_and_decoder(model, d, shown):
+    axes = plots.network(model).axes[0]
+    assert labels(axes)[2:4] == [["μ, log σ²", f"{2 * d} units"], ["z = μ + σ ε", f"{d} unit{'s' * (d > 1)}"]]
+    fixed = [place for place, patch in arrows(axes).items() if patch.get_linestyle() == ":"]
+    names = {tuple(text.get_position()): text.get_text() for text in axes.texts}
+    pairs = {(names[start], names[end]) for start, end in fixed}
+    each = (1, 2, 3) if shown == d else (1, d)
+    assert pairs == {(f"{letter}_{{{k}}}$", f"z$_{{{k}}}$") for letter in ("μ$", "log σ$^2") for k in each}
+    assert entries(axes)[-1] == "fixed"
+
+
+class Doubled(Layer):
+    """A fixed layer: x and -x."""
+    n_in, n_out = 2, 4
+
+    def forward(self, x):
+        return np.hstack([x, -x])
+
+
+def test_network_draws_nested_networks_fixed_layers_and_tied_weights():
+    dense = Dense(4, 3, rng=0)
+    back = Sequential(Sequential(TiedDense(dense)), Softmax())
+    network = Sequential(Doubled(), Sequential(dense, Tanh(), Dropout(0.1)), back)
+    axes = plots.network(network).axes[0]
+    assert [label for label, _ in labels(axes)] == ["x", "φ = Doubled(x)", "h = Dropout(tanh(a))", "o = softmax(a)"]
+    drawn = arrows(axes)
+    assert {patch.get_linestyle() for (start, _), patch in drawn.items() if start[0] == 0} == {":"}
+    negative = [[drawn[(2.0, 0.5 - i), (3.0, 1.5 - j)].get_linestyle() == "--" for j in range(4)] for i in range(3)]
+    np.testing.assert_array_equal(negative, dense.W.T < 0)
+    axes = plots.network(Sequential(Tanh(), Dense(2, 2, init="zeros"), Sigmoid())).axes[0]
+    assert [label for label, _ in labels(axes)] == ["h = tanh(x)", "o = σ(a)"]
+    assert {patch.get_linewidth() for patch in axes.patches} == {0.6} and len(axes.patches) == 6
+    autoencoding = plots.network(autoencoder()).axes[0]
+    assert [label for label, _ in labels(autoencoding)] == ["x", "h = tanh(a)", "z = a", "h = tanh(a)", "o = a"]
+
+
+def film(snapshots, model=None):
+    x, t = sine()
+    return plots.moving_basis(model or fitted(), snapshots, x, t, np.sin)
+
+
+def test_moving_basis_shows_the_fit_and_the_hidden_units_of_every_snapshot(tmp_path):
+    model, rng = fitted(), np.random.default_rng(0)
+    x, t = sine()
+    before = model.w.copy()
+    snapshots = {epoch: rng.normal(size=model.w.size) for epoch in (0, 1, 5)}
+    film(snapshots, model).save(tmp_path / "film.gif", writer="pillow")
+    np.testing.assert_array_equal(model.w, before)
+    left, right = plt.gcf().axes                                               # it stands at the last frame
+    model.w = snapshots[5]
+    line = left.lines[2].get_xdata()[:, None]
+    np.testing.assert_allclose(left.lines[2].get_ydata(), model.predict(line)[:, 0], rtol=1e-12)
+    np.testing.assert_allclose([curve.get_ydata() for curve in right.lines], model.network.layers[2].x.T, rtol=1e-12)
+    np.testing.assert_allclose(left.lines[1].get_ydata(), np.sin(line[:, 0]), rtol=1e-12)
+    assert plt.gcf().get_suptitle() == f"epoch 5: loss {model.loss(x, t):.4f}"
+    for axes in (left, right):
+        low, high = axes.get_ylim()
+        assert all(low <= line.get_ydata().min() and line.get_ydata().max() <= high for line in axes.lines)
+    assert_texts_can_be_read(plt.gcf())
+    gif = Image.open(tmp_path / "film.gif")
+    assert (gif.n_frames, gif.size) == (3, (800, 450)) and (tmp_path / "film.gif").stat().st_size < 200_000
+    frames = []
+    for k in range(3):
+        gif.seek(k)
+        frames.append(np.asarray(gif.convert("L"), float))
+    assert all(np.mean(np.abs(frames[a] - frames[b]) > 50) > 0.01 for a, b in ((0, 1), (1, 2), (0, 2)))
+
+
 def entries(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
@@ -506,6 +639,17 @@ def test_the_colour_check_can_fail():
      lambda: plots.learning_curve(History())),
     (ValueError, "gradient_check: the report must have at least one checked element, got none",
      lambda: plots.gradient_check(report(row("W", [], [], 0), row("b", 1.0, 1.0, 0, term="kl")))),
+    (TypeError, "network: expected a layer, a network or a model, got int", lambda: plots.network(3)),
+    (TypeError, "network: expected a layer, a network or a model, got SquaredError", lambda: plots.network(SquaredError())),
+    (TypeError, "network: expected a layer, a network or a model, got type", lambda: plots.network(Dense)),
+    (ValueError, "network: at least one layer must have a fixed width, got Tanh()", lambda: plots.network(Tanh())),
+    (TypeError, "moving_basis: the model must be a Regression, got Autoencoder",
+     lambda: film({0: np.zeros(3)}, autoencoder())),
+    (ValueError, "moving_basis: snapshots must hold at least one {epoch: w}, got none", lambda: film({})),
+    (ValueError, "moving_basis: the network must be hidden layers and a Dense, got Sequential(Dense(1 -> 1); 2 parameters)",
+     lambda: film({0: np.zeros(2)}, Regression(Dense(1, 1), SquaredError()))),
+    (ValueError, "moving_basis: t must have shape (N, 1), got (4, 2)",
+     lambda: plots.moving_basis(fitted(), {0: np.zeros(16)}, np.zeros((4, 1)), np.zeros((4, 2)), np.sin)),
     (ValueError, "regression: x must have shape (N, 1), got (4, 2)",
      lambda: plots.regression(fitted(), np.zeros((4, 2)), np.zeros((4, 1)))),
     (ValueError, "regression: t must have as many rows as x, 4, got 3",

@@ -62,8 +62,9 @@ class Report:
             return (f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite differences "
                     "is too large there.")
         whole = [row for row in self.rows if row["term"] is None]
-        counts = [f"{sum(row[key] for row in whole)} {words}" for key, words in
-                  (("cannot_tell", "elements cannot be told"), ("kinks", "elements are on a kink")) if sum(row[key] for row in whole)]
+        counts = [f"{total} {one if total == 1 else many}" for key, one, many in
+                  (("cannot_tell", "element cannot be told", "elements cannot be told"),
+                   ("kinks", "element is on a kink", "elements are on a kink")) if (total := sum(row[key] for row in whole))]
         return (f"{self.name}: all gradients agree, median relative error {self.median_error:.1e}"
                 + (f"; {', '.join(counts)}" if counts else "") + ".")
 

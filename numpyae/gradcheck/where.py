@@ -91,7 +91,7 @@ def record(subject, parts):
         tap.install()
     try:
         subject.forward()
-        subject.backward(subject.deltas)
+        subject.backward([delta.copy() for delta in subject.deltas])         # a backward may overwrite them
     except Exception:                 # `invariants.run` meets it again and says it; the last tap tells where
         pass
     finally:
