@@ -95,7 +95,7 @@ def record(model, history, optimizer):
 
 history = fit(model, x, t, optimizer=Adam(0.03), epochs=1200, batch_size=50, rng=np.random.default_rng(3), callbacks=[record])
 film = plots.moving_basis(model, snapshots, x, t, sine)
-film.save(course.lectures.FOLDER / "figures" / "03_moving_basis.gif", writer="pillow")
+course.show(film, "03_moving_basis")
 
 # %% [markdown]
 # How far have the units moved? The steepness of unit j is its weight w₀ⱼ. Its place, where h = 0, is -b_j / w₀ⱼ.
@@ -504,7 +504,7 @@ assert abs(by_hand - nats["moons, network"]) < 1e-9 and abs(two - nats["moons, n
 figure = plots.new_figure("Every point of the plane has its probabilities; on the lines the network is undecided.", 16, 9)
 grid = figure.add_gridspec(1, 2)
 for place, (name, model, x, t) in zip(grid, classifiers[1::2]):
-    axes = plots.new_axes(figure, place, f"{nats[name]:.3f} nats", "x₁", "x₂")
+    axes = plots.new_axes(figure, place, f"{name.split(',')[0]}, {nats[name]:.3f} nats", "x₁", "x₂")
     (left, bottom), (right, top) = x.min(axis=0) - 0.2, x.max(axis=0) + 0.2
     x1, x2 = np.meshgrid(np.linspace(left, right, 120), np.linspace(bottom, top, 120))
     p = model.predict(np.column_stack([x1.ravel(), x2.ravel()])).reshape(120, 120, -1)
@@ -738,9 +738,11 @@ assert left[0] < left[1] < left[2] and abs((left[2] - left[1]) / (left[1] - left
 # ## With `--full`: more starts, more units, and real digits
 #
 # Do bad ends become rarer when there are more units than needed? 50 starts for each number of units, on the
-# same data, whose noise has a variance of 0.01. And the network as a classifier of handwritten digits: its
-# 100 basis functions are functions of 784 pixels. We count its errors on 10 000
-# digits that it has not been trained on, and look at the weights of its units.
+# same data, whose noise has a variance of 0.01. They do: of the starts with two units 44 % end far above, with
+# three 2 %, with four or more none.
+#
+# And the network as a classifier of handwritten digits: its 100 basis functions are functions of 784 pixels. It
+# is wrong for 2.4 % of 10 000 digits that it has not been trained on. The figure shows the weights of its units.
 
 # %%
 if FULL:

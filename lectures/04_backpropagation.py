@@ -366,6 +366,7 @@ course.show(figure, "04_online")
 
 # %%
 model, x, t = two_two_two()
+course.show(plots.network(model), "04_network")
 tableau = trace(model, x, t)
 print(tableau)
 assert f"{tableau['L'].value:.9f}" == "0.298371109"

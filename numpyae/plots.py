@@ -320,7 +320,7 @@ def moving_basis(model, snapshots, x, t, truth):
     curves += [right.plot(line, h, ("-", "--", "-.")[j % 3], linewidth=2.5, color=COLOURS[j % 10])[0]
                for j, h in enumerate(frames[0][2].T)]
     legend_above(left)
-    for axes, every in ((left, [t] + [y for _, y, _ in frames]), (right, [h for *_, h in frames])):
+    for axes, every in ((left, [t, truth(line)] + [y for _, y, _ in frames]), (right, [h for *_, h in frames])):
         low, high = min(y.min() for y in every), max(y.max() for y in every)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         axes.locator_params(nbins=5)                                         # most of the time of a frame goes into its texts

@@ -25,16 +25,23 @@ def full():
 
 
 def show(figure, name):
-    """Write the figure to lectures/figures/NAME.png; show it when the session is interactive."""
+    """Write a figure to lectures/figures/NAME.png, an animation to NAME.gif; show it when the session is interactive."""
     import matplotlib.pyplot as plt
+    from matplotlib.animation import Animation
 
     folder = (FOLDER if FOLDER.is_dir() else pathlib.Path.cwd()) / "figures"
     folder.mkdir(exist_ok=True)
-    figure.savefig(folder / f"{name}.png")
-    print(f"figure: {os.path.relpath(folder / f'{name}.png')}")
+    if isinstance(figure, Animation):
+        path = folder / f"{name}.gif"
+        figure.save(path, writer="pillow")
+    else:
+        path = folder / f"{name}.png"
+        figure.savefig(path)
+    print(f"figure: {os.path.relpath(path)}")
     if interactive():
         plt.show()
-    plt.close(figure)
+    if not isinstance(figure, Animation):
+        plt.close(figure)
 
 
 def find():
