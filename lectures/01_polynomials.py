@@ -1,12 +1,12 @@
 # %% [markdown]
 # # 1. Polynomials: to fit is to solve for w, and a fit can be too good
 #
-# Ten noisy measurements of a curve are given, and we want the curve. We describe it by a polynomial, y(x, w)
-# = w₀ + w₁ x + w₂ x² + ..., and look for the weights w with which it comes close to the measurements. There
-# are two ways to find them: solve a system of linear equations, or walk downhill in small steps. Both give
-# the same w, but the walk can take 80 years, and we shall see why. Then we ask how many weights to take. With
-# too few the polynomial cannot bend, with too many it learns the noise: it goes through every point and is
-# wrong between them. More data, or a price on large weights, is a cure.
+# Ten noisy measurements of a curve are given, and we want the curve. We describe it by a polynomial, w₀ + w₁
+# x + w₂ x² + ..., and look for the weights w with which it comes close to the measurements. There are two
+# ways to find them: solve a system of linear equations, or walk downhill in small steps. Both give the same
+# w, but the walk can take 80 years, and we shall see why. Then we ask how many weights to take. With too few
+# the polynomial cannot bend, with too many it learns the noise: it goes through every point and is wrong
+# between them. More data, or a price on large weights, is a cure.
 #
 # Takes about 3 s; with `--full` about 8 s (averages over 100 000 noisy data sets in place of 1000).
 
@@ -40,12 +40,12 @@ def rms(error):
 #
 # Somebody has measured one period of a sine wave at ten places, with errors:
 #
-#     t_n = sin(2π x_n) + ε_n,   x_n = 0, 1/9, 2/9, ..., 1,   ε_n normally distributed with standard deviation 0.3
+#     t_n = sin(2π x_n) + ε_n,   x_n = 0, 1/9, 2/9, ..., 1,   ε_n ~ N(0, 0.3²)
 #
 # (The slides call the targets z. We call them t, since z will be something else from the autoencoder on.)
 # These are the ten points of C. M. Bishop's book *Pattern Recognition and Machine Learning* (2006, "PRML"),
-# so that we can compare our numbers with printed ones. Arrays have one row for each sample: x and t are (10,
-# 1).
+# so that we can compare our numbers with printed ones. Arrays have one row for each sample: x and t have ten
+# rows and one column.
 
 # %%
 x = np.linspace(0, 1, 10)[:, None]
@@ -79,12 +79,12 @@ assert phi.shape == (10, 4) and np.allclose(phi, np.hstack([x**0, x, x**2, x**3]
 #
 #     L(w) = Σ_n (t_n - y(x_n, w))² = ‖t - Φ w‖²
 #
-# It is a parabola in w, open upwards, and has its minimum where the gradient is 0:
+# As a function of w it is a parabola, open upwards, and has its minimum where the gradient is 0:
 #
-#     ∇L(w) = 2 Φᵀ(Φ w - t) = 0   →   Φᵀ Φ w = Φᵀ t
+#     ∇L(w) = 2 Φᵀ(Φ w - t) = 0   →   ΦᵀΦ w = Φᵀt
 #
-# These are as many linear equations as there are weights. `np.linalg.lstsq` solves them. (It does not form Φᵀ
-# Φ, for a reason that we meet below.)
+# These are as many linear equations as there are weights. `np.linalg.lstsq` solves them. (It does not form
+# the matrix ΦᵀΦ, for a reason that we meet below.)
 
 
 # %%
@@ -130,13 +130,14 @@ assert abs(weights[9][9, 0] - 125201.43) < 0.3               # t has six digits,
 
 # %%
 line = np.linspace(0, 1, 500)[:, None]
-figure = plots.new_figure("Order 0 and 1 are too stiff. Order 3 follows the trend. Order 9 goes through every point, and between "
-                          "them leaves the panel.", 16, 9)
+figure = plots.new_figure("Orders 0 and 1 are too stiff. Order 3 follows the trend. Order 9 goes through every "
+                          "point, and between them leaves the panel.", 16, 9)
 grid = figure.add_gridspec(2, 2)
 for place, order in zip(grid, weights):
-    axes = plots.new_axes(figure, place, f"Order {order}", "input x" if order > 1 else "", "target t" if order in (0, 3) else "")
+    axes = plots.new_axes(figure, place, f"Order {order}", "input x", "target t")
     axes.plot(line, sine(line), "--", linewidth=2, color="0.5", label="sine")
-    axes.plot(line, PolynomialBasis(order).forward(line) @ weights[order], "-", linewidth=3, color=plots.COLOURS[2], label="fit")
+    curve = PolynomialBasis(order).forward(line) @ weights[order]
+    axes.plot(line, curve, "-", linewidth=3, color=plots.COLOURS[2], label="fit")
     axes.plot(x, t, "o", markersize=9, color=plots.COLOURS[0], label="data")
     axes.set_ylim(-1.6, 1.6)
     plots.legend_above(axes)
@@ -161,7 +162,7 @@ w_mean, w_sum = np.zeros((2, 1)), np.zeros((2, 1))
 for step in range(20):
     w_mean = w_mean - 0.5 * 2 / N * phi.T @ (phi @ w_mean - t)
     w_sum = w_sum - 0.5 * 2 * phi.T @ (phi @ w_sum - t)
-print(f"after 20 steps of size 0.5: error {rms(phi @ w_mean - t):.2f} with the mean, {rms(phi @ w_sum - t):.0e} with the sum")
+print(f"error after 20 steps of 0.5: {rms(phi @ w_mean - t):.2f} with the mean, {rms(phi @ w_sum - t):.0e} with the sum")
 assert rms(phi @ w_mean - t) < 0.5 and rms(phi @ w_sum - t) > 1e10
 mean = least_squares(phi / np.sqrt(N), t / np.sqrt(N))      # whose sum of squares is the mean of ours
 assert np.allclose(mean, least_squares(phi, t), rtol=1e-12)
@@ -242,7 +243,7 @@ for name, phi in columns.items():
     low, *_, high = np.linalg.eigvalsh(2 / N * phi.T @ phi)
     kappa = high / low
     factor = (kappa - 1) / (kappa + 1)
-    steps = int(np.ceil(np.log(1e-10) / np.log(factor)))
+    steps = int(np.ceil(np.log(1e-10) / np.log(max(factor, 1e-12))))
     path = descend(phi, t, 2 / (low + high), steps)
     distance = distances[name] = np.linalg.norm(path - least_squares(phi, t)[:, 0], axis=1)
     measured = (distance[-1] / distance[steps // 2])**(1 / max(steps - 1 - steps // 2, 1))
@@ -260,8 +261,8 @@ assert len(distances["powers of x"]) > 100_000 and len(distances["Legendre"]) < 
 # down to its end; with u the valley is nearly round.
 
 # %%
-figure = plots.new_figure("Left and middle: contours of the loss, and the path of descent. Right: the thin black lines are the factor "
-                          "(κ - 1)/(κ + 1) per step, predicted from the columns alone.", 16, 9)
+figure = plots.new_figure("Left and middle: contours of the loss, and the path of descent. Right: the thin black "
+                          "lines are the factor (κ - 1)/(κ + 1) per step, predicted from the columns alone.", 16, 9)
 grid = figure.add_gridspec(1, 3, width_ratios=[1, 1, 1.4])
 for place, name, values in ((grid[0], "x", x), (grid[1], "u", u)):
     phi = PolynomialBasis(1).forward(values)
@@ -282,7 +283,8 @@ for k, name in enumerate(("powers of x", "powers of u", "Legendre")):
     distance = distances[name][:600]
     low, *_, high = np.linalg.eigvalsh(columns[name].T @ columns[name])
     steps = np.arange(len(distance))
-    axes.semilogy(steps, distance / distance[0], ("-", "--", "-.")[k], color=plots.COLOURS[(2, 0, 4)[k]], linewidth=6, label=name)
+    axes.semilogy(steps, distance / distance[0], ("-", "--", "-.")[k], linewidth=6, color=plots.COLOURS[(2, 0, 4)[k]],
+                  label=name)
     axes.semilogy(steps, ((high - low) / (high + low))**steps, color="black", linewidth=1.5)
 axes.set_ylim(1e-10, 10)
 axes.legend(fontsize=plots.TICKS, loc="center right")
@@ -312,7 +314,7 @@ assert years > 80 and high / low < 700 and apart < 1e-8
 # %%
 careless = np.linalg.solve(phi.T @ phi, phi.T @ t)
 lost = np.abs(careless / weights[9] - 1).max()
-print(f"w₁ by lstsq {weights[9][1, 0]:.2f}, through ΦᵀΦ {careless[1, 0]:.2f}; relative difference of the weights {lost:.0e}")
+print(f"w₁ by lstsq {weights[9][1, 0]:.2f}, through ΦᵀΦ {careless[1, 0]:.2f}; largest relative difference {lost:.0e}")
 assert lost > 1e-7
 
 # %% [markdown]
@@ -333,7 +335,7 @@ for order in orders:
     train[order] = rms(basis.forward(x) @ w - t)
     held_out[order] = rms(basis.forward(new) @ w - sine(new))
     size[order] = np.abs(w).max()
-    print(f"order {order}   on the data {train[order]:.3f}   held out {held_out[order]:.3f}   largest weight {size[order]:12.2f}")
+    print(f"order {order}   on the data {train[order]:.3f}   held out {held_out[order]:.3f}   largest |w| {size[order]:10.2f}")
 assert np.all(np.diff(train) < 1e-9) and train[9] < 1e-6
 assert held_out[9] > 5 * held_out[3] and size[9] > 10_000 * size[3]
 
@@ -369,7 +371,9 @@ assert 0.85 < worse < 0.97
 # %% [markdown]
 # The bias falls with the order, the variance rises, and order 3 is the best compromise *for ten points*.
 # (Order 4 adds nothing to order 3, nor 2 to 1: the sine is odd about x = ½, and even powers of u cannot help
-# it. They cost variance all the same.) Bishop's ten points turn out to be an unlucky draw. The same with measured, noisy held-out data, as one would have it:
+# it. They cost variance all the same.) Bishop's ten points turn out to be an unlucky draw.
+#
+# In practice the held-out data are measurements, too, with noise of their own. The verdict is the same:
 
 # %%
 fresh = sine(new) + 0.3 * np.random.default_rng(1).standard_normal((len(new), REPEATS))
@@ -381,8 +385,9 @@ print(f"on 100 fresh measurements order 3 is better in {100 * np.mean(noisy[3] <
 assert np.mean(noisy[3] < noisy[9]) > 0.98
 
 # %%
-figure = plots.new_figure("The error on the data falls to 0. The error to the sine falls until order 3; in the end it shoots up, and with it "
-                          f"the weights. The band holds 80 % of the errors to the sine of {REPEATS} data sets.", 16, 9)
+figure = plots.new_figure("The error on the data falls to 0. The error to the sine falls until order 3; in the end "
+                          "it shoots up, and with it the weights. The band holds 80 % of the errors to the sine of "
+                          f"{REPEATS} data sets.", 16, 9)
 grid = figure.add_gridspec(1, 2, width_ratios=[1.4, 1])
 axes = plots.new_axes(figure, grid[0], "Error", "order of the polynomial", "root mean square error")
 axes.fill_between(orders, *np.quantile(error, [0.1, 0.9], axis=1), color=plots.COLOURS[1], alpha=0.3, linewidth=0)
@@ -418,14 +423,15 @@ assert medians[9][0] > 2 * medians[3][0] and medians[9][-1] < 0.6 * medians[3][-
 assert abs(medians[9][-1] / (0.3 * np.sqrt(10 / 1000)) - 1) < 0.15
 
 # %%
-figure = plots.new_figure("Order 9, fitted to 10, 15 and 100 measurements: the more there are, the less of their noise gets into the curve.", 16, 9)
+figure = plots.new_figure("Order 9, fitted to 10, 15 and 100 measurements: the more there are, the less of their "
+                          "noise gets into the curve.", 16, 9)
 grid = figure.add_gridspec(1, 3)
 for place, n in zip(grid, (10, 15, 100)):
     some, targets = datasets.noisy_sine(n, rng=np.random.default_rng(3))
     axes = plots.new_axes(figure, place, f"{n} points", "input x", "target t" if n == 10 else "")
     axes.plot(line, sine(line), "--", linewidth=2, color="0.5", label="sine")
-    axes.plot(line, PolynomialBasis(9).forward(line) @ least_squares(PolynomialBasis(9).forward(some), targets), "-", linewidth=3,
-              color=plots.COLOURS[2], label="order 9")
+    curve = PolynomialBasis(9).forward(line) @ least_squares(PolynomialBasis(9).forward(some), targets)
+    axes.plot(line, curve, "-", linewidth=3, color=plots.COLOURS[2], label="order 9")
     axes.plot(some, targets, "o", markersize=7, color=plots.COLOURS[0], alpha=0.8, label="data")
     axes.set_ylim(-2.3, 2.3)
     axes.legend(fontsize=plots.TICKS, loc="upper right")
@@ -441,7 +447,7 @@ course.show(figure, "01_more_data")
 #
 # The gradient is 2 Φᵀ(Φ w - t) + 2 λ w, and setting it to 0 gives a closed form again:
 #
-#     (ΦᵀΦ + λ I) w = Φᵀ t
+#     (ΦᵀΦ + λI) w = Φᵀt
 #
 # To keep our digits we write it as plain least squares with M more rows: Φ with √λ I below it, t with zeros
 # below it.
@@ -466,7 +472,8 @@ held_out = [rms(PolynomialBasis(9).forward(new) @ w - sine(new)) for w in fits]
 best = int(np.argmin(held_out))
 print("   ln λ   on the data   held out   largest weight")
 for log, w in [(-np.inf, weights[9]), (-18, fits[20]), (0, fits[38])]:
-    print(f"{log:7.0f} {rms(phi @ w - t):13.3f} {rms(PolynomialBasis(9).forward(new) @ w - sine(new)):10.3f} {np.abs(w).max():16.2f}")
+    error = rms(PolynomialBasis(9).forward(new) @ w - sine(new))
+    print(f"{log:7.0f} {rms(phi @ w - t):13.3f} {error:10.3f} {np.abs(w).max():16.2f}")
 assert held_out[20] < held_out[0] / 5 and held_out[20] < known[3] and held_out[38] > 2 * held_out[20]
 assert np.abs(fits[20]).max() < 1000 and -25 < logs[best] < -5
 
@@ -483,8 +490,8 @@ print(f"κ {kappa:.0e} without a price, {with_price:.0e} with λ = e^-18")
 assert with_price < 1e-4 * kappa
 
 # %%
-figure = plots.new_figure("From left to right the price on large weights rises. Too cheap, and order 9 learns the noise; too dear, and it "
-                          "cannot bend.", 16, 9)
+figure = plots.new_figure("From left to right the price on large weights rises. Too cheap, and order 9 learns the "
+                          "noise; too dear, and it cannot bend.", 16, 9)
 grid = figure.add_gridspec(1, 2)
 axes = plots.new_axes(figure, grid[0], "Order 9", "ln λ", "root mean square error")
 axes.plot(logs, train, "-", linewidth=3, color=plots.COLOURS[0], label="on the data")
@@ -495,8 +502,8 @@ plots.legend_above(axes)
 axes = plots.new_axes(figure, grid[1], "Fits", "input x", "target t")
 axes.plot(line, sine(line), "--", linewidth=2, color="0.5", label="sine")
 for k, (log, w) in enumerate([("-∞", weights[9]), ("-18", fits[20]), ("0", fits[38])]):
-    axes.plot(line, PolynomialBasis(9).forward(line) @ w, ("-.", "-", ":")[k], linewidth=3, color=plots.COLOURS[(3, 2, 4)[k]],
-              label=f"ln λ = {log}")
+    axes.plot(line, PolynomialBasis(9).forward(line) @ w, ("-.", "-", ":")[k], linewidth=3,
+              color=plots.COLOURS[(3, 2, 4)[k]], label=f"ln λ = {log}")
 axes.plot(x, t, "o", markersize=9, color=plots.COLOURS[0])
 axes.set_ylim(-1.6, 1.6)
 axes.legend(fontsize=plots.TICKS, loc="upper right")
@@ -505,8 +512,7 @@ course.show(figure, "01_ridge")
 # %% [markdown]
 # ## What to remember
 #
-# - A polynomial is curved in x and linear in w. So the best w is the solution of linear equations, Φᵀ Φ w =
-#   Φᵀ t.
+# - A polynomial is curved in x and linear in w. So the best w is the solution of linear equations.
 # - Gradient descent ends at the same w. Each step shrinks the distance by (κ - 1)/(κ + 1), where κ is the
 #   condition number of the Hessian: a matter of the columns of Φ, not of the data's targets. Scale the
 #   inputs.

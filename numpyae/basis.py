@@ -1,17 +1,17 @@
 """Basis functions: a model that is curved in x and still linear in w.
 
-A straight line w₀ + w₁ x can be fitted by one system of linear equations. So can y(x, w) = Σ_j w_j φ_j(x) = wᵀφ(x), however curved
-the φ_j are, as long as nothing inside them is learnt ([000], "What about the following model?"). For N samples at once the basis
-turns x (N, D) into the design matrix Φ (N, M), one column for each function, and the model is y = Φ w:
+A straight line w₀ + w₁ x is fitted by solving linear equations. So is y(x, w) = Σ_j w_j φ_j(x) = wᵀφ(x), however curved the φ_j
+are, as long as nothing inside them is learnt ([000], "What about the following model?"). For N samples at once the basis turns
+x (N, D) into the design matrix Φ (N, M), one column for each function, and the model is y = Φ w:
 
     x ──▶ basis ──▶ Φ ──▶ Dense ──▶ y
 
-Monomials and waves reach over all x: every weight changes the curve everywhere. Gaussians and sigmoids act around their centres.
-Each basis is a layer without parameters, so that `Sequential(GaussianBasis(centres, 0.1), Dense(10, 1))` trains like any network.
-To learn centres, widths and directions as well is the next step: then the basis is the hidden layer of a neural network.
+Monomials and waves reach over all x: every weight changes the curve everywhere. Gaussians and sigmoids change around their
+centres. Each basis is a layer without parameters, so `Sequential(GaussianBasis(centres, 0.1), Dense(10, 1))` trains like any
+network. To learn centres, widths and directions as well is the next step: then the basis is a hidden layer.
 
-The bias w₀ is the weight of a function that is 1 everywhere, φ₀ ≡ 1. With bias=True it is the first column of Φ, for solvers that
-know of no bias (`np.linalg.lstsq`). With bias=False it is left out, since Dense has its b; both give the same curves.
+The bias w₀ is the weight of a function that is 1 everywhere, φ₀ ≡ 1. With bias=True it is the first column of Φ, for solvers
+that know of no bias (`np.linalg.lstsq`). With bias=False it is left out, since Dense has its b; both give the same curves.
 """
 
 import itertools
@@ -25,8 +25,10 @@ from numpyae.parameters import FLOATS
 
 
 class Basis(Layer):
-    """What all share: x (N, n_in) -> Φ (N, n_out) of x's dtype, float32 or float64. TypeError for another, ValueError for a wrong
-    shape, NaN or infinity."""
+    """What all share: x (N, n_in) -> Φ (N, n_out), float32 or float64 like x.
+
+    TypeError for another x, ValueError for one of another shape, NaN or infinity.
+    """
 
     def begin(self, x):
         """Check x, and keep it."""
@@ -63,7 +65,7 @@ class PolynomialBasis(Basis):
     def __init__(self, order, n_in=1, bias=True):
         check_order("PolynomialBasis", order, n_in, bias)
         self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
-        products = [factors for degree in range(1, order + 1)
+        products = [factors for degree in range(1, self.order + 1)
                     for factors in itertools.combinations_with_replacement(range(n_in), degree)]
         self.powers = np.array([[factors.count(d) for d in range(n_in)] for factors in products]).reshape(-1, n_in)
         self.lowered = np.maximum(self.powers - np.eye(n_in)[:, None], 0)            # those in ∂φ_j/∂x_d, (n_in, M, n_in)
@@ -84,10 +86,10 @@ class PolynomialBasis(Basis):
 
 
 class FourierBasis(Basis):
-    """cos(2π kᵀx / period) and sin(2π kᵀx / period) for whole k_d from -order to order ([000], "Fourier transform": a series).
+    """cos(2π kᵀx / period) and sin(2π kᵀx / period), k_d = -order ... order ([000], "Fourier transform": a series).
 
-    Columns: 1, all cosines, all sines, together (2 order + 1)^n_in; of one input k = 1, ..., order. `k` (n_in, K) has only one of
-    k and -k, which give the same pair up to sign. ValueErrors of PolynomialBasis, and unless period > 0.
+    Columns: 1, all cosines, all sines, together (2 order + 1)^n_in; of one input k = 1, ..., order. `k` (n_in, K) has only one
+    of k and -k, which give the same pair up to sign. ValueErrors of PolynomialBasis, and unless period > 0.
     """
 
     arguments = ("order", "n_in", "period", "bias")
@@ -96,7 +98,7 @@ class FourierBasis(Basis):
         check_order("FourierBasis", order, n_in, bias)
         self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
         self.period = check_positive("FourierBasis: period", period)
-        waves = [k for k in itertools.product(range(-order, order + 1), repeat=n_in) if k > (0,) * n_in]
+        waves = [k for k in itertools.product(range(-self.order, self.order + 1), repeat=n_in) if k > (0,) * self.n_in]
         self.k = np.array(waves).reshape(-1, n_in).T
         self.n_out = 2 * len(waves) + self.bias
 
@@ -144,8 +146,8 @@ class GaussianBasis(Basis):
 class SigmoidBasis(Basis):
     """φ_j(x) = σ(v_jᵀ(x - c_j) / width), σ(a) = 1 / (1 + e^-a): smooth steps (Bishop 2006, PRML, eq. 3.5 and 3.6).
 
-    centres c_j and width as for GaussianBasis. directions v_j (M, D): each step climbs along its v_j and is level across it, as a
-    hidden unit is. For one input they may be left out, and are 1. Errors as GaussianBasis.
+    centres c_j and width as for GaussianBasis. directions v_j (M, D): each step climbs along its v_j and is level across it, as
+    a hidden unit is. For one input they may be left out, and are 1. Errors as GaussianBasis.
     """
 
     arguments = ("centres", "width", "directions", "bias")
@@ -176,10 +178,11 @@ class SigmoidBasis(Basis):
 
 
 def check_order(name, order, n_in, bias):
-    """ValueError unless n_in is at least 1, and order a whole number of at least 0, or 1 without bias: some function must be left."""
+    """ValueError unless n_in is at least 1, and order a whole number of at least 0, without bias 1: some function must be left."""
     check_size(f"{name}: n_in", n_in)
     if not isinstance(order, (int, np.integer)) or isinstance(order, bool) or order < (not bias):
-        raise ValueError(f"{name}: order must be a whole number of at least {'0' if bias else '1 without bias'}, got {order!r}")
+        least = "0" if bias else "1 without bias"
+        raise ValueError(f"{name}: order must be a whole number of at least {least}, got {order!r}")
 
 
 def check_positive(name, value):

@@ -12,12 +12,12 @@ import operator
 
 import numpy as np
 
-from numpyae import activations, autoencoder, latent, layers, losses, models, vae
+from numpyae import activations, autoencoder, basis, latent, layers, losses, models, vae
 from numpyae.layers import Sequential, TiedDense
 from numpyae.parameters import Parametric, fill, read_arrays, write_arrays
 
 FORMAT = 1
-CLASSES = {name: cls for module in (layers, activations, losses, latent, models, autoencoder, vae)
+CLASSES = {name: cls for module in (layers, activations, basis, losses, latent, models, autoencoder, vae)
            for name, cls in vars(module).items() if isinstance(cls, type) and issubclass(cls, Parametric)}
 
 

@@ -24,6 +24,7 @@ import textwrap
 import numpy as np
 
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Dense, Dropout, Layer, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, Loss,
@@ -48,6 +49,10 @@ FORMULAS = {
     Softmax: ("softmax({x})", "{y} (d{y} - Σ_k {y} d{y})"),
     Dropout: ("{x} mask / keep", "d{y} mask / keep"),
     TopK: ("{x} mask", "d{y} mask"),
+    PolynomialBasis: ("monomials of {x}", "Σ_j d{y}_j dφ_j/d{x}"),
+    FourierBasis: ("cos and sin of {x}", "Σ_j d{y}_j dφ_j/d{x}"),
+    GaussianBasis: ("e^-½‖({x} - c) / s‖²", "Σ_j d{y}_j dφ_j/d{x}"),
+    SigmoidBasis: ("σ(vᵀ({x} - c) / s)", "Σ_j d{y}_j dφ_j/d{x}"),
     SquaredError: ("Σ_d ({x} - {t})²", "2 ({x} - {t}) / N"),
     SoftmaxCrossEntropy: ("-Σ_k {t} log softmax({x})", "(softmax({x}) - {t}) / N"),
     BernoulliNLL: ("Σ_d log(1 + e^{x}) - {t} {x}", "(σ({x}) - {t}) / N"),
@@ -117,7 +122,7 @@ class Tableau:
             if row.backward != backward:
                 backward = row.backward
                 lines.append(f"-- {'backward' if backward else 'forward'} ".ljust(sum(widths), "-"))
-            formula = textwrap.wrap(row.formula, formulas - 2, break_long_words=False)
+            formula = textwrap.wrap(row.formula, formulas - 2)
             lines.append(in_columns([[row.step], formula, [str(row.shape)], shown(row.value), shown(row.gradient)], widths))
         if any(line.startswith("‖") for lines_of in cells for line in lines_of):
             lines += ["", "‖norm‖ min … max of arrays that are too large to print"]

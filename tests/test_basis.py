@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from numpyae import Adam, Dense, GradientDescent, Regression, Sequential, SquaredError, datasets, fit, gradcheck, lbfgs
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
+from numpyae.checkpoints import load_model
 from tests.numerical import assert_gradients, assert_model_gradient
 
 some = settings(deadline=None, max_examples=25, derandomize=True)
@@ -304,3 +305,12 @@ def test_a_delta_of_another_shape_is_not_broadcast(kind, bias):
         with pytest.raises(ValueError) as caught:
             basis.backward(np.ones(shape))
         assert str(caught.value) == f"{basis!r}: delta must have shape {(4, basis.n_out)}, got {shape}"
+
+
+@pytest.mark.parametrize("basis", [PolynomialBasis(3, bias=False), FourierBasis(2, bias=False), GaussianBasis(np.linspace(0, 1, 4), 0.3, bias=False),
+                                   SigmoidBasis(np.linspace(0, 1, 4), 0.3)], ids=repr)
+def test_a_checkpoint_rebuilds_a_model_on_a_basis(basis, tmp_path):
+    x, t = datasets.noisy_sine(20, rng=0)
+    model = Regression(Sequential(basis, Dense(basis.n_out, 1, rng=0)), SquaredError())
+    fit(model, x, t, optimizer=Adam(0.01), epochs=1, batch_size=5, checkpoint=tmp_path / "kept.npz", rng=0)
+    assert np.array_equal(load_model(tmp_path / "kept.npz").predict(x), model.predict(x))
