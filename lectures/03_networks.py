@@ -38,7 +38,9 @@ def rms(error):
 
 # %%
 fixed = GaussianBasis(np.linspace(0, 1, 4), 1 / 3, bias=False)
-course.show(plots.network(Sequential(fixed, Dense(4, 1, rng=np.random.default_rng(0)))), "03_fixed_basis")
+linear = Sequential(fixed, Dense(4, 1, rng=np.random.default_rng(0)))
+assert linear.w.size == 5                                    # four weights and a bias: nothing in φ is learnt
+course.show(plots.network(linear), "03_fixed_basis")
 
 # %% [markdown]
 # ## The multi-layered perceptron = neural network
@@ -253,7 +255,8 @@ assert apart > 4 and min(errors10) > 0.6 * rms(t10_new) and of_learnt < 0.25 * r
 first, _, second = model.network.layers
 cosines = np.abs(u.T @ first.W)[0] / np.linalg.norm(first.W, axis=0)
 angles, weights = np.degrees(np.arccos(cosines)), np.abs(second.W[:, 0])
-print("angle between u and each unit's direction, in degrees:", np.round(angles, 1), "  its |output weight|:", np.round(weights, 2))
+print("angle between u and each unit's direction, in degrees:", np.round(angles, 1))
+print("weight of each unit in the output, without its sign:     ", np.round(weights, 2))
 used = weights > 1
 assert np.sum(used) == 2 and angles[used].max() < 3 and weights[~used].max() < 0.3
 

@@ -1,10 +1,11 @@
 # %% [markdown]
 # # 4. Backpropagation: the chain rule, read from its end
 #
-# A network is a chain of simple functions, and its loss L says how far the output o is from the target t. To train it we need
-# ∂L/∂w for every weight w. Backpropagation gets all of them in one pass from the loss back to the input, for about twice the
-# work of computing the loss itself. This lecture starts with two functions in a row, goes on to a network in matrices, then to the slides'
-# algorithm line for line ([000]), and ends with a worked example that half the world has followed and in which three printed numbers are wrong.
+# A network is a chain of simple functions, and its loss L says how far the output o is from the target t. To
+# train it we need ∂L/∂w for every weight w. Backpropagation gets all of them in one pass from the loss back to
+# the input, for about twice the work of computing the loss itself. This lecture starts with two functions in a
+# row, goes on to a network in matrices, then to the slides' algorithm line for line ([000]), and ends with a
+# worked example that half the world has followed and in which three printed numbers are wrong.
 #
 # Takes about 5 s; with `--full` about 15 s: the slides' algorithm on the handwritten digits of MNIST.
 
@@ -26,13 +27,15 @@ FULL = course.full()
 #
 #     f(x) = u(v(x))   →   f'(x) = u'(v(x)) · v'(x)
 #
-# On paper one needs two rows. The upper row is filled from left to right with *values*: x, then v, then u. The lower row is filled from right
-# to left with *slopes of the end result*: it begins with ∂f/∂u = 1, and each step to the left multiplies by one derivative.
+# On paper one needs two rows. The upper row is filled from left to right with *values*: x, then v, then u. The
+# lower row is filled from right to left with *slopes of the end result*: it begins with ∂f/∂u = 1, and each
+# step to the left multiplies by one derivative.
 #
 #     values   x  →  v = x²  →  u = sin v
 #     slopes   dx ←  dv      ←  du = 1
 #
-# From here on, the slope of the end result with respect to a quantity has the name of that quantity with a `d` in front.
+# From here on, the slope of the end result with respect to a quantity has the name of that quantity with a `d`
+# in front.
 
 # %%
 x = 1.3
@@ -49,12 +52,13 @@ h = 1e-5
 assert abs(dx - (np.sin((x + h)**2) - np.sin((x - h)**2)) / (2 * h)) < 1e-8
 
 # %% [markdown]
-# Note what each step back needs: one number from the right (dv) and one local slope (2x), and the local slope needs a *value* of the way
-# forward. This is why `forward` of every layer keeps something for `backward`.
+# Note what each step back needs: one number from the right (dv) and one local slope (2x), and the local slope
+# needs a *value* of the way forward. This is why `forward` of every layer keeps something for `backward`.
 #
 # ## A tiny expression
 #
-# Now with branches: f = (x + y) z at x = -2, y = 5, z = -4, the example of the course CS231n. Three rules are all there is:
+# Now with branches: f = (x + y) z at x = -2, y = 5, z = -4, the example of the course CS231n. Three rules are
+# all there is:
 #
 # - a sum hands its slope to both sides unchanged;
 # - a product hands each factor the slope times the *other* factor;
@@ -74,8 +78,8 @@ print(f"q = {q:g}, f = {f:g}; dx = {dx:g}, dy = {dy:g}, dz = {dz:g}")
 assert (q, f, dx, dy, dz) == (3, -12, -4, -4, 3)
 
 # %% [markdown]
-# The third rule is the one that is forgotten most often. In g = x · x + x the value x is used three times, and its slope is the sum of three
-# contributions. Writing `=` where `+=` belongs keeps only the last one.
+# The third rule is the one that is forgotten most often. In g = x · x + x the value x is used three times, and
+# its slope is the sum of three contributions. Writing `=` where `+=` belongs keeps only the last one.
 
 # %%
 x = 1.5
@@ -86,8 +90,8 @@ dx += 1                                  # the sum
 assert dx == 2 * x + 1 == 4.0
 
 # %% [markdown]
-# A single neuron is such an expression: o = σ(x₁w₁ + x₂w₂ + b) with the logistic function σ(a) = 1 / (1 + e^-a), whose derivative is
-# σ(a) (1 - σ(a)). Here with w = (2, -3), b = -3 and x = (-1, -2).
+# A single neuron is such an expression: o = σ(x₁w₁ + x₂w₂ + b) with the logistic function σ(a) = 1 / (1 +
+# e^-a), whose derivative is σ(a) (1 - σ(a)). Here with w = (2, -3), b = -3 and x = (-1, -2).
 
 # %%
 x, w, b = np.array([-1.0, -2.0]), np.array([2.0, -3.0]), -3.0
@@ -106,8 +110,9 @@ assert dw.round(2).tolist() == [-0.20, -0.39] and dx.round(2).tolist() == [0.39,
 # %% [markdown]
 # ## A network, in matrices
 #
-# Now many samples and many neurons at once. Rows are samples: x is (N, D), the weights W1 are (D, H), so x W1 is (N, H). A network with one
-# hidden layer and a linear output is four lines forward. Backward is the same four lines in reverse order, each with a `d` in front.
+# Now many samples and many neurons at once. Rows are samples: x is (N, D), the weights W1 are (D, H), so x W1
+# is (N, H). A network with one hidden layer and a linear output is four lines forward. Backward is the same
+# four lines in reverse order, each with a `d` in front.
 #
 #     a1 = x W1 + b1      h1 = tanh(a1)      o = h1 W2 + b2      L = 1/N Σ_n Σ_d (o - t)²
 #
@@ -115,8 +120,9 @@ assert dw.round(2).tolist() == [-0.20, -0.39] and dx.round(2).tolist() == [0.39,
 #
 #     dW1 = xᵀ da1      db1 = Σ_n da1      dx = da1 W1ᵀ
 #
-# and behind an elementwise function h1 = φ(a1) they are da1 = dh1 φ'(a1). The shapes alone nearly force the first line: dW1 must be (D, H) like
-# W1, and xᵀ da1 is the only product of (N, D) and (N, H) with that shape. The sum over n in it is the third rule: every sample uses the same W1.
+# and behind an elementwise function h1 = φ(a1) they are da1 = dh1 φ'(a1). The shapes alone nearly force the
+# first line: dW1 must be (D, H) like W1, and xᵀ da1 is the only product of (N, D) and (N, H) with that shape.
+# The sum over n in it is the third rule: every sample uses the same W1.
 
 # %%
 rng = np.random.default_rng(0)
@@ -139,9 +145,9 @@ db1 = da1.sum(axis=0)
 dW1 = x.T @ da1
 
 # %% [markdown]
-# The library does the same, one layer at a time: `forward(x)` keeps what `backward(delta)` needs, and `delta` is ∂L/∂(output of the
-# layer). Nothing else is hidden in it: the gradients agree to the last digits. Finite differences agree as well, and they know nothing of the
-# chain rule (lecture 5 makes a science of them).
+# The library does the same, one layer at a time: `forward(x)` keeps what `backward(delta)` needs, and `delta`
+# is ∂L/∂(output of the layer). Nothing else is hidden in it: the gradients agree to the last digits. Finite
+# differences agree as well, and they know nothing of the chain rule (lecture 5 makes a science of them).
 
 # %%
 network = mlp([D, H, M], hidden=Tanh)
@@ -165,8 +171,9 @@ assert np.abs(flat - gradcheck.numerical_gradient(loss_at, model.w.copy())).max(
 # %% [markdown]
 # ## The tableau
 #
-# `trace` writes down every step of such a pass: forward the values, backward each gradient beside the quantity that it belongs to. Here for a
-# network that is small enough to be followed with a pencil: one input, two hidden units, one output.
+# `trace` writes down every step of such a pass: forward the values, backward each gradient beside the quantity
+# that it belongs to. Here for a network that is small enough to be followed with a pencil: one input, two
+# hidden units, one output.
 
 # %%
 small = mlp([1, 2, 1], rng=np.random.default_rng(1))
@@ -175,8 +182,9 @@ print(tableau)
 assert abs(tableau["do"].gradient[0, 0] - 2 * (tableau["o"].value[0, 0] - 1.0)) < 1e-15
 
 # %% [markdown]
-# It also finds the first line that goes wrong. Below, somebody has written a Tanh whose backward uses h where 1 - h² belongs. The forward
-# lines agree, so do all gradients above the mistake, and the comparison names the line in which it sits.
+# It also finds the first line that goes wrong. Below, somebody has written a Tanh whose backward uses h where 1
+# - h² belongs. The forward lines agree, so do all gradients above the mistake, and the comparison names the
+# line in which it sits.
 
 
 # %%
@@ -193,7 +201,8 @@ assert ", da1 = " in sentence
 # %% [markdown]
 # ## Algorithm for backprop ("on-line" aka "stochastic" learning)
 #
-# The slides update the weights after every single sample. Their pseudo-code, with the letters of the slides (z is the target, which we call t):
+# The slides update the weights after every single sample. Their pseudo-code, with the letters of the slides (z
+# is the target, which we call t):
 #
 #     initialise the weights
 #     repeat
@@ -206,9 +215,10 @@ assert ", da1 = " in sentence
 #       (this is called one epoch)
 #     until stopping criterion satisfied
 #
-# `online_backprop` is this loop; open it in `numpyae/training.py` beside this page. Before we trust it, two remarks on sign and factor. With the slides' loss
-# L = Σ (z - o)² of one sample, ∂L/∂o = -2 (z - o), so **the residual δ = z - o is -½ ∂L/∂o**, and what the last line calls
-# ∂L/∂w is -½ of it. Hence the step must be *added*, w ← w + α_slides · (printed), and it descends like w ← w - α ∇L(w) with
+# `online_backprop` is this loop; open it in `numpyae/training.py` beside this page. Before we trust it, two
+# remarks on sign and factor. With the slides' loss L = Σ (z - o)² of one sample, ∂L/∂o = -2 (z - o), so **the
+# residual δ = z - o is -½ ∂L/∂o**, and what the last line calls ∂L/∂w is -½ of it. Hence the step must be
+# *added*, w ← w + α_slides · (printed), and it descends like w ← w - α ∇L(w) with
 #
 #     α_slides = 2 α
 #
@@ -244,14 +254,16 @@ def true_gradients(network, x, z):
 
 x, z = np.array([0.3, -0.7]), np.array([0.4])
 one_hidden = mlp([2, 4, 1], rng=np.random.default_rng(2))
-ratios = [np.unique((printed / true).round(6)) for printed, true in zip(printed_gradients(one_hidden, x, z), true_gradients(one_hidden, x, z))]
+pairs = zip(printed_gradients(one_hidden, x, z), true_gradients(one_hidden, x, z))
+ratios = [np.unique((printed / true).round(6)) for printed, true in pairs]
 print("printed / true, one hidden layer, linear output:", *ratios)
 assert all(ratio.tolist() == [-0.5] for ratio in ratios)
 
 # %% [markdown]
-# Exactly -½ for every weight. So with one hidden layer and a linear output the pseudo-code is right, with `+` and α_slides = 2α. The same as
-# training: fifty epochs of `online_backprop` with the rate 2α, and fifty epochs of the layered form (loss, backward, step) with the rate α on one
-# row at a time, give the same weights up to rounding.
+# Exactly -½ for every weight. So with one hidden layer and a linear output the pseudo-code is right, with `+`
+# and α_slides = 2α. The same as training: fifty epochs of `online_backprop` with the rate 2α, and fifty epochs
+# of the layered form (loss, backward, step) with the rate α on one row at a time, give the same weights up to
+# rounding.
 
 # %%
 x, t = datasets.noisy_sine(10, rng=np.random.default_rng(0))
@@ -270,15 +282,17 @@ assert apart < 1e-12
 # %% [markdown]
 # ## What has to be repaired for deeper networks
 #
-# With two hidden layers the same comparison fails. The propagation line says δ_k-1,i = Σ_j δ_kj w_ij, but the chain rule passes through the activation φ_k
-# on its way down, so a factor φ'_k belongs into that sum:
+# With two hidden layers the same comparison fails. The propagation line says δ_k-1,i = Σ_j δ_kj w_ij, but the
+# chain rule passes through the activation φ_k on its way down, so a factor φ'_k belongs into that sum:
 #
 #     δ_k-1,i = Σ_j δ_kj φ'(a_kj) w_ij
 #
-# With one hidden layer nobody notices: the only propagation starts at a linear output, where φ' = 1. In a deeper network the
-# top two weight matrices are right and every one below is wrong, element by element by another factor. A network whose *output* is not linear is wrong
-# already with one hidden layer. Could φ' be put into δ once and for all? Then the update line, which multiplies by φ' itself, would count it twice.
-# No reading makes both lines right. `online_backprop` has the factor in the propagation line, and only there differs from the slides.
+# With one hidden layer nobody notices: the only propagation starts at a linear output, where φ' = 1. In a
+# deeper network the top two weight matrices are right and every one below is wrong, element by element by
+# another factor. A network whose *output* is not linear is wrong already with one hidden layer. Could φ' be put
+# into δ once and for all? Then the update line, which multiplies by φ' itself, would count it twice. No reading
+# makes both lines right. `online_backprop` has the factor in the propagation line, and only there differs from
+# the slides.
 
 # %%
 x, z = np.array([0.3, -0.7]), np.array([0.4])
@@ -304,7 +318,7 @@ figure = plots.new_figure("On the line the printed gradient is right, up to the 
                           "to pass an activation on its way down.", 16, 9)
 grid = figure.add_gridspec(1, 3)
 for place, (name, matrices) in zip(grid, clouds.items()):
-    axes = plots.new_axes(figure, place, f"{name} output", "true ∂L/∂w", "-2 · printed ∂L/∂w" if name == "1 hidden, linear" else "")
+    axes = plots.new_axes(figure, place, f"{name} output", "true ∂L/∂w", "-2 · printed ∂L/∂w")
     ends = np.array([min(np.min(pair) for pair in matrices), max(np.max(pair) for pair in matrices)])
     axes.plot(ends, ends, "-", color="0.5", linewidth=1.5)
     for k, (true, printed) in enumerate(matrices):
@@ -313,7 +327,8 @@ for place, (name, matrices) in zip(grid, clouds.items()):
 course.show(figure, "04_printed_gradient")
 
 # %% [markdown]
-# With the repair `online_backprop` takes the same steps as the layered form at any depth, and with any activation at the output.
+# With the repair `online_backprop` takes the same steps as the layered form at any depth, and with any
+# activation at the output.
 
 # %%
 x, t = datasets.noisy_sine(10, rng=np.random.default_rng(0))
@@ -327,8 +342,9 @@ for sizes, output in (([1, 5, 4, 1], None), ([1, 4, 4, 4, 1], Tanh), ([1, 6, 1],
     assert np.abs(slides.w - layered.w).max() < 1e-12
 
 # %% [markdown]
-# It learns: here the ten points of a noisy sine, one point at a time. It stops after its epochs, or when the mean squared error of an
-# epoch falls to `tolerance`. A rate that is too large ends with a sentence and the weights of the last whole epoch.
+# It learns: here the ten points of a noisy sine, one point at a time. It stops after its epochs, or when the
+# mean squared error of an epoch falls to `tolerance`. A rate that is too large ends with a sentence and the
+# weights of the last whole epoch.
 
 # %%
 x, t = datasets.noisy_sine(10, sigma=0.1, rng=np.random.default_rng(3))
@@ -344,7 +360,8 @@ except ArithmeticError as error:
     assert "smaller rate" in str(error)
 
 # %%
-figure = plots.new_figure("One sample at a time: the error falls unevenly, since every step pleases one point and disturbs the others.", 16, 9)
+figure = plots.new_figure("One sample at a time: the error falls unevenly, since every step pleases one point and "
+                          "disturbs the others.", 16, 9)
 grid = figure.add_gridspec(1, 2)
 axes = plots.new_axes(figure, grid[0], "On-line backpropagation", "epoch", "mean squared error of the epoch")
 axes.loglog(np.arange(1, history.epochs + 1), history.loss, linewidth=2.5, color=plots.COLOURS[0])
@@ -360,9 +377,10 @@ course.show(figure, "04_online")
 # %% [markdown]
 # ## A worked example, number by number
 #
-# M. Mazur's "A Step by Step Backpropagation Example" (2015) is followed by thousands of students with a calculator: two inputs, two hidden and two output
-# units, all logistic, and E = Σ ½ (t - o)². The ½ makes ∂E/∂o = o - t without a 2. The weights are w1 … w8 and two biases that are not updated; the rate
-# is ½. Here is the whole pass.
+# M. Mazur's "A Step by Step Backpropagation Example" (2015) is followed by thousands of students with a
+# calculator: two inputs, two hidden and two output units, all logistic, and E = Σ ½ (t - o)². The ½ makes ∂E/∂o
+# = o - t without a 2. The weights are w1 … w8 and two biases that are not updated; the rate is ½. Here is the
+# whole pass.
 
 # %%
 model, x, t = two_two_two()
@@ -376,9 +394,10 @@ assert f"{tableau['dh1'].gradient[0, 0]:.9f}" == "0.036350306"             # ∂
 assert f"{tableau['dW1'].gradient[0, 0]:.9f}" == "0.000438568"             # ∂E/∂w1
 
 # %% [markdown]
-# All of these are the published digits, and so are the eight weights after the step. But the published error *after* the step is 0.291027924, and ours
-# is not. The page goes on to 10 000 steps and prints an error of 0.000035085 and outputs 0.015912196 and 0.984065734; ours are close to them and not equal.
-# Either our gradient or their program is wrong, and we have a way to tell: finite differences side with us.
+# All of these are the published digits, and so are the eight weights after the step. But the published error
+# *after* the step is 0.291027924, and ours is not. The page goes on to 10 000 steps and prints an error of
+# 0.000035085 and outputs 0.015912196 and 0.984065734; ours are close to them and not equal. Either our gradient
+# or their program is wrong, and we have a way to tell: finite differences side with us.
 
 
 # %%
@@ -401,30 +420,35 @@ runs = {}
 for early_update in (False, True):
     model, x, t = two_two_two()
     runs[early_update] = [step(model, x, t, early_update) for _ in range(10000)] + [model.loss(x, t)]
-    print(f"{'through updated weights' if early_update else 'through the old weights':24} E after 1 step {runs[early_update][1]:.9f}, after 10 000 "
-          f"{runs[early_update][-1]:.9f}, outputs {model.o[0, 0]:.9f} {model.o[0, 1]:.9f}")
+    way = "through updated weights" if early_update else "through the old weights"
+    print(f"{way:24} E after 1 step {runs[early_update][1]:.9f}, after 10 000 {runs[early_update][-1]:.9f}, "
+          f"outputs {model.o[0, 0]:.9f} {model.o[0, 1]:.9f}")
     if not early_update:
         assert abs(runs[False][1] - 0.2910277736935993) < 1e-12 and abs(runs[False][-1] - 0.00003510187782978859) < 1e-12
 
 # %% [markdown]
-# The second line reproduces all three published numbers to every digit. The program behind the page updated the output weights first and then sent
-# the error back through the *updated* weights: a gradient of no function at all. The hand calculation on the same page uses the old weights, as it should. So no single correct
-# program matches all of its numbers.
+# The second line reproduces all three published numbers to every digit. The program behind the page updated the
+# output weights first and then sent the error back through the *updated* weights: a gradient of no function at
+# all. The hand calculation on the same page uses the old weights, as it should. So no single correct program
+# matches all of its numbers.
 #
-# The difference is in the seventh digit after one step and never large: the network learns all the same. That is why such mistakes live for years. It is also
-# why backward, in this library, only adds gradients, and the step is a line of its own after it.
+# The difference is in the seventh digit after one step and never large: the network learns all the same. That
+# is why such mistakes live for years. It is also why backward, in this library, only adds gradients, and the
+# step is a line of its own after it.
 
 # %%
 assert f"{runs[True][1]:.9f}" == "0.291027924" and f"{runs[True][-1]:.9f}" == "0.000035085"
 assert [f"{value:.9f}" for value in model.o[0]] == ["0.015912196", "0.984065734"]
 assert abs(runs[True][1] / runs[False][1] - 1) < 1e-6
 
-figure = plots.new_figure("Both programs learn, and on this scale nobody sees which one is wrong; the dotted line shows how far they are apart.", 16, 9)
+figure = plots.new_figure("Both programs learn, and on this scale nobody sees which one is wrong; the dotted line shows how "
+                          "far they are apart.", 16, 9)
 axes = plots.new_axes(figure, figure.add_gridspec()[0], "The 2-2-2 network", "step", "error E")
 steps = np.arange(1, 10001)
 axes.loglog(steps, runs[False][1:], "-", linewidth=5, color=plots.COLOURS[0], alpha=0.6, label="through the old weights (right)")
 axes.loglog(steps, runs[True][1:], "--", linewidth=2, color=plots.COLOURS[2], label="through the updated weights (as published)")
-axes.loglog(steps, np.abs(np.subtract(runs[False], runs[True]))[1:], ":", linewidth=2.5, color="0.3", label="difference of the two")
+difference = np.abs(np.subtract(runs[False], runs[True]))
+axes.loglog(steps, difference[1:], ":", linewidth=2.5, color="0.3", label="difference of the two")
 axes.grid(color="0.9")
 plots.legend_above(axes)
 course.show(figure, "04_two_two_two")
@@ -432,9 +456,11 @@ course.show(figure, "04_two_two_two")
 # %% [markdown]
 # ## What it costs
 #
-# Counting multiplications: forward, every weight is used once per sample, N P of them for P weights. Backward, every weight is used once to send δ down, and once each
-# weight's own gradient gets a product, so 2 N P; the first layer need not send anything further down. A finite difference in contrast needs two whole forward
-# passes *per weight*: 2 N P². For the 784-500-10 network of a digit classifier that is the difference between two passes and eight hundred thousand.
+# Counting multiplications: forward, every weight is used once per sample, N P of them for P weights. Backward,
+# every weight is used once to send δ down, and once each weight's own gradient gets a product, so 2 N P; the
+# first layer need not send anything further down. A finite difference in contrast needs two whole forward
+# passes *per weight*: 2 N P². For the 784-500-10 network of a digit classifier that is the difference between
+# two passes and eight hundred thousand.
 
 # %%
 sizes = [784, 500, 10]
@@ -446,8 +472,8 @@ print(f"multiplications per sample: forward {forward:,}, backward {backward:,}, 
 assert backward / forward < 2 and differences / backward > 700_000
 
 # %% [markdown]
-# With `--full` the slides' algorithm learns to read: on-line backprop on MNIST with a 784-30-10 network of logistic units and the squared error
-# to one-hot targets, sample by sample.
+# With `--full` the slides' algorithm learns to read: on-line backprop on MNIST with a 784-30-10 network of
+# logistic units and the squared error to one-hot targets, sample by sample.
 
 # %%
 if FULL:
@@ -466,15 +492,22 @@ if FULL:
 # %% [markdown]
 # ## What to remember
 #
-# - Backpropagation is the chain rule read from its end. Every step back is one multiplication by a local slope, and the slope needs a value of the way forward.
-# - A value that is used more than once collects the *sum* of its slopes: over samples for a shared W, over paths for a branch.
+# - Backpropagation is the chain rule read from its end. Every step back is one multiplication by a local slope,
+#   and the slope needs a value of the way forward.
+# - A value that is used more than once collects the *sum* of its slopes: over samples for a shared W, over
+#   paths for a branch.
 # - dW has the shape of W, and that nearly tells its formula: dW = xᵀ da, db = Σ_n da, dx = da Wᵀ.
-# - The slides' δ = z - o is -½ ∂L/∂o, so their step is added and their rate is twice ours. Their propagation line needs φ' as soon as there are two hidden layers.
-# - Propagate first, update afterwards. And do not believe a number because it is printed, not even here: check it by finite differences.
+# - The slides' δ = z - o is -½ ∂L/∂o, so their step is added and their rate is twice ours. Their propagation
+#   line needs φ' as soon as there are two hidden layers.
+# - Propagate first, update afterwards. And do not believe a number because it is printed, not even here: check
+#   it by finite differences.
 #
 # ## Try it
 #
-# - Open `lectures/step_through.py` in a debugger, stop in `Dense.backward`, and compare `dW` with the tableau above, line by line.
-# - In `printed_gradients` put φ' into the propagation line. Which of the three cases become right? Then put it into δ instead, and explain what happens to the update line.
-# - In the 2-2-2 example let the biases learn as well. How much faster does E fall in 10 000 steps, and why does the page leave them out?
+# - Open `lectures/step_through.py` in a debugger, stop in `Dense.backward`, and compare `dW` with the tableau
+#   above, line by line.
+# - In `printed_gradients` put φ' into the propagation line. Which of the three cases become right? Then put it
+#   into δ instead, and explain what happens to the update line.
+# - In the 2-2-2 example let the biases learn as well. How much faster does E fall in 10 000 steps, and why does
+#   the page leave them out?
 # - Write the network in matrices with two hidden layers, forward and backward, and compare with `trace`.

@@ -5,7 +5,8 @@
     history = fit(model, x, optimizer=Adam(1e-3), epochs=20, batch_size=100)
     plots.learning_curve(history)
 
-Read the files in this order: layers, activations, basis, losses, models, autoencoder, latent, vae, optimizers, training, parameters.
+Read the files in this order: layers, activations, basis, losses, models, autoencoder, latent, vae, optimizers, training,
+parameters.
 Importing numpyae imports NumPy only; `gradcheck`, `datasets`, `plots` and `trace` are loaded when first used.
 """
 

@@ -99,7 +99,8 @@ class Tableau:
         for number, (mine, theirs) in enumerate(zip(self.rows, other.rows), 1):
             line = f"line {number}, {mine.step} = {mine.formula}:"
             if (mine.step, mine.formula, mine.shape) != (theirs.step, theirs.formula, theirs.shape):
-                return f"{line} the other has {theirs.step} = {theirs.formula}, shape {theirs.shape}; this one has shape {mine.shape}"
+                return (f"{line} the other has {theirs.step} = {theirs.formula}, shape {theirs.shape}; "
+                        f"this one has shape {mine.shape}")
             for what in ("value", "gradient"):
                 a, b = getattr(mine, what), getattr(theirs, what)
                 place = largest_gap(a, b, tolerance)
@@ -116,7 +117,8 @@ class Tableau:
         cells = [shown(array) for row in self.rows for array in (row.value, row.gradient)]
         cell = 2 + max(len(line) for lines in cells for line in lines)
         widths = (steps, formulas, shapes, cell, cell - 2)
-        lines = [textwrap.fill(self.title, WIDTH), "", in_columns([["step"], ["formula"], ["shape"], ["value"], ["gradient"]], widths)]
+        heads = [["step"], ["formula"], ["shape"], ["value"], ["gradient"]]
+        lines = [textwrap.fill(self.title, WIDTH), "", in_columns(heads, widths)]
         backward = None
         for row in self.rows:
             if row.backward != backward:
@@ -209,7 +211,8 @@ class Recorder:
             gradient = owner.named_gradients()[name] - old
             if owner is layer or np.any(gradient):
                 symbol = self.numbers[id(owner)].get(name, name)
-                self.add(f"d{symbol}", self.parameter_formula(layer, name, of), owner.named_parameters()[name], gradient, part, True)
+                value = owner.named_parameters()[name]
+                self.add(f"d{symbol}", self.parameter_formula(layer, name, of), value, gradient, part, True)
         if dx is not None:
             self.add(f"d{of['x']}", formula(layer, 1).format(**of), of["input"], dx, part, True)
         return dx
@@ -324,5 +327,6 @@ def shown(array):
 def in_columns(cells, widths):
     """Cells of several lines side by side."""
     height = max(map(len, cells))
-    lines = ["".join((cell[k] if k < len(cell) else "").ljust(width) for cell, width in zip(cells, widths)) for k in range(height)]
-    return "\n".join(line.rstrip() for line in lines)
+    padded = [cell + [""] * (height - len(cell)) for cell in cells]
+    lines = ["".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in zip(*padded)]
+    return "\n".join(lines)

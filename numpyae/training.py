@@ -163,7 +163,7 @@ def online_backprop(network, x, t, alpha, epochs, tolerance=0.0):
                 for k in range(len(layers) - 1, -1, -1):         # for all k:
                     W, b, phi = layers[k]
                     step = delta * phi.derivative()              # δ_kj φ'(·)
-                    delta = W @ step                             # propagate back one layer: Σ_j δ_kj w_ij, and here the repair: φ'
+                    delta = W @ step                             # propagate back: Σ_j δ_kj w_ij, and here the repair: φ'
                     W += inputs[k][:, None] * (alpha * step)     # update the weights: α δ_kj φ'(·) x_i
                     b += alpha * step
         if not np.isfinite(network.w).all():
@@ -186,8 +186,8 @@ def dense_and_activation(network):
         elif found and isinstance(found[-1][2], Identity) and hasattr(layer, "derivative"):
             found[-1] = (*found[-1][:2], layer)
         else:
-            raise ValueError("online_backprop: network must be Dense layers, each followed by at most one elementwise activation, "
-                             f"got {layer!r}")
+            raise ValueError("online_backprop: network must be Dense layers, each followed by at most one elementwise "
+                             f"activation, got {layer!r}")
     return found
 
 
@@ -208,9 +208,9 @@ def check_online(network, x, t, alpha, epochs, tolerance):
 def stop_online(network, history, n, alpha, good):
     """Raise Diverged: epoch, sample, hint. The weights are those before this epoch again."""
     network.w = good
-    raise Diverged(f"online_backprop diverged in epoch {history.epochs + 1}, sample {n + 1}: the error or a weight is no longer finite. Hint: a "
-                   f"smaller rate, alpha = {alpha / 10:g} instead of {alpha:g}, or data of smaller scale. The weights are back at "
-                   f"the end of epoch {history.epochs}.")
+    raise Diverged(f"online_backprop diverged in epoch {history.epochs + 1}, sample {n + 1}: the error or a weight is no longer "
+                   f"finite. Hint: a smaller rate, alpha = {alpha / 10:g} instead of {alpha:g}, or data of smaller scale. The "
+                   f"weights are back at the end of epoch {history.epochs}.")
 
 
 def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):
