@@ -14,7 +14,7 @@ import copy
 
 import numpy as np
 
-from numpyae import (Dense, Identity, Regression, Sequential, Sigmoid, SquaredError, Tanh, course, datasets, gradcheck, mlp,
+from numpyae import (Identity, Regression, Sequential, Sigmoid, SquaredError, Tanh, course, datasets, gradcheck, mlp,
                      online_backprop, plots, trace)
 from numpyae.course.examples import two_two_two
 
