@@ -26,17 +26,17 @@ import numpy as np
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Dense, Dropout, Layer, TiedDense, TopK
+from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, Loss,
                             SoftmaxCrossEntropy, SquaredError)
 from numpyae.models import Model, Regression, as_network
 
 WIDTH = 100                           # columns of a printed tableau
 CELL = 24                             # of these for a value, and for a gradient
-FORMULA = 22                          # and for a formula
 
 # For every class what it computes and the gradient of its input; x is its input, y its output, W and b its parameters, t the
-# target. A class that is not here is shown by its name. Add your own: FORMULAS[Scale] = ("g {x}", "d{y} g").
+# target, n the number that a mean divides by. A class that is not here, or has a forward or backward of its own, is shown by its
+# name. Add your own: FORMULAS[Scale] = ("g {x}", "d{y} g").
 FORMULAS = {
     Dense: ("{x} {W} + {b}", "d{y} {W}ᵀ"),
     TiedDense: ("{x} {W}ᵀ + {b}", "d{y} {W}"),
@@ -53,20 +53,21 @@ FORMULAS = {
     FourierBasis: ("cos and sin of {x}", "Σ_j d{y}_j dφ_j/d{x}"),
     GaussianBasis: ("e^-½‖({x} - c) / s‖²", "Σ_j d{y}_j dφ_j/d{x}"),
     SigmoidBasis: ("σ(vᵀ({x} - c) / s)", "Σ_j d{y}_j dφ_j/d{x}"),
-    SquaredError: ("Σ_d ({x} - {t})²", "2 ({x} - {t}) / N"),
-    SoftmaxCrossEntropy: ("-Σ_k {t} log softmax({x})", "(softmax({x}) - {t}) / N"),
-    BernoulliNLL: ("Σ_d log(1 + e^{x}) - {t} {x}", "(σ({x}) - {t}) / N"),
-    ContinuousBernoulliNLL: ("Σ_d A({x}) - {t} {x}", "(A'({x}) - {t}) / N"),
-    GaussianNLL: ("½ Σ_d ({x} - {t})² / σ² + ½ D log 2πσ²", "({x} - {t}) / σ² / N"),
-    HeteroscedasticGaussianNLL: ("½ Σ_d (μ - {t})² / σ² + log 2πσ²; {x} = (μ, log σ²)", "(dmu, dlogvar)"),
+    SquaredError: ("Σ_d ({x} - {t})²", "2 ({x} - {t}) / {n}"),
+    SoftmaxCrossEntropy: ("-Σ_k {t} log softmax({x})", "(softmax({x}) - {t}) / {n}"),
+    BernoulliNLL: ("Σ_d [log(1 + e^{x}) - {t} {x}]", "(σ({x}) - {t}) / {n}"),
+    ContinuousBernoulliNLL: ("Σ_d [A({x}) - {t} {x}]", "(A'({x}) - {t}) / {n}"),
+    GaussianNLL: ("½ Σ_d [({x} - {t})² / σ² + log 2πσ²]", "({x} - {t}) / σ² / {n}"),
+    HeteroscedasticGaussianNLL: ("½ Σ_d [(μ - {t})² / σ² + log 2πσ²], {x} = (μ, log σ²)",
+                                 "(μ - {t}) / σ² / {n}, and [½ - ½ (μ - {t})² / σ²] / {n}"),
 }
 
 
 class Row:
-    """One step: its name, formula, shape, value, gradient (None where there is none), the part of the model and the pass."""
+    """One step: its name, formula, shape, value, gradient (None where there is none), and whether it belongs to the way back."""
 
-    def __init__(self, step, formula, value, gradient, part, backward):
-        self.step, self.formula, self.part, self.backward = step, formula, part, backward
+    def __init__(self, step, formula, value, gradient, backward):
+        self.step, self.formula, self.backward = step, formula, backward
         self.value, self.gradient = np.array(value), None if gradient is None else np.array(gradient)
 
     @property
@@ -95,27 +96,31 @@ class Tableau:
         return len(self.rows)
 
     def compare(self, other, tolerance=1e-9):
-        """One sentence: the first line in which two traces differ by more than tolerance, relative to its largest number."""
+        """One sentence: the first line whose numbers differ by more than tolerance, relative to its largest.
+
+        Lines are compared by their place, so a layer of your own can be held against ours. TypeError for what is no Tableau.
+        """
+        if not isinstance(other, Tableau):
+            raise TypeError(f"Tableau.compare: expected another Tableau, got {type(other).__name__}")
         for number, (mine, theirs) in enumerate(zip(self.rows, other.rows), 1):
             line = f"line {number}, {mine.step} = {mine.formula}:"
-            if (mine.step, mine.formula, mine.shape) != (theirs.step, theirs.formula, theirs.shape):
-                return (f"{line} the other has {theirs.step} = {theirs.formula}, shape {theirs.shape}; "
-                        f"this one has shape {mine.shape}")
+            if mine.shape != theirs.shape or (mine.gradient is None) != (theirs.gradient is None):
+                return f"{line} there it is {theirs.step} = {theirs.formula}, shape {theirs.shape}, here shape {mine.shape}"
             for what in ("value", "gradient"):
                 a, b = getattr(mine, what), getattr(theirs, what)
                 place = largest_gap(a, b, tolerance)
                 if place is not None:
-                    return f"{line} {what}{list(map(int, place)) or ''} is {a[place]:.9g} here and {b[place]:.9g} there"
+                    return f"{line} {what}{list(map(int, place)) or ''} is {a[place]:.12g} here and {b[place]:.12g} there"
         if len(self) != len(other):
             return f"the first {min(len(self), len(other))} lines agree, but there are {len(self)} here and {len(other)} there"
         return f"all {len(self)} lines agree"
 
     def __str__(self):
-        steps = 2 + max(len(row.step) for row in self.rows)
-        shapes = 2 + max(len(str(row.shape)) for row in self.rows)
-        formulas = min(FORMULA, max(len(row.formula) for row in self.rows)) + 2
+        steps = 2 + max(4, *(len(row.step) for row in self.rows))
+        shapes = 2 + max(5, *(len(str(row.shape)) for row in self.rows))
         cells = [shown(array) for row in self.rows for array in (row.value, row.gradient)]
-        cell = 2 + max(len(line) for lines in cells for line in lines)
+        cell = 2 + max(8, *(len(line) for lines in cells for line in lines))
+        formulas = min(2 + max(7, *(len(row.formula) for row in self.rows)), WIDTH - steps - shapes - 2 * cell + 2)
         widths = (steps, formulas, shapes, cell, cell - 2)
         heads = [["step"], ["formula"], ["shape"], ["value"], ["gradient"]]
         lines = [textwrap.fill(self.title, WIDTH), "", in_columns(heads, widths)]
@@ -143,12 +148,15 @@ def trace(network_or_model, *batch, rng=None):
     """
     if isinstance(network_or_model, Model):
         model = copy.deepcopy(network_or_model)
+        names = model.batch_names
     elif isinstance(network_or_model, Layer):
         model = Regression(as_network(copy.deepcopy(network_or_model)), SquaredError())
+        names = ("x", "t")
     else:
-        raise TypeError(f"trace: expected a network or a model, got {type(network_or_model).__name__}")
-    if len(batch) != len(model.batch_names):
-        raise ValueError(f"trace: expected the arrays {', '.join(model.batch_names)}, got {len(batch)}")
+        hint = f": write {network_or_model.__name__}()" if isinstance(network_or_model, type) else ""
+        raise TypeError(f"trace: expected a network or a model, got {type(network_or_model).__name__}{hint}")
+    if len(batch) != len(names):
+        raise ValueError(f"trace: expected the arrays {', '.join(names)}, got {len(batch)}")
     model.check(*batch)
     recorder = Recorder(model, batch)
     value = model.loss(*batch, rng=rng)
@@ -161,24 +169,36 @@ class Recorder:
     """Listens to the parts of a model and writes a row for each thing that one of them computes."""
 
     def __init__(self, model, batch):
-        self.rows, self.numbers, self.model = [], {}, model
+        self.rows, self.symbols, self.layers = [], {}, 0
         self.names = []               # (name, array) of everything computed so far
-        self.target = model.batch_names[-1]
+        self.target, self.N = model.batch_names[-1], len(batch[0])
+        self.K, self.beta = getattr(model, "samples", 1), getattr(model, "beta", 1)
+        self.n = "N" if self.K == 1 else f"({self.K} N)"
         for name, array in zip(model.batch_names, batch):
-            self.add(name, "given", array)
-        for name, leaf in model.leaves().items():
-            if isinstance(leaf, DiagonalGaussian):
-                listen(leaf, self.posterior, name, ("sample", "kl", "sample_backward", "kl_backward", "backward"))
-            elif isinstance(leaf, Loss):
-                listen(leaf, self.criterion, name, ("forward", "backward"))
-            else:
-                listen(leaf, self.layer, name, ("forward", "backward"))
+            self.rows.append(Row(name, "given", array, None, False))
+        self.names.append((model.batch_names[0], batch[0]))
+        self.listen_to(model)
 
-    def add(self, name, formula, value, gradient=None, part=None, backward=False):
-        """A row; a value of the forward pass is known by its name from now on."""
-        self.rows.append(Row(name, formula, value, gradient, part, backward))
-        if isinstance(value, np.ndarray) and not backward:
-            self.names.append((name, value))
+    def listen_to(self, whole):
+        """Let every part that computes something of its own report what goes in and out."""
+        for part in whole._parts.values():
+            if part._parts:
+                self.listen_to(part)
+            if isinstance(part, DiagonalGaussian):
+                listen(part, self.posterior, ("sample", "kl", "sample_backward", "kl_backward", "backward"))
+            elif isinstance(part, Loss):
+                listen(part, self.criterion, ("forward", "backward"))
+            elif not isinstance(part, Sequential):
+                listen(part, self.layer, ("forward", "backward"))
+
+    def forward(self, name, formula, value):
+        """A row of the way forward; the value is known by its name from now on."""
+        self.rows.append(Row(name, formula, value, None, False))
+        self.names.append((name, value))
+
+    def backward(self, name, formula, value, gradient):
+        """A row of the way back: the gradient beside what it belongs to."""
+        self.rows.append(Row(name, formula, value, gradient, True))
 
     def name_of(self, array):
         """The name of an array that was computed before, perhaps in another shape."""
@@ -187,126 +207,138 @@ class Recorder:
                 return name
         return "?"
 
+    def new_name(self, name):
+        """The name, with a dash for every one that is taken."""
+        while any(name == row.step for row in self.rows):
+            name += "'"
+        return name
+
     def rename(self, old, new):
         """What turned out to be the output is called so."""
         for row in self.rows:
             row.step = new if row.step == old else row.step
         self.names = [(new if name == old else name, array) for name, array in self.names]
-        for of in self.numbers.values():
-            if isinstance(of, dict) and of["y"] == old:
-                of["y"] = new
+        for of in self.symbols.values():
+            of["y"] = new if of.get("y") == old else of.get("y")
 
-    def layer(self, part, layer, method, call, x, **options):
-        """Of a layer: y = forward(x) and dx = backward(dy), with the gradients of its parameters."""
+    def layer(self, layer, method, call, x, **options):
+        """Of a layer: y = forward(x) and dx = backward(dy), with the gradients of its own parameters."""
         if method == "forward":
-            y = call(x)
-            of = self.describe(layer, x)
-            self.add(of["y"], formula(layer, 0).format(**of), y, part=part)
-            return y
-        of, owners = self.numbers[id(layer)], [layer, layer.dense] if isinstance(layer, TiedDense) else [layer]
-        before = [gradient.copy() for owner in owners for gradient in owner.named_gradients().values()]
+            return self.layer_forward(layer, call, x)
+        of, own = self.symbols[id(layer)], [] if layer._parts else list(layer.named_parameters())
+        before = layer.dense.dW.copy() if isinstance(layer, TiedDense) else None
+        earlier = {name: np.any(layer.named_gradients()[name]) for name in own}
         dx = call(x, **options)
-        names = [(owner, name) for owner in owners for name in owner.named_gradients()]
-        for (owner, name), old in zip(names, before):
-            gradient = owner.named_gradients()[name] - old
-            if owner is layer or np.any(gradient):
-                symbol = self.numbers[id(owner)].get(name, name)
-                value = owner.named_parameters()[name]
-                self.add(f"d{symbol}", self.parameter_formula(layer, name, of), value, gradient, part, True)
+        if before is not None:
+            W = of["W"]
+            self.backward(f"d{W}|tied", f"d{of['y']}ᵀ {of['x']}", layer.dense.W, layer.dense.dW - before)
+        for name in own:
+            text = {"W": f"{of['x']}ᵀ d{of['y']}", "b": f"Σ_n d{of['y']}"}.get(name) if is_dense(layer) else None
+            text = (text or f"{type(layer).__name__}.backward") + f" + d{of[name]}|tied" * bool(earlier[name])
+            self.backward(f"d{of[name]}", text, layer.named_parameters()[name], layer.named_gradients()[name])
         if dx is not None:
-            self.add(f"d{of['x']}", formula(layer, 1).format(**of), of["input"], dx, part, True)
+            self.backward(f"d{of['x']}", formula(layer, 1).format(**of), of["input"], dx)
         return dx
 
-    def describe(self, layer, x):
-        """The symbols of a layer at its forward pass: input x, output y, its parameters with its number."""
-        numbered = bool(layer.named_parameters())
-        k = self.numbers["last"] = self.numbers.get("last", 0) + numbered
-        taken = [name for name, _ in self.names]
-        y = f"a{k}" if isinstance(layer, (Dense, TiedDense)) else f"y{k}" if numbered else f"h{k}"
-        while y in taken:
-            y += "'"
-        of = {"x": self.name_of(x), "y": y, "input": x, **{name: f"{name}{k}" for name in layer.named_parameters()}}
-        if isinstance(layer, TiedDense):
-            of["W"] = self.numbers[id(layer.dense)]["W"]
-        self.numbers[id(layer)] = of
-        return of
+    def layer_forward(self, layer, call, x):
+        """y, and for layers that choose units the choice."""
+        y = call(x)
+        if getattr(layer, "mask", None) is not None:
+            self.forward(self.new_name("mask"), "drawn, 0 or 1" if isinstance(layer, Dropout) else "1 for the winners", layer.mask)
+        of = self.describe(layer)
+        of["x"], of["input"] = self.name_of(x), x
+        of["y"] = self.new_name(f"a{of['k']}" if is_dense(layer) else f"y{of['k']}" if layer.named_parameters() else f"h{of['k']}")
+        self.forward(of["y"], formula(layer, 0).format(**of), y)
+        return y
 
-    @staticmethod
-    def parameter_formula(layer, name, of):
-        """How the gradient of a parameter comes about."""
-        if isinstance(layer, Dense) and name == "W":
-            return f"{of['x']}ᵀ d{of['y']}"
-        if isinstance(layer, TiedDense) and name == "W":
-            return f"d{of['y']}ᵀ {of['x']}, its second path"
-        return f"Σ_n d{of['y']}" if isinstance(layer, (Dense, TiedDense)) else f"{type(layer).__name__}.backward"
+    def describe(self, layer):
+        """The symbols of a layer; those with parameters of their own have a number k."""
+        if id(layer) not in self.symbols:
+            self.layers += bool(layer.named_parameters()) and not layer._parts
+            k = self.layers
+            self.symbols[id(layer)] = {"k": k, **{name: f"{name}{k}" for name in layer.named_parameters()}}
+            if isinstance(layer, TiedDense):
+                self.symbols[id(layer)]["W"] = self.describe(layer.dense)["W"]
+        return self.symbols[id(layer)]
 
-    def criterion(self, part, loss, method, call, *arrays):
+    def criterion(self, loss, method, call, *arrays):
         """Of a loss: its value per sample, and where the way back begins."""
         step = "NLL" if loss.is_likelihood else "E"
         if method == "forward":
-            self.output = arrays[0]
+            self.output, t = arrays
             self.rename(self.name_of(self.output), "o")
+            self.labels = t.ndim == 1 and isinstance(loss, SoftmaxCrossEntropy)
+            text = "-log softmax({x})_{t}" if self.labels else formula(loss, 0)
             values = call(*arrays)
-            self.add(step, formula(loss, 0).format(x=self.name_of(arrays[0]), t=self.target), values, part=part)
+            self.forward(step, text.format(x=self.name_of(self.output), t=self.target), values)
             return values
         do, o = call(*arrays), self.name_of(self.output)
         for name, gradient in loss.named_gradients().items():
-            self.add(f"d{name}", f"d{step}/d{name}", loss.named_parameters()[name], gradient, part, True)
-        self.add(f"d{o}", formula(loss, 1).format(x=o, t=self.target), self.output, do, part, True)
+            self.backward(f"d{name}", f"∂L/∂{name}", loss.named_parameters()[name], gradient)
+        text = "(softmax({x}) - [k = {t}]) / {n}" if self.labels else formula(loss, 1)
+        self.backward(f"d{o}", text.format(x=o, t=self.target, n=self.n), self.output, do)
         return do
 
-    def posterior(self, part, q, method, call, *arrays):
+    def posterior(self, q, method, call, *arrays):
         """Of q(z|x): the draw, its cost, and both ways back."""
         got = call(*arrays)
         if method == "sample":
             self.h, d = arrays[0], q.d
             h = self.name_of(self.h)
-            self.add("mu", f"{h}[:, :{d}]", q.mu, part=part)
-            self.add("logvar", f"{h}[:, {d}:], log σ²", q.logvar, part=part)
-            self.add("sigma", "e^(½ logvar)", q.sigma, part=part)
-            self.add("epsilon", "drawn from N(0, I)", q.epsilon, part=part)
-            self.add("z", "mu + sigma epsilon", got, part=part)
+            self.forward("mu", f"{h}[:, :{d}]", q.mu)
+            self.forward("logvar", f"{h}[:, {d}:], log σ²", q.logvar)
+            self.forward("sigma", "e^(½ logvar)", q.sigma)
+            self.forward("epsilon", "drawn from N(0, I)", q.epsilon)
+            self.forward("z", "mu + sigma epsilon", got)
         elif method == "kl":
-            self.add("KL", "½ Σ_j (mu² + sigma² - logvar - 1)", got, part=part)
+            self.forward("KL", "½ Σ_j (mu² + sigma² - logvar - 1)", got)
         elif method == "backward":
-            self.add(f"d{self.name_of(self.h)}", "(dmu, dlogvar), summed", self.h, got, part, True)
+            self.backward(f"d{self.name_of(self.h)}", "(dmu, dlogvar), summed", self.h, got)
         else:
-            way, formulas = {"sample_backward": ("draw", ("dz", "½ dz epsilon sigma")),
-                             "kl_backward": ("KL", ("mu / N", "½ (sigma² - 1) / N"))}[method]
-            for name, text, value, gradient in zip(("dmu", "dlogvar"), formulas, (q.mu, q.logvar), got):
-                beta = "beta " * (way == "KL" and getattr(self.model, "beta", 1) != 1)
-                self.add(f"{name}|{way}", beta + text, value, gradient, part, True)
+            many, beta = "Σ_k " * (self.K > 1), f"{self.beta:g} " * (self.beta != 1)
+            way, texts = {"sample_backward": ("draw", (f"{many}dz", f"{many}½ dz epsilon sigma")),
+                          "kl_backward": ("KL", (f"{beta}mu / N", f"{beta}½ (sigma² - 1) / N"))}[method]
+            for name, text, value, gradient in zip(("dmu", "dlogvar"), texts, (q.mu, q.logvar), got):
+                self.backward(f"{name}|{way}", text, value, gradient)
         return got
 
     def total(self, value):
-        """The loss, and the name `o` for the output that met the target."""
-        values = [row.step for row in self.rows if row.step in ("E", "NLL", "KL")]
-        beta = getattr(self.model, "beta", 1)
-        terms = [f"{beta:g} {name}" if name == "KL" and beta != 1 else name for name in values]
-        self.add("L", f"1/N Σ_n {terms[0] if len(terms) == 1 else '(' + ' + '.join(terms) + ')'}", value)
+        """The loss, out of its values per sample."""
+        written = {"NLL": f"1/{self.K} Σ_k NLL" if self.K > 1 else "NLL", "KL": f"{self.beta:g} KL" if self.beta != 1 else "KL", "E": "E"}
+        terms = [written[row.step] for row in self.rows if row.step in written]
+        self.rows.append(Row("L", f"1/N Σ_n {terms[0] if len(terms) == 1 else '(' + ' + '.join(terms) + ')'}", value, None, False))
 
 
-def listen(part, listener, name, methods):
+def is_dense(layer):
+    """Dense or TiedDense, whose formulas are known."""
+    return isinstance(layer, (Dense, TiedDense))
+
+
+def listen(part, listener, methods):
     """Let every call of these methods of a part go through the listener."""
     for method in methods:
-        setattr(part, method, functools.partial(listener, name, part, method, getattr(part, method)))
+        setattr(part, method, functools.partial(listener, part, method, getattr(part, method)))
 
 
 def formula(part, which):
     """What a part computes (0), or the gradient of its input (1); its name where nobody has written that down."""
+    method = ("forward", "backward")[which]
     for kind in type(part).__mro__:
-        if kind in FORMULAS:
+        if kind in FORMULAS and getattr(type(part), method) is getattr(kind, method):
             return FORMULAS[kind][which]
     return type(part).__name__ + ("({x})", ".backward(d{y})" if isinstance(part, Layer) else ".backward")[which]
 
 
 def largest_gap(a, b, tolerance):
     """Where two arrays differ most, as an index; None where no difference exceeds tolerance times the largest number."""
-    if a is None or b is None:
+    if a is None:
         return None
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    gap = np.nan_to_num(np.abs(a - b) * (a != b), nan=np.inf)
-    if gap.size == 0 or not gap.max() > tolerance * max(np.abs(a).max(), np.abs(b).max()):
+    both = np.isfinite(a) & np.isfinite(b)
+    same = both | (a == b) | (np.isnan(a) & np.isnan(b))
+    gap = np.where(same, np.abs(np.where(both, a, 0) - np.where(both, b, 0)), np.inf)
+    size = max(np.abs(a[both]).max(initial=0), np.abs(b[both]).max(initial=0))
+    if gap.size == 0 or not gap.max() > tolerance * size:
         return None
     return np.unravel_index(np.argmax(gap), gap.shape)
 
@@ -321,7 +353,8 @@ def shown(array):
             lines = [" ".join(f"{number:.{digits}g}" for number in row) for row in rows]
             if max(map(len, lines)) <= CELL:
                 return lines
-    return [f"‖{np.linalg.norm(array):.3g}‖ {np.min(array):.3g} … {np.max(array):.3g}"]
+    norm, ends = f"‖{np.linalg.norm(array):.3g}‖", f"{np.min(array):.3g} … {np.max(array):.3g}"
+    return [f"{norm} {ends}"] if len(norm) + len(ends) < CELL else [norm, ends]
 
 
 def in_columns(cells, widths):

@@ -4,7 +4,7 @@ import numpy as np
 
 from numpyae.activations import Sigmoid, mlp
 from numpyae.latent import DiagonalGaussian
-from numpyae.losses import BernoulliNLL, Loss
+from numpyae.losses import GaussianNLL, Loss
 from numpyae.models import Regression
 from numpyae.tableau import FORMULAS
 from numpyae.vae import VAE
@@ -26,7 +26,7 @@ class HalfSquaredError(Loss):
         return self.r * weight[:, None]
 
 
-FORMULAS[HalfSquaredError] = ("½ Σ_d ({t} - {x})²", "({x} - {t}) / N")
+FORMULAS[HalfSquaredError] = ("½ Σ_d ({t} - {x})²", "({x} - {t}) / {n}")
 
 
 def two_two_two():
@@ -41,7 +41,7 @@ def two_two_two():
 
 
 def tiny_vae():
-    """A VAE with one code number for two pixels, and one sample of them: model, x."""
+    """A VAE with one code number for two features, and one sample of them: model, x. p(x|z) is N(o, I), as in [000]."""
     rng = np.random.default_rng(3)
-    model = VAE(mlp([2, 2, 2], rng=rng), mlp([1, 2, 2], rng=rng), BernoulliNLL(), DiagonalGaussian(1))
-    return model, np.array([[1.0, 0.0]])
+    model = VAE(mlp([2, 2, 2], rng=rng), mlp([1, 2, 2], rng=rng), GaussianNLL(), DiagonalGaussian(1))
+    return model, np.array([[0.9, 0.2]])
