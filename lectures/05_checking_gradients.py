@@ -242,7 +242,8 @@ assert np.sum(relative > 1e-7) >= 3 and norms > 1e-9 and gradcheck.check(model, 
 assert np.any(flipped != g) and close
 
 # %% [markdown]
-# A right gradient fails both rules, and one with wrong signs passes the test with atol. The way out: let each
+# A right gradient is not "good" by the first rule and fails the second, and one with wrong signs passes the test with
+# atol. The way out: let each
 # numerical gradient come with an estimate of *its own* error. Halve the step and see how much changes, |R - B|.
 # Measure how rough f is, at steps so small that it must be a straight line. Add the two. `gradcheck` says *disagree*
 # only where the difference exceeds eight such bars, and *cannot tell* where the bar itself is a tenth of the gradient.

@@ -63,7 +63,7 @@ def make_parser():
     lecture = commands.add_parser("lecture", help="list the lectures, or run some", formatter_class=raw, description=(
         "Without a number: list the lectures. With one: run it; its figures go to lectures/figures/."))
     lecture.add_argument("number", nargs="?", help="of the lecture, or: all")
-    lecture.add_argument("--full", action="store_true", help="real data and longer training; each lecture says how many minutes")
+    lecture.add_argument("--full", action="store_true", help="real data and longer training; each lecture says how long it takes")
     lecture.set_defaults(run=run_lecture)
     data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
         "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))

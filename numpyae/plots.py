@@ -299,8 +299,8 @@ def moving_basis(model, snapshots, x, t, truth):
     *hidden, last = model.network.leaves().values()
     if not (hidden and isinstance(last, Dense)):
         raise ValueError(f"moving_basis: the network must be hidden layers and a Dense, got {model.network!r}")
-    if not snapshots:
-        raise ValueError("moving_basis: snapshots must hold at least one {epoch: w}, got none")
+    if not (isinstance(snapshots, dict) and snapshots and all(np.isfinite(w).all() for w in snapshots.values())):
+        raise ValueError(f"moving_basis: snapshots must be a dict of at least one {{epoch: w}} with finite w, got {repr(snapshots)[:60]}")
     check_data("moving_basis: x", x, 1, model.dtype)
     check_data("moving_basis: t", t, 1, model.dtype)
     line, frames = np.linspace(x.min(), x.max(), 300, dtype=model.dtype)[:, None], []

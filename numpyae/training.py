@@ -197,12 +197,17 @@ def check_online(network, x, t, alpha, epochs, tolerance):
     check_data("online_backprop: t", t, network.n_out, network.dtype)
     if len(t) != len(x):
         raise ValueError(f"online_backprop: t must have as many rows as x, {len(x)}, got {len(t)}")
-    if not (np.ndim(alpha) == 0 and 0 < alpha < math.inf):
-        raise ValueError(f"online_backprop: alpha must be a positive number, got {alpha}")
+    if not (is_number(alpha) and 0 < alpha < math.inf):
+        raise ValueError(f"online_backprop: alpha must be a positive number, got {alpha!r}")
     if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 0:
         raise ValueError(f"online_backprop: epochs must be a whole number of at least 0, got {epochs!r}")
-    if not (np.ndim(tolerance) == 0 and tolerance >= 0):
-        raise ValueError(f"online_backprop: tolerance must be a number of at least 0, got {tolerance}")
+    if not (is_number(tolerance) and tolerance >= 0):
+        raise ValueError(f"online_backprop: tolerance must be a number of at least 0, got {tolerance!r}")
+
+
+def is_number(value):
+    """Whether it is a real number; True and False are not meant as one."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def stop_online(network, history, n, alpha, good):
