@@ -442,8 +442,8 @@ course.show(figure, "02_rates")
 # Look at the last column of the table: the largest error at the jump has the slope 0. Right at the jump it
 # must be about half of the jump, since a continuous curve has to come through. But even *beside* it the fit
 # swings over the target, by the same height for every M; the swing only moves closer. For waves the height is
-# known, 8.95 % of the jump (Wilbraham 1848, Gibbs 1899): 1/π ∫₀^π sin(s)/s ds - ½. Our jump is 2. The other
-# bases swing by nearly as much, polynomials by exactly as much.
+# known, 8.95 % of the jump (Wilbraham 1848, Gibbs 1899): 1/π ∫₀^π sin(s)/s ds - ½. Our jump is 2. Polynomials
+# swing by exactly as much, the other two by slightly more.
 
 # %%
 s = (np.arange(10_000) + 0.5) * np.pi / 10_000
@@ -560,8 +560,9 @@ assert abs(rate * rho - 1) < 0.01
 
 # %% [markdown]
 # A warning: "least squares" needs many more points than weights. With as many points as weights, evenly
-# spread, the polynomial goes through all of them and diverges in between, even without any noise (Runge 1901,
-# with this very function). So it was not only the noise that made order 9 fail on ten points in lecture 1.
+# spread, the polynomial goes through all of them and, for this function, diverges in between, even without any
+# noise (Runge 1901). Evenly spread points magnify what a polynomial cannot follow. For the sine of lecture 1 they
+# magnify the noise alone: it is smooth enough.
 
 # %%
 runge = []
@@ -693,7 +694,7 @@ course.show(figure, "02_curse")
 #   the data speak.
 # - Powers become alike exponentially fast; waves never; local functions stay apart if their width shrinks
 #   with their distance.
-# - A kink or a jump costs every basis the same: error ~ M^-(k + ½). At a jump the largest error does not fall
+# - A kink or a jump costs each of these four bases the same: error ~ M^-(k + ½). At a jump the largest error does not fall
 #   at all. Smooth curves are cheap for powers and waves.
 # - "Can be represented" holds in the limit (Weierstrass), not for finitely many functions, and not by
 #   Taylor's series, which knows one point.

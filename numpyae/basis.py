@@ -7,7 +7,7 @@ x (N, D) into the design matrix Φ (N, M), one column for each function, and the
     x ──▶ basis ──▶ Φ ──▶ Dense ──▶ y
 
 Monomials and waves reach over all x: every weight changes the curve everywhere. Gaussians and sigmoids change around their
-centres. Each basis is a layer without parameters, so `Sequential(GaussianBasis(centres, 0.1), Dense(10, 1))` trains like any
+centres. Each basis is a layer without parameters, so `Sequential(GaussianBasis(centres, 0.1, bias=False), Dense(10, 1))` trains like any
 network. To learn centres, widths and directions as well is the next step: then the basis is a hidden layer.
 
 The bias w₀ is the weight of a function that is 1 everywhere, φ₀ ≡ 1. With bias=True it is the first column of Φ, for solvers
