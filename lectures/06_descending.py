@@ -1,14 +1,15 @@
 # %% [markdown]
 # # 6. Descending: what to do with the gradient
 #
-# A network has a loss L(w), one number that says how badly it does with the weights w, and we can compute its
-# gradient ∇L(w) for any w. The simplest way down is to step against the gradient again and again. This lecture
-# is about what is slow or dangerous in that and what helps: a loss that is steep in one direction and flat in
-# another, rates that are too small or too large, gradients of a few samples only, knowing when to stop, and
-# where to start. Seven methods go down the same hills: gradient descent, momentum, Nesterov's method, AdaGrad,
-# RMSProp, Adam and L-BFGS. What can be computed on paper is computed first, and then measured.
+# A network has a loss L(w), one number that says how badly it does with the weights w, and we can compute
+# its gradient ∇L(w) for any w. The simplest way down is to step against the gradient again and again. This
+# lecture is about what is slow or dangerous in that and what helps: a loss that is steep in one direction
+# and flat in another, rates that are too small or too large, gradients of a few samples only, knowing when
+# to stop, and where to start. Seven methods go down the same hills: gradient descent, momentum, Nesterov's
+# method, AdaGrad, RMSProp, Adam and L-BFGS. What can be computed on paper is computed first, and then
+# measured.
 #
-# Takes about 9 s; with `--full` about 3 minutes: all seven on the handwritten digits of MNIST.
+# Takes about 9 s; with `--full` about 2 minutes: all seven on the handwritten digits of MNIST.
 
 # %%
 import numpy as np
@@ -23,20 +24,21 @@ STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)
 # %% [markdown]
 # ## How do we find w?
 #
-# The minimum of L is located where its gradient is 0. For a network nobody can solve ∇L(w) = 0, so one walks:
+# The minimum of L is located where its gradient is 0. For a network nobody can solve ∇L(w) = 0, so one
+# walks:
 #
 #     w_new = w_old - α ∇L(w_old)
 #
-# with a *learning rate* α > 0. How large may α be, and how many steps does it take? Near a minimum every smooth
-# loss is a bowl, and in the right coordinates the bowl is
+# with a *learning rate* α > 0. How large may α be, and how many steps does it take? Near a minimum every
+# smooth loss is a bowl, and in the right coordinates the bowl is
 #
 #     L(w) = ½ (λ₁ w₁² + λ₂ w₂²),   ∇L(w) = (λ₁ w₁, λ₂ w₂)
 #
-# where the *curvatures* λ_i are the eigenvalues of the matrix of second derivatives. So a step multiplies each
-# coordinate by a factor of its own, w_i ← (1 - α λ_i) w_i. It shrinks if the factor is between -1 and 1, that
-# is if α < 2/λ_i, and this must hold for **every** i. The largest stable rate is therefore 2/λ_max: the
-# steepest direction sets the limit, and the flattest one, which shrinks by 1 - α λ_min only, has to live with
-# it. Our bowl has λ = (1, 20), so the limit is 0.1. We go to both sides of it.
+# where the *curvatures* λ_i are the eigenvalues of the matrix of second derivatives. So a step multiplies
+# each coordinate by a factor of its own, w_i ← (1 - α λ_i) w_i. It shrinks if the factor is between
+# -1 and 1, that is if α < 2/λ_i, and this must hold for **every** i. The largest stable rate is therefore
+# 2/λ_max: the steepest direction sets the limit, and the flattest one, which shrinks by 1 - α λ_min only,
+# has to live with it. Our bowl has λ = (1, 20), so the limit is 0.1. We go to both sides of it.
 
 
 # %%
@@ -69,18 +71,19 @@ for alpha, path in bowl_paths.items():
     print(f"{alpha:7.4f} {ends[0]:18.3f} {ends[1]:17.2g} {1 - alpha:14.3f} {1 - 20 * alpha:7.3f}")
     assert np.allclose(path[-1], (1 - alpha * curvatures)**200 * start, rtol=1e-10)
 w2_ends = [abs(path[-1, 1]) for path in bowl_paths.values()]
-assert w2_ends[2] < 0.7 * abs(start[1]) and w2_ends[3] > 1.4 * abs(start[1])        # a thousandth below the limit, and above it
+assert w2_ends[2] < 0.9 * abs(start[1]) and w2_ends[3] > 1.1 * abs(start[1])        # a thousandth below the limit, above it
 
 # %% [markdown]
-# The rate 0.0999 comes down, 0.1001 goes up, as foretold. The figure shows the first forty steps of such paths.
+# The rate 0.0999 comes down, 0.1001 goes up, as foretold. The figure shows the first forty steps of such
+# paths.
 
 # %%
-figure = plots.new_figure("Too small a rate creeps; the best one, 2/21, zigzags and still creeps along the "
-                          "valley; beyond 2/20 each step "
-                          "overshoots by more than the one before.", 16, 9)
+figure = plots.new_figure("Too small a rate creeps; the best one, 2/21, zigzags and still creeps along the valley; "
+                          "beyond 2/20 each step overshoots by more than the one before.", 16, 9)
 grid = figure.add_gridspec(2, 2)
 u, v = np.meshgrid(np.linspace(-2.3, 0.7, 80), np.linspace(-1.4, 1.4, 80))
-for place, (name, alpha) in zip(grid, (("too small", 0.01), ("best", 2 / 21), ("nearly too large", 0.099), ("too large", 0.101))):
+four = (("too small", 0.01), ("best", 2 / 21), ("nearly too large", 0.099), ("too large", 0.101))
+for place, (name, alpha) in zip(grid, four):
     path = descend(GradientDescent(alpha), bowl_gradient, start, 40)
     axes = plots.new_axes(figure, place, f"α = {alpha:.3f}, {name}", "w₁", "w₂")
     axes.contour(u, v, 0.5 * (u**2 + 20 * v**2), np.geomspace(0.01, 20, 10), colors="0.75", linewidths=1)
@@ -89,18 +92,19 @@ for place, (name, alpha) in zip(grid, (("too small", 0.01), ("best", 2 / 21), ("
 course.show(figure, "06_bowl")
 
 # %% [markdown]
-# One remark before we go on. The step is a line of its own: `backward` computes the whole gradient and never
-# changes a weight, and only then comes `optimizer.step(w, grad)`. A program that changes the weights of a layer
-# before it has sent δ through them mixes w_old and w_new in one gradient, and that is the gradient of no
-# function at all. (The first program behind the worked example of lecture 4 does so, and its published numbers
-# show it.) It also could not exchange its optimizer: all seven below see two vectors and know nothing of
-# layers.
+# One remark before we go on. The step is a line of its own: `backward` computes the whole gradient and
+# never changes a weight, and only then comes `optimizer.step(w, grad)`. A program that changes the weights
+# of a layer before it has sent δ through them mixes w_old and w_new in one gradient, and that is the
+# gradient of no function at all. (The first program behind the worked example of lecture 4 does so, and its
+# published numbers show it.) It also could not exchange its optimizer: all seven below see two vectors and
+# know nothing of layers.
 #
 # ## Why it is slow, and what momentum buys
 #
-# The best rate makes both factors equally large, 1 - α λ_min = -(1 - α λ_max), hence α = 2 / (λ_min + λ_max),
-# and both are then (κ - 1) / (κ + 1) with the *condition number* κ = λ_max / λ_min. For κ = 20 the distance to
-# the minimum falls by a tenth per step, for κ = 1000 by a five-hundredth.
+# The best rate makes both factors equally large, 1 - α λ_min = -(1 - α λ_max), hence
+# α = 2 / (λ_min + λ_max), and both are then (κ - 1) / (κ + 1) with the *condition number*
+# κ = λ_max / λ_min. For κ = 20 the distance to the minimum falls by a tenth per step, for κ = 1000 by a
+# five-hundredth.
 #
 # **Momentum** gives w a velocity v, with a friction that keeps the part μ of it:
 #
@@ -108,8 +112,9 @@ course.show(figure, "06_bowl")
 #
 # Steps across the valley alternate in sign and cancel, steps along it add up. With the best α and μ (Polyak
 # 1964) the factor is (√κ - 1) / (√κ + 1): the *root* of the condition number counts. **Nesterov's** method
-# takes the gradient where the velocity is about to lead, at w + μ v. Its factor is 1 - 2 / √(3κ + 1) (Lessard,
-# Recht and Packard 2016, table 1), a little worse on a bowl, and more robust elsewhere. We measure all three.
+# takes the gradient where the velocity is about to lead, at w + μ v. Its factor is 1 - 2 / √(3κ + 1)
+# (Lessard, Recht and Packard 2016, proposition 1), a little worse on a bowl; but it has a guarantee of this
+# kind for every strongly convex loss, which momentum has not (the same paper). We measure all three.
 
 
 # %%
@@ -136,14 +141,14 @@ for kappa in (20.0, 100.0, 1000.0):
 curvatures = np.array([1.0, 20.0])
 
 # %% [markdown]
-# Descent agrees exactly. The other two are 1 to 2 % slower than foretold, because at the best μ a factor that
-# grows with the number of steps n comes on top, |w| ~ n · factor^n, and n had to stay finite. For κ = 1000 it
-# is 3450 steps against 110. In the figure the slopes are what counts: the dashed lines have those foretold.
+# Descent agrees exactly. The other two are 1 to 2 % slower than foretold, because at the best μ a factor
+# that grows with the number of steps n comes on top, |w| ~ n · factor^n, and n had to stay finite. For
+# κ = 1000 it is 3450 steps against 110. In the figure the slopes are what counts: the dashed lines have
+# those foretold.
 
 # %%
-figure = plots.new_figure("Left: momentum swings further across the valley, and takes longer strides along "
-                          "it. Right: slopes on a logarithmic "
-                          "axis are factors per step; dashed, those foretold.", 16, 9)
+figure = plots.new_figure("Left: momentum swings further across the valley, and takes longer strides along it. Right: "
+                          "slopes on a logarithmic axis are factors per step; dashed, those foretold.", 16, 9)
 grid = figure.add_gridspec(1, 2, width_ratios=[3, 2])
 axes = plots.new_axes(figure, grid[0], "40 steps, κ = 20", "w₁", "w₂")
 axes.contour(u, v, 0.5 * (u**2 + 20 * v**2), np.geomspace(0.01, 20, 10), colors="0.75", linewidths=1)
@@ -163,9 +168,9 @@ axes.grid(color="0.9")
 course.show(figure, "06_condition")
 
 # %% [markdown]
-# Momentum has a limit of its own, 2 (1 + μ) / λ_max, *above* that of descent, and Nesterov's, 2 (1 + μ) / ((1 +
-# 2μ) λ_max), is below. For the usual μ = 0.9 these are 3.8 and 1.36 divided by λ_max. A hundredth below and
-# above:
+# Momentum has a limit of its own, 2 (1 + μ) / λ_max, *above* that of descent, and Nesterov's,
+# 2 (1 + μ) / ((1 + 2μ) λ_max), is below. For the usual μ = 0.9 these are 3.8 and 1.36 divided by λ_max. A
+# hundredth below and above:
 
 # %%
 mu = 0.9
@@ -177,16 +182,16 @@ for make, limit in ((Momentum, 2 * (1 + mu) / 20), (Nesterov, 2 * (1 + mu) / ((1
 # %% [markdown]
 # ## Seven ways down
 #
-# Six of the seven are functions of two vectors, `step(w, grad)`, and differ in what they remember of earlier
-# gradients g (all operations are element by element):
+# Six of the seven are functions of two vectors, `step(w, grad)`, and differ in what they remember of
+# earlier gradients g (all operations are element by element):
 #
 # - **gradient descent**: nothing, w ← w - α g;
 # - **momentum**: their decaying sum, v ← μ v - α g; **Nesterov** the same, at the point ahead;
-# - **AdaGrad**: the sum of their squares, s ← s + g², and w ← w - α g / √s: a weight whose gradients are large
-#   gets small steps, and all steps shrink with time;
+# - **AdaGrad**: the sum of their squares, s ← s + g², and w ← w - α g / √s: a weight whose gradients are
+#   large gets small steps, and all steps shrink with time;
 # - **RMSProp**: a decaying average of the squares, s ← ρ s + (1 - ρ) g², so that the steps do not die;
-# - **Adam**: decaying averages of both, m ← β₁ m + (1 - β₁) g and s ← β₂ s + (1 - β₂) g², and w ← w - α m̂ / √ŝ
-#   with m̂ = m / (1 - β₁^t) and ŝ = s / (1 - β₂^t) in step t.
+# - **Adam**: decaying averages of both, m ← β₁ m + (1 - β₁) g and s ← β₂ s + (1 - β₂) g², and
+#   w ← w - α m̂ / √ŝ with m̂ = m / (1 - β₁^t) and ŝ = s / (1 - β₂^t) in step t.
 #
 # (A tiny ε in the denominators avoids 0/0.) **L-BFGS** is of another kind: from the last ten gradients it
 # builds a model of the curvature, and then searches along the direction that this model proposes. It has no
@@ -212,11 +217,12 @@ assert np.allclose(moved[Adam], 1)
 
 # %% [markdown]
 # Three things to take from the table. With μ = 0.9 momentum is in the long run a descent with ten times the
-# rate. For the last three the size of the gradient cancels: their α is a *length*, the distance that a weight
-# moves in one step. And the **bias correction** of Adam: m and s begin at 0, so in the first step they are
-# (1 - β₁) g and (1 - β₂) g², both too small. Divided by 1 - β₁ and 1 - β₂ they are right, and the first step is
-# α g / √g² = ±α in every coordinate, whatever the gradient. Without it, it would be (1 - β₁) / √(1 - β₂) = 3.2
-# times α; RMSProp, which has no correction, does begin with steps 1 / √(1 - ρ) = 3.2 times too long.
+# rate. For the last three the size of the gradient cancels: their α is a *length*, the distance that a
+# weight moves in one step. And the **bias correction** of Adam: m and s begin at 0, so in the first step
+# they are (1 - β₁) g and (1 - β₂) g², both too small. Divided by 1 - β₁ and 1 - β₂ they are right, and the
+# first step is α g / √g² = ±α in every coordinate, whatever the gradient. Without it, it would be
+# (1 - β₁) / √(1 - β₂) = 3.2 times α; RMSProp, which has no correction, does begin with steps
+# 1 / √(1 - ρ) = 3.2 times too long.
 
 # %%
 w = np.zeros(3)
@@ -228,13 +234,13 @@ assert abs((1 - 0.9) / np.sqrt(1 - 0.999) - 3.16) < 0.01
 # %% [markdown]
 # ## The same bowl, turned
 #
-# AdaGrad, RMSProp and Adam give every *coordinate* a rate of its own. That is the cure for a bowl whose steep
-# direction is a coordinate. What if we turn it by 45°? The first three methods and L-BFGS see vectors and their
-# inner products only, so for them nothing changes.
+# AdaGrad, RMSProp and Adam give every *coordinate* a rate of its own. That is the cure for a bowl whose
+# steep direction is a coordinate. What if we turn it by 45°? The first three methods and L-BFGS see vectors
+# and their inner products only, so for them nothing changes.
 #
-# We count steps until L stays below a thousandth of its first value. All other constants are the usual ones. To
-# be fair, each method gets its best rate out of the same fifteen, 4, 2, 1, ½, … 2⁻¹², separately for both
-# bowls.
+# We count steps until L stays below a thousandth of its first value. All other constants are the usual
+# ones. To be fair, each method gets its best rate out of the same fifteen, 4, 2, 1, ½, … 2⁻¹², separately
+# for both bowls.
 
 
 # %%
@@ -280,26 +286,27 @@ assert result.nfev < 20 and result.fun < 1e-8
 # %% [markdown]
 # On the bowl that lies straight AdaGrad is there in 5 steps, since it stretches the bowl until it is round.
 # Turned by 45°, both coordinates are equally steep, nothing is left to stretch, and it needs nine times as
-# many, as many as plain descent. (Momentum is slower than descent here, because its usual μ = 0.9 is too much
-# for κ = 20, whose best μ is 0.40.) In a network no direction is special either, but sizes of gradients do
-# differ from layer to layer and from weight to weight, and there it helps.
+# many, as many as plain descent. (Momentum is slower than descent here, because its usual μ = 0.9 is too
+# much for κ = 20, whose best μ is 0.40.) In a network no direction is special either, but sizes of
+# gradients do differ from layer to layer and from weight to weight, and there a rate of one's own can help.
 #
 # RMSProp is slow on both, for another reason: the length of its steps is about α however small the gradient
-# gets, so it never comes to rest. It ends in a jump to and fro, from +α/2 to -α/2, and the best rate is a small
-# one.
+# gets, so it never comes to rest. It ends in a jump to and fro, from +α/2 to -α/2, and the best rate is a
+# small one.
 
 # %%
 for alpha in (0.01, 0.1):
     path = descend(RMSProp(alpha), bowl_gradient, start, 1000)
-    print(f"RMSProp({alpha}): |w₁| and |w₂| divided by α over the last ten of 1000 "
-          f"steps:", np.abs(path[-10:]).mean(axis=0) / alpha)
-    assert np.all(np.abs(np.abs(path[-10:]) / alpha - 0.5) < 0.05)
+    size = np.abs(path[-10:]) / alpha
+    print(f"RMSProp({alpha}): |w₁| and |w₂| divided by α over the last ten of 1000 steps: {size.mean(axis=0).round(4)}")
+    assert np.all(np.abs(size - 0.5) < 0.05)
 
-figure = plots.new_figure("Above the steep direction is a coordinate, below it is not: AdaGrad goes straight to the minimum only "
-                          "above. Descent takes the same steps, turned.", 16, 9)
+figure = plots.new_figure("Above the steep direction is a coordinate, below it is not: AdaGrad is quick only above. "
+                          "Descent takes the same steps, turned.", 16, 9)
 grid = figure.add_gridspec(2, 3)
-u, v = np.meshgrid(np.linspace(-2.4, 1.2, 80), np.linspace(-2.2, 1.4, 80))
-for row, (gradient, w, matrix) in enumerate(((bowl_gradient, start, np.diag(curvatures)), (turned_gradient, turn @ start, A))):
+u, v = np.meshgrid(np.linspace(-2.9, 2.2, 80), np.linspace(-2.2, 1.4, 80))
+bowls = (bowl_gradient, start, np.diag(curvatures)), (turned_gradient, turn @ start, A)
+for row, (gradient, w, matrix) in enumerate(bowls):
     for column, optimizer in enumerate((GradientDescent(2 / 21), AdaGrad(1.0), Adam(0.25))):
         path = descend(optimizer, gradient, w, 40)
         axes = plots.new_axes(figure, grid[row, column], type(optimizer).__name__, "w₁", "w₂")
@@ -307,17 +314,18 @@ for row, (gradient, w, matrix) in enumerate(((bowl_gradient, start, np.diag(curv
         axes.contour(u, v, height, np.geomspace(0.03, 30, 8), colors="0.75", linewidths=1)
         axes.plot(*path.T, "o-", markersize=4, linewidth=1.5, color=plots.COLOURS[2])
         axes.plot(0, 0, "*", markersize=18, color=plots.COLOURS[1], markeredgecolor="black")
+        axes.set_aspect("equal")
 course.show(figure, "06_turned")
 
 # %% [markdown]
 # ## A curved valley
 #
-# Real losses are no bowls. The test that everybody uses is Rosenbrock's valley, here in a mild form,
+# Real losses are no bowls. A well-known test is Rosenbrock's valley, here in a mild form,
 #
 #     L(w) = (1 - w₁)² + 5 (w₂ - w₁²)²
 #
-# whose floor is the parabola w₂ = w₁², with the minimum 0 at (1, 1). Same rules as before: each method has the
-# best of the fifteen rates, and we count the steps until L stays below a thousandth of its first value.
+# whose floor is the parabola w₂ = w₁², with the minimum 0 at (1, 1). Same rules as before: each method has
+# the best of the fifteen rates, and we count the steps until L stays below a thousandth of its first value.
 
 
 # %%
@@ -347,9 +355,8 @@ assert result.nfev < 40 and result.fun < 1e-8
 assert max(needed["Momentum"], needed["Nesterov"], needed["Adam"]) < 0.5 * needed["GradientDescent"]
 
 # %%
-figure = plots.new_figure("Each with its best rate; in the titles, the steps it took. Descent creeps along "
-                          "the floor, momentum swings, "
-                          "L-BFGS learns the curvature on the way.", 16, 9)
+figure = plots.new_figure("Each with its best rate; in the titles, the steps it took. Descent creeps along the floor, "
+                          "momentum swings, L-BFGS learns the curvature on the way.", 16, 9)
 grid = figure.add_gridspec(2, 4)
 u, v = np.meshgrid(np.linspace(-1.7, 1.7, 80), np.linspace(-0.8, 2.4, 80))
 for k, (name, path) in enumerate(valley_paths.items()):
@@ -361,15 +368,19 @@ for k, (name, path) in enumerate(valley_paths.items()):
 course.show(figure, "06_valley")
 
 # %% [markdown]
+# Momentum, Nesterov and Adam need less than half of the steps of descent. L-BFGS needs 20 gradients, and
+# ends at 10⁻¹³ where the others were asked for 5 · 10⁻³ only. With two weights curvature is quickly learnt.
+#
 # ## Loss against work
 #
 # Now the loss of a network, 1-10-10-1 with tanh units and 141 weights, on 50 points of a noisy sine, all of
-# them in every step. The unit of work that is fair to all is one gradient of all data, since everything else
-# costs little. The tuning is fair too:
+# them in every step. The unit of work that is fair to all is one gradient of all data, since everything
+# else costs little. The tuning is fair too:
 #
 # - every method may choose among the same nine rates, ½, ¼ … 1/512;
 # - every rate is tried from the same two random starts;
-# - the winner has the lowest loss in the last 50 of 300 steps, as the geometric mean over them and the starts;
+# - the winner has the lowest loss in the last 50 of 300 steps, as the geometric mean over them and the
+#   starts;
 # - everything else (μ, ρ, β₁, β₂, ε) is as the library has it, which is as the papers have it.
 
 # %%
@@ -409,11 +420,12 @@ for make in (GradientDescent, Momentum, Nesterov, AdaGrad, RMSProp, Adam):
     best = int(np.argmin(ends))
     assert 0 < best < len(RATES) - 1                                   # not at the edge of the grid
     work[make.__name__], fates[make.__name__] = mean_curve(tried[best]), ends
-    print(f"{make.__name__:16s} {RATES[best]:7.4f} {'':9}", *(f"{work[make.__name__][n - 1]:8.4f}" for n in (25, 50, 100, 300)))
+    row = "".join(f"{work[make.__name__][n - 1]:9.4f}" for n in (25, 50, 100, 300))
+    print(f"{make.__name__:16s} {RATES[best]:7.4f} {'':9}{row}")
 
 # %% [markdown]
-# L-BFGS has no rate to tune. We note the loss at every gradient that it asks for, those of its searches along a
-# line included.
+# L-BFGS has no rate to tune. We note the loss at every gradient that it asks for, those of its searches
+# along a line included.
 
 
 # %%
@@ -443,35 +455,36 @@ assert adam[2:6].max() < 2.5 * adam.min()                              # from 1/
 assert work["L-BFGS"][49] < 0.6 * min(curve[49] for name, curve in work.items() if name != "L-BFGS")
 
 # %%
-figure = plots.new_figure("The same network, starts and data. Left: each with its best rate. Right: how wide is the range of "
-                          "good rates? A line ends where a larger rate diverges.", 16, 9)
+figure = plots.new_figure("The same network, starts and data. Left: each with its best rate. Right: how wide is the "
+                          "range of good rates? A line ends where a larger rate diverges.", 16, 9)
 grid = figure.add_gridspec(1, 2)
-axes = plots.new_axes(figure, grid[0], "Best rate", "gradients of all data", "lowest loss so far, mean squared error")
+left = plots.new_axes(figure, grid[0], "Best rate", "gradients of all data", "lowest loss so far, mean squared error")
+right = plots.new_axes(figure, grid[1], "All rates", "rate α", f"loss in steps {STEPS - 50} to {STEPS}, mean squared error")
 for k, (name, curve) in enumerate(work.items()):
-    axes.loglog(np.arange(1, STEPS + 1), curve, linestyle=STYLES[k], linewidth=2.5,
-                color=plots.COLOURS[(3, 1, 2, 4, 6, 0, 5)[k]], label=name)
-axes.legend(fontsize=plots.TICKS, loc="lower left")
-axes.grid(color="0.9")
-axes = plots.new_axes(figure, grid[1], "All rates", "rate α", f"loss in steps {STEPS - 50} to {STEPS}, mean squared error")
-for k, (name, ends) in enumerate(fates.items()):
-    axes.loglog(RATES, ends, "osD^vP"[k], linestyle=STYLES[k], linewidth=2, markersize=8,
-                color=plots.COLOURS[(3, 1, 2, 4, 6, 0)[k]])
-axes.set_ylim(0.003, 2)
-axes.grid(color="0.9")
+    colour = plots.COLOURS[(3, 1, 2, 4, 6, 0, 5)[k]]
+    look = dict(linestyle=STYLES[k], linewidth=2.5, marker="osD^vPX"[k], markersize=8, color=colour)
+    left.loglog(np.arange(1, STEPS + 1), curve, markevery=0.1, label=name, **look)
+    if name in fates:
+        right.loglog(RATES, np.where(np.array(fates[name]) < 10, fates[name], np.nan), **look)
+left.legend(fontsize=plots.TICKS, loc="lower left")
+left.grid(color="0.9")
+right.grid(color="0.9")
+right.set_ylim(0.003, 2)
 course.show(figure, "06_work")
 
 # %% [markdown]
-# Descent is last: momentum, Adam and L-BFGS have after 100 gradients what it has not after 300. L-BFGS is the
-# quickest. On the right one sees what tuning is worth. A quarter of the best rate costs descent a factor of
-# three in the loss; Adam does not care about a factor of eight. A line that ends on the right went to infinity
-# from one of the starts: momentum bears the same rate as descent, Nesterov a quarter of it. RMSProp wants the
-# smallest, since its α is a *length*, walked in each of 141 weights and never shortened.
+# Descent is last: momentum, Adam and L-BFGS have after 100 gradients what it has not after 300. L-BFGS is
+# the quickest. On the right one sees what tuning is worth. A quarter of the best rate costs descent more
+# than a factor of three in the loss; Adam does not care about a factor of eight. A line that ends on the
+# right went to infinity from one of the starts: momentum bears the same rate as descent, Nesterov a quarter
+# of it. RMSProp wants the smallest, since its α is a *length*, walked in each of 141 weights and never
+# shortened.
 #
 # ## Learning rates
 #
 # Plain descent once more, with four rates. On the bowl the limit was 2/λ_max. A network has no constant
-# curvature, but at every w it has a matrix of second derivatives, whose largest eigenvalue is λ_max(w). We get
-# it from differences of gradients and print it for the end of each descent.
+# curvature, but at every w it has a matrix of second derivatives, whose largest eigenvalue is λ_max(w). We
+# get it from differences of gradients and print it for the end of each descent.
 
 
 # %%
@@ -509,21 +522,21 @@ assert 0.8 < bends[0.1] * 0.1 / 2 < 1.1 and abs(bends[0.4] * 0.4 / 2 - 1) < 0.15
 
 # %% [markdown]
 # The rate 0.001 is too small: it has hardly begun. 0.1 is right. 0.4 is too large: the loss comes down to a
-# certain height and hovers there. 1 is much too large: it diverges. The last columns say why 0.4 hovers:
-# wherever λ_max exceeds 2/α descent is thrown out, so it ends where λ_max is about 2/α, with 0.1 as with 0.4
-# (the "edge of stability", Cohen and others 2021). Narrower and deeper valleys exist, but this rate cannot
-# enter them. L-BFGS, which has no rate, finds one that is steeper than what the rate 0.1 could enter:
+# certain height and hovers there, sinking very slowly. 1 is much too large: it diverges. The last columns
+# say why 0.4 hovers: wherever λ_max exceeds 2/α descent is thrown out, so it ends where λ_max is about 2/α;
+# 0.1 is nearly there too (the "edge of stability", Cohen and others 2021). Narrower and deeper valleys
+# exist, but this rate cannot enter them. L-BFGS, which has no rate, finds one that is steeper than what the
+# rate 0.1 could enter:
 
 # %%
 narrow = fresh(1)
 lbfgs(narrow, x, t, iterations=STEPS)
-print(f"L-BFGS: loss {narrow.loss(x, t):.4f}, λ_max {largest_curvature(narrow):.0f}, so a rate below "
-      f"{2 / largest_curvature(narrow):.3f} "
-      "would be needed to stay there")
-assert largest_curvature(narrow) > 1.2 * 2 / 0.1 and narrow.loss(x, t) < 0.006
+bend, lowest = largest_curvature(narrow), narrow.loss(x, t)
+print(f"L-BFGS: loss {lowest:.4f}, λ_max {bend:.0f}: only a rate below {2 / bend:.3f} could stay there")
+assert bend > 1.2 * 2 / 0.1 and lowest < 0.006
 
-figure = plots.new_figure("Too small, right, too large, diverging: between the first rate and the last is "
-                          "a factor of a thousand.", 16, 9)
+figure = plots.new_figure("Too small, right, too large, diverging: between the first rate and the last is a factor of a "
+                          "thousand.", 16, 9)
 axes = plots.new_axes(figure, figure.add_gridspec()[0], "Gradient descent", "step", "loss, mean squared error")
 for k, (rate, losses) in enumerate(four.items()):
     axes.loglog(np.arange(1, len(losses) + 1), np.minimum(losses, 1e3), linestyle=STYLES[k], linewidth=2.5,
@@ -534,8 +547,8 @@ axes.legend(fontsize=plots.TICKS, loc="lower left")
 course.show(figure, "06_rates")
 
 # %% [markdown]
-# `fit` looks at every loss. When one is no number any more it stops with a sentence and puts the weights of the
-# last whole epoch back.
+# `fit` looks at every loss. When one is no number any more it stops with a sentence and puts the weights of
+# the last whole epoch back.
 
 # %%
 model = fresh(1)
@@ -549,8 +562,8 @@ except ArithmeticError as error:
 # %% [markdown]
 # ## Mini-batches: a gradient with noise
 #
-# The gradient of all N samples is a mean of N gradients. A *batch* of B samples, drawn at random, costs B/N of
-# the work and gives an estimate of it that
+# The gradient of all N samples is a mean of N gradients. A *batch* of B samples, drawn at random, costs B/N
+# of the work and gives an estimate of it that
 #
 # - is right on average (*unbiased*): its expectation is the gradient of all data;
 # - has 1/B of the variance of a single sample's gradient, if the samples are drawn with replacement.
@@ -577,9 +590,10 @@ for B in (1, 4, 16, 64):
 assert max(products) < 1.2 * min(products)                             # 1000 draws give a variance to some per cent
 
 # %% [markdown]
-# So a batch of 64 costs 64 times as much as one of 1 and its error, the root of the variance, is only 8 times
-# smaller. That is why small batches pay, as long as there is far to go. The same network and rate with batches
-# of 2, 20 and 200 of 200 samples; an *epoch* is one pass through all of them, so it has 100, 10 or 1 steps.
+# So a batch of 64 costs 64 times as much as one of 1 and its error, the root of the variance, is only 8
+# times smaller. That is why small batches pay, as long as there is far to go. The same network and rate
+# with batches of 2, 20 and 200 of 200 samples; an *epoch* is one pass through all of them, so it has 100,
+# 10 or 1 steps.
 
 # %%
 x, t = datasets.noisy_sine(200, sigma=0.3, rng=np.random.default_rng(0))
@@ -595,20 +609,22 @@ assert abs(by_batch[2][10] / by_batch[20][100] - 1) < 0.1 and abs(by_batch[20][1
 
 # %% [markdown]
 # Per epoch the small batches are far ahead. Per *step* they are about equal: 1000 steps with 2 samples (10
-# epochs) come as far as 1000 steps with 20 (100 epochs), and 100 steps with 20 as far as 100 with all 200. So
-# far the noise has cost nearly nothing.
+# epochs) come as far as 1000 steps with 20 (100 epochs), and 100 steps with 20 as far as 100 with all 200.
+# So far the noise has cost nearly nothing.
 #
 # ## The noise floor
 #
 # It costs at the end. Near the minimum the gradient of all data is 0, that of a batch is not, and w keeps
-# jumping about. In a bowl this can be computed. Along a direction of curvature λ a step is w ← (1 - αλ) w - α
-# n, where n is the noise of the batch's gradient, with variance c/B. Once the variance of w has settled, it
-# reproduces itself:
+# jumping about. In a bowl this can be computed. Along a direction of curvature λ a step is
+# w ← (1 - αλ) w - α n, where n is the noise of the batch's gradient, with variance c/B. Once the variance
+# of w has settled, it reproduces itself:
 #
-#     var w = (1 - αλ)² var w + α² c/B,   hence   mean loss above the minimum = ½ λ var w = α c / (2 B (2 - αλ))
+#     var w = (1 - αλ)² var w + α² c/B
+#     mean loss above the minimum = ½ λ var w = α c / (2 B (2 - αλ))
 #
-# summed over the directions. For small α this is **proportional to α**, and to 1/B. We fit a straight line to
-# 1000 points (a bowl with two weights), start at the minimum, and see how high the noise lifts the loss.
+# the latter summed over the directions. For small α this is **proportional to α**, and to 1/B. We fit a
+# straight line to 1000 points (a bowl with two weights), start at the minimum, and see how high the noise
+# lifts the loss.
 
 # %%
 x, t = datasets.noisy_sine(1000, sigma=0.3, rng=np.random.default_rng(0))
@@ -637,9 +653,9 @@ assert 1.7 < floors[0.1, 10][0] / floors[0.05, 10][0] < 2.6 and 3.2 < floors[0.1
 #
 # ## Rates that fall
 #
-# A large rate is quick and stays high, a small one is slow and goes deep. So one begins with a large rate and
-# lowers it. `fit` calls its `callbacks` after every epoch, and a callback may set `optimizer.alpha`. Four ways
-# to spend 40 epochs on the straight line, in batches of 10:
+# A large rate is quick and stays high, a small one is slow and goes deep. So one begins with a large rate
+# and lowers it. `fit` calls its `callbacks` after every epoch, and a callback may set `optimizer.alpha`.
+# Four ways to spend 40 epochs on the straight line, in batches of 10:
 #
 # - constant 0.2, and constant 0.01;
 # - 0.2 / (1 + epoch / 4), which falls for ever;
@@ -676,40 +692,51 @@ for rule in (large, small, inverse, cosine):
 
     fit(line, x, t, optimizer=GradientDescent(rule(0)), epochs=40, batch_size=10, rng=np.random.default_rng(4),
         callbacks=[after_epoch])
-    print(f"{rule.__name__:8s} above the minimum after epoch 5: {heights[rule][4]:.5f}, mean of the last ten: "
-          f"{np.mean(heights[rule][-10:]):.6f}")
 last = {rule: np.mean(values[-10:]) for rule, values in heights.items()}
+print("above the minimum   after epoch 5   mean of the last ten")
+for rule, values in heights.items():
+    print(f"{rule.__name__:17s} {values[4]:15.5f} {last[rule]:22.6f}")
 assert heights[small][4] > 20 * max(heights[large][4], heights[inverse][4], heights[cosine][4])
 assert max(last[inverse], last[cosine]) < 0.25 * last[large]
 
+# %% [markdown]
+# The large rate is down after five epochs and stays on its floor. The small one goes deep but is still far
+# up after five epochs. The falling rates are as quick as the large one and end at least four times lower.
+
 # %%
-figure = plots.new_figure("Left: small batches learn more in an epoch. Middle: constant rates leave a "
-                          "floor proportional to α. Right: a falling rate is "
-                          "quick first and exact later.", 16, 9)
+figure = plots.new_figure("Left: small batches learn more in an epoch. Middle: a constant rate leaves a floor, "
+                          "proportional to α. Right: a falling rate is quick first and exact later.", 16, 9)
 grid = figure.add_gridspec(1, 3)
 axes = plots.new_axes(figure, grid[0], "Batch size", "epoch", "loss of all data, mean squared error")
 for k, (B, losses) in enumerate(by_batch.items()):
-    axes.semilogy(losses, linestyle=STYLES[k], linewidth=2.5, color=plots.COLOURS[(2, 1, 0)[k]], label=f"B = {B}")
+    axes.plot(losses, linestyle=STYLES[k], linewidth=2.5, color=plots.COLOURS[(2, 1, 0)[k]], label=f"B = {B}")
+axes.set_ylim(0, None)
 axes.legend(fontsize=plots.TICKS)
-axes = plots.new_axes(figure, grid[1], "Noise floor, B = 10", "rate α", "loss above the minimum")
-of_ten = np.array([(alpha, *pair) for (alpha, B), pair in floors.items() if B == 10])
-axes.loglog(of_ten[:, 0], of_ten[:, 1], "o", markersize=12, color=plots.COLOURS[2], label="measured")
-axes.loglog(of_ten[:, 0], of_ten[:, 2], "--", linewidth=2, color="0.3", label="foretold")
+axes = plots.new_axes(figure, grid[1], "Noise floor, B = 10", "rate α", "mean loss above the minimum")
+alphas = np.linspace(0, 0.21, 50)
+foretold = [np.sum(alpha * c / (2 * 10 * (2 - alpha * bends))) for alpha in alphas]
+axes.plot(alphas, foretold, "--", linewidth=2, color="0.3", label="foretold")
+axes.plot(alphas, alphas * np.sum(c) / 40, ":", linewidth=2, color=plots.COLOURS[0], label="α Σ c / 4B")
+axes.plot((0.2, 0.1, 0.05, 0.025), [floors[alpha, 10][0] for alpha in (0.2, 0.1, 0.05, 0.025)], "o", markersize=12,
+          color=plots.COLOURS[2], label="measured")
 axes.legend(fontsize=plots.TICKS)
-axes = plots.new_axes(figure, grid[2], "Rates that fall", "epoch", "loss above the minimum")
+axes = plots.new_axes(figure, grid[2], "Rates that fall", "epoch", "loss above the minimum, mean of 5 epochs")
+labels = {large: "α = 0.2", small: "α = 0.01", inverse: "α = 0.2 / (1 + epoch / 4)", cosine: "cosine, from 0.2 to 0"}
 for k, (rule, values) in enumerate(heights.items()):
-    axes.semilogy(np.arange(1, 41), values, linestyle=STYLES[k], linewidth=2.5, color=plots.COLOURS[(2, 3, 1, 0)[k]],
-                  label=rule.__name__)
-axes.legend(fontsize=plots.TICKS)
+    smooth = np.convolve(values, np.full(5, 0.2), "valid")
+    axes.semilogy(np.arange(5, 41), smooth, linestyle=STYLES[k], linewidth=2.5, color=plots.COLOURS[(2, 3, 1, 0)[k]],
+                  label=labels[rule])
+axes.legend(fontsize=plots.TICKS, loc="upper right")
 course.show(figure, "06_noise")
 
 # %% [markdown]
 # ## Early stopping
 #
 # A network with a thousand weights and ten points learns the curve first, and the noise later. The loss on
-# *held-out* points, which no step sees, tells when to stop: with `validation=` and `patience=`, `fit` gives up
-# when it has not improved for `patience` epochs, and restores the weights of its best epoch. But those points
-# have chosen the epoch, so their loss is flattering. Whether stopping was right is for a third set to say.
+# *held-out* points, which no step sees, tells when to stop: with `validation=` and `patience=`, `fit` gives
+# up when it has not improved for `patience` epochs, and restores the weights of its best epoch. But those
+# points have chosen the epoch, so their loss is flattering. Whether stopping was right is for a third set
+# to say.
 
 # %%
 x, t = datasets.noisy_sine(10, sigma=0.3, rng=np.random.default_rng(3))
@@ -724,19 +751,24 @@ print("loss                 training   held-out   third set")
 for name, model in (("best epoch", stopped), ("epoch 1200", longest)):
     print(f"{name:16s} {model.loss(x, t):12.4f} {model.loss(*held_out):10.3f} {model.loss(*third):11.3f}")
 assert short.stopped == "early" and short.epochs == short.best + 1 + 200
-assert stopped.loss(*held_out) == min(short.validation) < 0.7 * longest.loss(*held_out)
-assert stopped.loss(*third) < 0.7 * longest.loss(*third) and longest.loss(x, t) < 0.01 < stopped.loss(x, t)
+assert stopped.loss(*held_out) < 0.7 * longest.loss(*held_out) and np.isclose(stopped.loss(*held_out), min(short.validation))
+assert stopped.loss(*third) < 0.7 * longest.loss(*third) and longest.loss(x, t) < 0.01 < 0.3**2 < stopped.loss(x, t)
 course.show(plots.learning_curve(long, "mean squared error"), "06_early_stopping")
+
+# %% [markdown]
+# In the end the training loss is 0: the network goes through all ten points, noise included. On the third
+# set that is twice as bad as the best epoch, whose training loss is worse than what noise of σ = 0.3
+# explains.
 
 # %% [markdown]
 # ## Where to start: zeros
 #
-# What if all weights begin at 0, or all at the same value? Then all units of a layer compute the same, get the
-# same δ, and so the same gradient: they take the same step and are equal again. By induction they stay equal
-# **for ever**, up to rounding, and a layer of ten is a layer of one. With zeros and tanh it is worse: h = 0
-# makes dW2 = hᵀδ = 0, and W2 = 0 makes ∂L/∂h = δ W2ᵀ = 0, so nothing but the bias of the output ever moves.
-# With sigmoid units h = ½, and they move, all together. It is enough if *one* of the two layers begins at
-# random.
+# What if all weights begin at 0, or all at the same value? Then all units of a layer compute the same, get
+# the same δ, and so the same gradient: they take the same step and are equal again. By induction they stay
+# equal **for ever**, up to rounding, and a layer of ten is a layer of one. With zeros and tanh it is worse:
+# h = 0 makes dW2 = hᵀδ = 0, and W2 = 0 makes ∂L/∂h = δ W2ᵀ = 0, so nothing but the bias of the output ever
+# moves. With sigmoid units h = ½, and they move, all together. It is enough if *one* of the two layers
+# begins at random.
 
 # %%
 x, t = datasets.noisy_sine(50, sigma=0.1, rng=np.random.default_rng(0))
@@ -763,23 +795,27 @@ for name in ("sigmoid, all 0", "tanh, all ½"):
 assert max(ends["tanh, first layer 0"][0], ends["tanh, last layer 0"][0]) < 0.03
 
 # %% [markdown]
+# With zeros and tanh the loss stays at var(t): the network says the mean of t, everywhere. The equal units
+# have moved, together, and do what one unit can do. The last two rows learn the sine.
+
+# %% [markdown]
 # ## Where to start: how large?
 #
 # So the weights begin at random, with mean 0. How large matters in a deep network, because every layer
-# multiplies. In a = x W each a_j is a sum of n_in independent terms, and so is each component of ∂L/∂x = δ Wᵀ
-# on the way back, of n_out terms:
+# multiplies. In a = x W each a_j is a sum of n_in independent terms, and so is each component of
+# ∂L/∂x = δ Wᵀ on the way back, of n_out terms:
 #
 #     var(a) = n_in var(W) mean(x²)          forward
 #     var(∂L/∂x) = n_out var(W) mean(δ²)     backward
 #
-# With s = n var(W) = 1 both keep their size through a linear layer. Where n_in and n_out differ one cannot have
-# both, and Glorot (2010) takes var(W) = 2 / (n_in + n_out). Then comes the activation h = φ(a). A ReLU sets
-# half of the a to 0, so mean(h²) = ½ var(a), and on the way back it stops half of the δ: two factors ½, for
-# which He (2015) makes up by s = 2. tanh is φ(a) ≈ a for small a and shrinks large ones.
+# With s = n var(W) = 1 both keep their size through a linear layer. Where n_in and n_out differ one cannot
+# have both, and Glorot (2010) takes var(W) = 2 / (n_in + n_out). Then comes the activation h = φ(a). A ReLU
+# sets half of the a to 0, so mean(h²) = ½ var(a), and on the way back it stops half of the δ: two factors
+# ½, for which He (2015) makes up by s = 2. tanh is φ(a) ≈ a for small a and shrinks large ones.
 #
-# With many units a is Gaussian, and the whole chain can be computed before any network is drawn: from var(a)
-# the mean of φ(a)², from that the next var(a), and so on, and backwards with φ'(a)². We do so for ten layers,
-# and then measure it in real networks of ten layers with 200 units.
+# With many units a is Gaussian, and the whole chain can be computed before any network is drawn: from
+# var(a) the mean of φ(a)², from that the next var(a), and so on, and backwards with φ'(a)². We do so for
+# ten layers, and then measure it in real networks of ten layers with 200 units.
 
 # %%
 DEPTH, WIDTH = 10, 200
@@ -819,8 +855,8 @@ def measured(hidden, init, scale, rng):
 
 # %%
 starts = {"tanh, Glorot": (Tanh, "glorot", 1, 1), "tanh, 3 times too small": (Tanh, "glorot", 1 / 3, 1 / 9),
-          "tanh, 3 times too large": (Tanh, "glorot", 3, 9), "ReLU, Glorot": (ReLU, "glorot", 1,
-                                                                              1), "ReLU, He": (ReLU, "he", 1, 2)}
+          "tanh, 3 times too large": (Tanh, "glorot", 3, 9), "ReLU, Glorot": (ReLU, "glorot", 1, 1),
+          "ReLU, He": (ReLU, "he", 1, 2)}
 rng, sizes, forecasts = np.random.default_rng(0), {}, {}
 print("standard deviation of      h, layer 1      layer 5          layer 10         dL/dh, layer 5   layer 1")
 for name, (hidden, init, scale, s) in starts.items():
@@ -834,29 +870,28 @@ for name, (hidden, init, scale, s) in starts.items():
 print("in parentheses: foretold")
 
 # %% [markdown]
-# What was foretold is what is there, to a few per cent for tanh. (With ReLU the chance deviations of each layer
-# multiply through all those behind, and four networks of 200 units are not many; infinitely wide ones have
-# none.) Read it by rows:
+# What was foretold is what is there, to a few per cent for tanh. (With ReLU the chance deviations of each
+# layer multiply through all those behind, and four networks of 200 units are not many; infinitely wide ones
+# have none.) Read it by rows:
 #
 # - tanh with Glorot: both shrink, but slowly; the gradient in layer 1 is 0.4 of that in layer 10.
 # - Three times too small: a factor 3 per layer, both ways. After ten layers h and the gradients are nearly
 #   gone.
-# - Three times too large: tanh is saturated, h is nearly ±1 everywhere, and the gradients *grow* on their way
-#   down.
+# - Three times too large: tanh is saturated, h is nearly ±1 everywhere, and the gradients *grow* on their
+#   way down.
 # - ReLU with Glorot: the variance is halved per layer. With He it is kept.
 
 # %%
 for name, factor in (("tanh, 3 times too small", 1 / 9), ("ReLU, Glorot", 1 / 2), ("ReLU, He", 1.0)):
     per_layer = [(sizes[name][0][9] / sizes[name][0][1])**(2 / 8), (sizes[name][1][1] / sizes[name][1][9])**(2 / 8)]
-    print(f"{name:24s} factor of the variance per layer: h {per_layer[0]:.3f}, dL/dh {per_layer[1]:.3f}, foretold {factor:.3f}")
+    print(f"{name:24s} variance per layer: h · {per_layer[0]:.3f}, dL/dh · {per_layer[1]:.3f}, foretold {factor:.3f}")
     assert np.all(np.abs(np.array(per_layer) / factor - 1) < 0.1)
 assert sizes["tanh, Glorot"][0][9] > 0.2 and 0.3 < sizes["tanh, Glorot"][1][0] < 0.5
 assert sizes["tanh, 3 times too large"][0][9] > 0.8 and sizes["tanh, 3 times too large"][1][0] > 10
 assert max(sizes["tanh, 3 times too small"][0][9], sizes["tanh, 3 times too small"][1][0]) < 1e-4
 
-figure = plots.new_figure("Signals through ten layers, forward (left) and backward (right): markers are "
-                          "measured, lines foretold. A good start keeps "
-                          "both level.", 16, 9)
+figure = plots.new_figure("Signals through ten layers, forward (left) and backward (right): markers are measured, lines "
+                          "foretold. A good start keeps both level.", 16, 9)
 grid = figure.add_gridspec(1, 2)
 for k, (title, label) in enumerate((("Forward", "standard deviation of h"), ("Backward", "standard deviation of ∂L/∂h"))):
     axes = plots.new_axes(figure, grid[k], title, "layer", label)
@@ -871,8 +906,8 @@ axes.legend(fontsize=plots.TICKS, loc="lower right")
 course.show(figure, "06_initialisation")
 
 # %% [markdown]
-# Does it matter for learning? Two moons, ten layers of 30 units, 200 steps of gradient descent. A network that
-# has learnt nothing says ½ everywhere, which costs log 2 = 0.6931 nats.
+# Does it matter for learning? Two moons, ten layers of 30 units, 200 steps of gradient descent. A network
+# that has learnt nothing says ½ everywhere, which costs log 2 = 0.6931 nats.
 
 # %%
 x, y = datasets.two_moons(200, sigma=0.2, rng=np.random.default_rng(0))
@@ -905,18 +940,18 @@ for hidden in (Tanh, ReLU):
 assert not learnt[ReLU, 3] < np.log(2) and rescued < 0.4 and learnt[Tanh, 3] < learnt[Tanh, 1]
 
 # %% [markdown]
-# Too small, and descent stands still: the gradients point the right way, but are too small to move anything.
-# Adam does move, since it divides by their size. Too large a ReLU network diverges at once. The tanh network
-# three times too large learns these 200 points even better: too large is no harm as long as the rate is small
-# enough for it.
+# Too small, and descent stands still: the gradients point the right way, but are too small to move
+# anything. Adam does move, since it divides by their size. Too large a ReLU network diverges at once. The
+# tanh network three times too large learns these 200 points even better: too large is no harm as long as
+# the rate is small enough for it.
 #
 # ## The digits of MNIST
 #
-# With `--full`: all seven on the 60 000 handwritten digits, with a 784-200-10 network of ReLU units. As above,
-# every method chooses among the nine rates ½, ¼ … 1/512, here by the loss on 5000 digits that are held out,
-# after one epoch on 10 000 others. Then it trains five epochs on all, in batches of 100, while its rate falls
-# as a cosine. L-BFGS sees all digits in every gradient, so that five epochs would be five gradients; it gets
-# fifty.
+# With `--full`: all seven on the 60 000 handwritten digits, with a 784-200-10 network of ReLU units. As
+# above, every method chooses among the rates 2, 1, ½ … 1/512, here by the loss on 5000 digits that are held
+# out, after one epoch on 10 000 others. Then it trains five epochs on all, in batches of 100, while its
+# rate falls as a cosine. L-BFGS sees all digits in every gradient, so that five epochs would be five
+# gradients; it gets fifty.
 
 
 # %%
@@ -932,11 +967,11 @@ def error_rate(model, x, y):
 def tuned_rate(make, data):
     """The rate with the lowest loss on 5000 held-out digits after one epoch on 10 000."""
     found = []
-    for rate in RATES:
+    for rate in [2.0, 1.0] + RATES:
         model, held_out = classifier(), (data.x[-5000:], data.y[-5000:])
         try:
-            history = fit(model, data.x[:10000], data.y[:10000], optimizer=make(rate), epochs=1, batch_size=100,
-                          rng=1, validation=held_out)
+            history = fit(model, data.x[:10000], data.y[:10000], optimizer=make(rate), epochs=1, batch_size=100, rng=1,
+                          validation=held_out)
             found.append((history.validation[0], rate))
         except ArithmeticError:                                        # Diverged
             found.append((np.inf, rate))
@@ -950,35 +985,37 @@ def falling(model, history, optimizer):
 if FULL:
     data = datasets.load("mnist", dtype=np.float32)
     wrong = {}
-    print("method              rate   training loss in nats   test digits wrong")
+    print("method              rate   training loss in nats   test digits wrong   seconds")
     for make in (GradientDescent, Momentum, Nesterov, AdaGrad, RMSProp, Adam):
         best, model = tuned_rate(make, data), classifier()
         history = fit(model, data.x, data.y, optimizer=make(best), epochs=5, batch_size=100, rng=2, callbacks=[falling])
         wrong[make.__name__] = error_rate(model, data.x_test, data.y_test)
-        print(f"{make.__name__:16s} {best:7.4f} {history.loss[-1]:23.4f} {wrong[make.__name__]:19.2%}   "
-              f"{sum(history.seconds):.0f} s")
+        numbers = f"{history.loss[-1]:23.4f} {wrong[make.__name__]:19.2%} {sum(history.seconds):9.0f}"
+        print(f"{make.__name__:16s} {best:7.4f} {numbers}")
     model = classifier()
     result = lbfgs(model, data.x, data.y, iterations=50)
     wrong["L-BFGS"] = error_rate(model, data.x_test, data.y_test)
     print(f"L-BFGS {'':9} {'':7} {result.fun:23.4f} {wrong['L-BFGS']:19.2%}   {result.nfev} gradients of all digits")
-    assert all(rate < 0.03 for name, rate in wrong.items() if name != "L-BFGS")
-    assert wrong["L-BFGS"] > max(rate for name, rate in wrong.items() if name != "L-BFGS")
+    assert max(wrong.values()) < 0.04 and max(wrong["Momentum"], wrong["Adam"]) < 0.021
+    assert wrong["L-BFGS"] > wrong["Adam"] + 0.01
 
 # %% [markdown]
-# (A run gave 1.8 to 2.2 % wrong for the six.)
+# One run had 1.7 % of the test digits wrong with momentum and Adam, 1.9 % with Nesterov, 2.0 % with
+# descent, 2.2 % with RMSProp and 3.0 % with AdaGrad. L-BFGS, the winner above, comes last with 3.4 %, after
+# ten times as many passes through the data: 54 exact gradients against 3000 noisy ones.
 #
 # ## What to remember
 #
-# - The steepest direction limits the rate, α < 2/λ_max, and the flattest one decides how long it takes. Their
-#   quotient κ makes descent slow; momentum feels only its root.
+# - The steepest direction limits the rate, α < 2/λ_max, and the flattest one decides how long it takes.
+#   Their quotient κ makes descent slow; momentum feels only its root.
 # - AdaGrad, RMSProp and Adam give each coordinate a rate of its own; their α is a length per step. L-BFGS
 #   learns the curvature, and wants exact gradients.
 # - Compare methods only when each has its best rate, out of the same choice.
 # - The gradient of a batch is right on average with a variance ~ 1/B. It leaves a floor proportional to α:
 #   lower the rate towards the end.
 # - Stop by held-out data. The training loss never tells.
-# - Start at random, with n var(W) about 1 for tanh and 2 for ReLU, so that neither h nor ∂L/∂h dies or explodes
-#   on its way through the layers.
+# - Start at random, with n var(W) about 1 for tanh and 2 for ReLU, so that neither h nor ∂L/∂h dies or
+#   explodes on its way through the layers.
 #
 # ## Try it
 #
