@@ -15,13 +15,17 @@ import importlib
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
+from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
+from numpyae.linear import PCA
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Model, Regression
 from numpyae.optimizers import AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp, lbfgs
 from numpyae.parameters import parameter
+from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
+from numpyae.rbm import RBM
 from numpyae.training import fit, online_backprop
 from numpyae.vae import VAE
 
@@ -30,7 +34,9 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "Identity", "Sigmoid", "Tanh", "ReLU", "Softplus", "ELU", "Softmax",
            "PolynomialBasis", "FourierBasis", "GaussianBasis", "SigmoidBasis",
            "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
-           "HeteroscedasticGaussianNLL", "Model", "Regression", "Autoencoder", "VAE", "DiagonalGaussian",
+           "HeteroscedasticGaussianNLL", "Model", "Regression", "PCA", "Autoencoder", "RBM",
+           "GaussianNoise", "MaskingNoise", "SaltAndPepper", "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
+           "VAE", "DiagonalGaussian",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
            "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]
 

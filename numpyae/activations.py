@@ -18,7 +18,7 @@ class Identity(Layer):
 
     def forward(self, a):
         """h = a."""
-        self.a = a
+        self.h = a
         return a
 
     def backward(self, delta):
@@ -27,11 +27,11 @@ class Identity(Layer):
 
     def derivative(self):
         """φ'(a) = 1."""
-        return np.ones_like(self.a)
+        return np.ones_like(self.h)
 
     def second_derivative(self):
         """φ''(a) = 0."""
-        return np.zeros_like(self.a)
+        return np.zeros_like(self.h)
 
 
 class Sigmoid(Layer):
@@ -110,7 +110,8 @@ class Softplus(Layer):
         """h = log(1 + e^a)."""
         self.a = a
         self.e = e = np.exp(-np.abs(a))
-        return np.maximum(a, 0) + np.log1p(e)
+        self.h = h = np.maximum(a, 0) + np.log1p(e)
+        return h
 
     def backward(self, delta):
         """da = delta σ(a)."""
@@ -132,7 +133,8 @@ class ELU(Layer):
     def forward(self, a):
         """h = max(a, 0) + e^min(a, 0) - 1."""
         self.a = a
-        return np.maximum(a, 0) + np.expm1(np.minimum(a, 0))
+        self.h = h = np.maximum(a, 0) + np.expm1(np.minimum(a, 0))
+        return h
 
     def backward(self, delta):
         """da = delta where a > 0, else delta e^a."""

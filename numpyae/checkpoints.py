@@ -12,13 +12,13 @@ import operator
 
 import numpy as np
 
-from numpyae import activations, autoencoder, basis, latent, layers, losses, models, vae
+from numpyae import activations, autoencoder, basis, corruption, latent, layers, losses, models, penalties, rbm, vae
 from numpyae.layers import Sequential, TiedDense
 from numpyae.parameters import Parametric, fill, read_arrays, write_arrays
 
 FORMAT = 1
-CLASSES = {name: cls for module in (layers, activations, basis, losses, latent, models, autoencoder, vae)
-           for name, cls in vars(module).items() if isinstance(cls, type) and issubclass(cls, Parametric)}
+CLASSES = {name: cls for module in (layers, activations, basis, losses, latent, corruption, penalties, models, autoencoder, rbm, vae)
+           for name, cls in vars(module).items() if isinstance(cls, type) and hasattr(cls, "arguments")}
 
 
 def write_checkpoint(path, model, optimizer, rng, history, best):
@@ -113,8 +113,18 @@ def describe(part, names=None):
     if isinstance(part, TiedDense):
         return {"class": "TiedDense", "dense": names.get(id(part.dense))}
     values = {name: getattr(part, name) for name in part.arguments}
-    return {"class": type(part).__name__,
-            **{name: describe(value, names) if isinstance(value, Parametric) else value for name, value in values.items()}}
+    return {"class": type(part).__name__, **{name: described(value, names) for name, value in values.items()}}
+
+
+def described(value, names):
+    """An argument as JSON-able: what has arguments itself is described in turn, alone or in a row."""
+    if isinstance(value, Parametric):
+        return describe(value, names)
+    if isinstance(value, (list, tuple)):
+        return [described(entry, names) for entry in value]
+    if hasattr(value, "arguments"):
+        return {"class": type(value).__name__, **{name: getattr(value, name) for name in value.arguments}}
+    return value
 
 
 def build(description, built=None, name="", whole=None):
@@ -131,10 +141,18 @@ def build(description, built=None, name="", whole=None):
     elif cls is TiedDense:
         part = TiedDense(build(described_at(whole, description["dense"]), built, description["dense"], whole))
     else:
-        part = cls(**{key: build(value, built, inside + key, whole) if isinstance(value, dict) else value
-                      for key, value in description.items() if key != "class"})
+        part = cls(**{key: built_argument(value, built, inside + key, whole) for key, value in description.items() if key != "class"})
     built[name] = part
     return part
+
+
+def built_argument(value, built, name, whole):
+    """What `described` has described."""
+    if isinstance(value, dict):
+        return build(value, built, name, whole)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [build(entry, built, f"{name}.{index}", whole) for index, entry in enumerate(value)]
+    return value
 
 
 def described_at(description, name):

@@ -181,8 +181,8 @@ class TopK(Layer):
     def forward(self, x):
         """y = x mask, mask (N, H) with k ones in every row."""
         width = x.shape[1]
-        if self.k > width:
-            raise ValueError(f"TopK: k must be at most the width {width}, got {self.k}")
+        if not (isinstance(self.k, (int, np.integer)) and 1 <= self.k <= width):         # it may have been changed since
+            raise ValueError(f"TopK: k must be a whole number from 1 to the width {width}, got {self.k!r}")
         winners = np.argpartition(self.strength(x), width - self.k, axis=1)[:, width - self.k:]
         self.mask = np.zeros_like(x)
         np.put_along_axis(self.mask, winners, 1, axis=1)
@@ -272,6 +272,13 @@ def check_size(name, size):
     """ValueError unless size is a whole number of at least 1."""
     if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+
+
+def check_number(name, value, low, high, wanted):
+    """value as a float; ValueError unless it is a finite number in [low, high]: "name must be wanted, got ..."."""
+    if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name} must be {wanted}, got {value if isinstance(value, (int, float, np.number)) else repr(value)}")
+    return float(value)
 
 
 def wrong_delta(layer, delta):

@@ -184,7 +184,7 @@ def lbfgs(model, *data, iterations=400, rng=None):
         return loss, model.backward().astype(np.float64)          # astype copies: scipy keeps what it gets
 
     result = minimize(loss_and_gradient, model.w.astype(np.float64), jac=True, method="L-BFGS-B",
-                      options={"maxiter": iterations, "maxfun": 10 * iterations})
+                      options={"maxiter": iterations, "maxfun": 10 * iterations, "ftol": 1e-15, "gtol": 1e-9})
     model.w = result.x
     return result
 

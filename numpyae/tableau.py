@@ -173,11 +173,16 @@ class Recorder:
         self.names = []               # (name, array) of everything computed so far
         self.target, self.N = model.batch_names[-1], len(batch[0])
         self.K, self.beta = getattr(model, "samples", 1), getattr(model, "beta", 1)
+        self.penalties = [name for name, *_ in getattr(model, "acting", ())]
         self.n = "N" if self.K == 1 else f"({self.K} N)"
         for name, array in zip(model.batch_names, batch):
             self.rows.append(Row(name, "given", array, None, False))
         self.names.append((model.batch_names[0], batch[0]))
         self.listen_to(model)
+        if getattr(model, "corruption", None) is not None:
+            listen(model.corruption, self.corruption, ("apply",))
+        for name, penalty, *_ in getattr(model, "acting", ()):
+            listen(penalty, functools.partial(self.penalty, name), ("forward", "backward"))
 
     def listen_to(self, whole):
         """Let every part that computes something of its own report what goes in and out."""
@@ -228,13 +233,19 @@ class Recorder:
         of, own = self.symbols[id(layer)], [] if layer._parts else list(layer.named_parameters())
         before = layer.dense.dW.copy() if isinstance(layer, TiedDense) else None
         earlier = {name: np.any(layer.named_gradients()[name]) for name in own}
+        last = self.rows[-1].gradient
+        if last is not None and last.shape == x.shape and not np.array_equal(last, x):
+            self.backward(f"d{of['y']}", f"d{of['y']} + penalties", of["output"], x)
         dx = call(x, **options)
         if before is not None:
             W = of["W"]
             self.backward(f"d{W}|tied", f"d{of['y']}ᵀ {of['x']}", layer.dense.W, layer.dense.dW - before)
         for name in own:
             text = {"W": f"{of['x']}ᵀ d{of['y']}", "b": f"Σ_n d{of['y']}"}.get(name) if is_dense(layer) else None
-            text = (text or f"{type(layer).__name__}.backward") + f" + d{of[name]}|tied" * bool(earlier[name])
+            text = text or f"{type(layer).__name__}.backward"
+            if earlier[name]:
+                tied = any(row.step == f"d{of[name]}|tied" for row in self.rows)
+                text += " + " + " + ".join([f"d{of[name]}|tied"] * tied + ["penalties"] * bool(self.penalties))
             self.backward(f"d{of[name]}", text, layer.named_parameters()[name], layer.named_gradients()[name])
         if dx is not None:
             self.backward(f"d{of['x']}", formula(layer, 1).format(**of), of["input"], dx)
@@ -246,7 +257,7 @@ class Recorder:
         if getattr(layer, "mask", None) is not None:
             self.forward(self.new_name("mask"), "drawn, 0 or 1" if isinstance(layer, Dropout) else "1 for the winners", layer.mask)
         of = self.describe(layer)
-        of["x"], of["input"] = self.name_of(x), x
+        of["x"], of["input"], of["output"] = self.name_of(x), x, y
         of["y"] = self.new_name(f"a{of['k']}" if is_dense(layer) else f"y{of['k']}" if layer.named_parameters() else f"h{of['k']}")
         self.forward(of["y"], formula(layer, 0).format(**of), y)
         return y
@@ -279,6 +290,20 @@ class Recorder:
         self.backward(f"d{o}", text.format(x=o, t=self.target, n=self.n), self.output, do)
         return do
 
+    def corruption(self, corruption, method, call, x, noise):
+        """What a denoising autoencoder gets to see."""
+        self.forward("noise", "drawn", noise)
+        seen = call(x, noise)
+        self.forward("seen", f"{type(corruption).__name__}(x)", seen)
+        return seen
+
+    def penalty(self, name, penalty, method, call, *arrays):
+        """Of a penalty: its value, weight included, and the gradients of activations that it adds; those of weights come with dW."""
+        got = call(*arrays)
+        if method == "forward":
+            self.rows.append(Row(name, repr(penalty), got, None, False))
+        return got
+
     def posterior(self, q, method, call, *arrays):
         """Of q(z|x): the draw, its cost, and both ways back."""
         got = call(*arrays)
@@ -306,7 +331,9 @@ class Recorder:
         """The loss, out of its values per sample."""
         written = {"NLL": f"1/{self.K} Σ_k NLL" if self.K > 1 else "NLL", "KL": f"{self.beta:g} KL" if self.beta != 1 else "KL", "E": "E"}
         terms = [written[row.step] for row in self.rows if row.step in written]
-        self.rows.append(Row("L", f"1/N Σ_n {terms[0] if len(terms) == 1 else '(' + ' + '.join(terms) + ')'}", value, None, False))
+        penalties = "".join(f" + {row.step}" for row in self.rows if row.step in self.penalties)
+        text = f"1/N Σ_n {terms[0] if len(terms) == 1 else '(' + ' + '.join(terms) + ')'}{penalties}"
+        self.rows.append(Row("L", text, value, None, False))
 
 
 def is_dense(layer):

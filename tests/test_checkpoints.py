@@ -15,6 +15,7 @@ import pytest
 from numpyae import (ELU, VAE, AdaGrad, Adam, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout,
                      GaussianNLL, GradientDescent, HeteroscedasticGaussianNLL, Identity, Layer, Momentum, Nesterov, Regression, ReLU,
                      RMSProp, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, Softplus, SquaredError, Tanh, TiedDense, TopK, fit, mlp)
+from numpyae import RBM, Contraction, GaussianNoise, KLSparsity, L1Sparsity, MaskingNoise, SaltAndPepper, WeightDecay
 from numpyae.checkpoints import load_model, read_checkpoint
 from numpyae.training import History
 
@@ -233,7 +234,15 @@ def tied():
                        Sequential(Sequential(Identity()), TiedDense(first), Softplus()), SquaredError())
 
 
+def regularised(corruption, penalties):
+    return Autoencoder(mlp([6, 5, 4], Tanh, Sigmoid, rng=0), mlp([4, 6], rng=1), SquaredError(), corruption, penalties)
+
+
 MODELS = {
+    "masking": lambda: regularised(MaskingNoise(0.3, 1.0), [KLSparsity(0.1, 0.5), L1Sparsity(0.2, 0.3, "encoder.1", "units")]),
+    "salt and pepper": lambda: regularised(SaltAndPepper(0.3), [Contraction(0.1, samples=2), WeightDecay(0.01)]),
+    "gaussian noise": lambda: regularised(GaussianNoise(0.3), [Contraction(0.1, "encoder.1")]).astype(np.float32),
+    "rbm": lambda: RBM(6, 4, hidden="gaussian", k=2, rng=0),
     "vae": vae, "float32": lambda: vae(dtype=np.float32), "tied": tied, "tied float32": lambda: tied().astype(np.float32),
     "softmax": lambda: Regression(mlp([6, 4, 6], hidden=ReLU, rng=0), SoftmaxCrossEntropy()),
     "activations": lambda: Autoencoder(Sequential(Dense(6, 6, rng=0), Sigmoid(), Softmax(), Tanh()), Dense(6, 6, rng=0),

@@ -294,7 +294,7 @@ def test_topk_gradient_and_the_difference_between_the_two():
 @pytest.mark.parametrize("make, words", [
     (lambda: TopK(0), "TopK: k must be a whole number of at least 1, got 0"), (lambda: TopK(2.0), "TopK: k must be a whole number"),
     (lambda: TopK(2, by="abs"), 'by must be "magnitude" or "value", got \'abs\''),
-    (lambda: TopK(4).forward(np.ones((2, 3))), "TopK: k must be at most the width 3, got 4")])
+    (lambda: TopK(4).forward(np.ones((2, 3))), "TopK: k must be a whole number from 1 to the width 3, got 4")])
 def test_topk_refuses(make, words):
     with pytest.raises(ValueError, match=words):
         make()

@@ -1,0 +1,88 @@
+"""Corruption: what a denoising autoencoder gets to see instead of x, while its target stays the clean x ([002], [003] §5).
+
+    x ──▶ corrupted x̃ ──▶ encoder ──▶ decoder ──▶ o ≈ x
+
+Copying the input no longer helps, so the network has to learn which x goes with which x̃: how pixels depend on each other.
+Noise is drawn by `draw`, kept by the model and put in by `apply`, so that a loss can be computed twice with the same noise.
+"""
+
+import numpy as np
+
+from numpyae.layers import check_number
+
+
+class Corruption:
+    """The contract: draw(x, rng) -> noise, an array of the dtype of x; apply(x, noise) -> x̃."""
+
+
+class GaussianNoise(Corruption):
+    """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
+
+    arguments = ("sigma",)
+
+    def __init__(self, sigma):
+        self.sigma = check_number("GaussianNoise: sigma", sigma, 0, np.inf, "a number of at least 0")
+
+    def draw(self, x, rng):
+        """ε, of the shape and dtype of x."""
+        return rng.standard_normal(x.shape, dtype=x.dtype)
+
+    def apply(self, x, noise):
+        """x + sigma ε."""
+        return x + self.sigma * noise
+
+    def __repr__(self):
+        return f"GaussianNoise(sigma={self.sigma})"
+
+
+class MaskingNoise(Corruption):
+    """Each feature becomes `value` with probability p, else stays ([002]: "a fraction of the input set to zeros or ones").
+
+    Other than a Dropout layer it does not scale what is left. ValueError unless 0 <= p <= 1.
+    """
+
+    arguments = ("p", "value")
+
+    def __init__(self, p, value=0.0):
+        self.p = check_number("MaskingNoise: p", p, 0, 1, "in [0, 1]")
+        self.value = check_number("MaskingNoise: value", value, -np.inf, np.inf, "a finite number")
+
+    def draw(self, x, rng):
+        """1 where the feature is masked, else 0."""
+        return (rng.random(x.shape, dtype=x.dtype) < self.p).astype(x.dtype)
+
+    def apply(self, x, noise):
+        """value where noise is 1, else x."""
+        return np.where(noise == 1, x.dtype.type(self.value), x)
+
+    def __repr__(self):
+        return f"MaskingNoise(p={self.p}, value={self.value})"
+
+
+class SaltAndPepper(Corruption):
+    """Each feature becomes low with probability p/2, high with probability p/2, else stays: never any other value ([002]).
+
+    ValueError unless 0 <= p <= 1 and low < high.
+    """
+
+    arguments = ("p", "low", "high")
+
+    def __init__(self, p, low=0.0, high=1.0):
+        self.p = check_number("SaltAndPepper: p", p, 0, 1, "in [0, 1]")
+        self.low = check_number("SaltAndPepper: low", low, -np.inf, np.inf, "a finite number")
+        self.high = check_number("SaltAndPepper: high", high, -np.inf, np.inf, "a finite number")
+        if not self.low < self.high:
+            raise ValueError(f"SaltAndPepper: low must be below high, got {low} and {high}")
+
+    def draw(self, x, rng):
+        """-1 where it becomes low, 1 where it becomes high, 0 where it stays."""
+        u = rng.random(x.shape, dtype=x.dtype)
+        return (u >= 1 - self.p / 2).astype(x.dtype) - (u < self.p / 2)
+
+    def apply(self, x, noise):
+        """low where noise is -1, high where it is 1, else x."""
+        low, high = x.dtype.type(self.low), x.dtype.type(self.high)
+        return np.where(noise < 0, low, np.where(noise > 0, high, x))
+
+    def __repr__(self):
+        return f"SaltAndPepper(p={self.p}, low={self.low}, high={self.high})"

@@ -1,0 +1,273 @@
+"""Penalties: a second term of the loss that keeps an autoencoder from merely copying ([002], [003] §3-4).
+
+    L = reconstruction + Σ_k w_k penalty_k
+
+A code that is wide enough can pass everything on and learns nothing. A penalty makes it say something about the data: few
+active units (sparsity), a code that hardly moves when x does (contraction), small weights (weight decay). Each is a named term
+of the loss. `forward` gives its value, weight included; `backward` adds the gradients of weights to their dW and returns those
+of activations, {index of the layer: ∂L/∂(its output)}, which join the way back through the network there.
+
+Sparsity compares a *mean* activation with a target. The documents disagree on which mean, and both are here:
+
+    over="batch"    m_j = 1/N Σ_n h_nj   of a unit over the samples: every unit is rarely active ([003]; CS294A)
+    over="units"    m_n = 1/H Σ_j h_nj   of a sample over the units: every sample has few active units ([002])
+
+The mean of a mini-batch is not the mean of all data. KL is convex, so a batch's value is too high on average; full batches
+(`lbfgs`) have no such bias.
+"""
+
+import numpy as np
+
+from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softplus, Tanh
+from numpyae.layers import Dense, check_number, check_size
+
+
+TINY = np.finfo(float).tiny
+
+
+class Penalty:
+    """The contract: forward(layers, noise) -> value; backward(weight) -> {index: ∂L/∂(output of that layer)}.
+
+    `layers` are those of a network up to the one the penalty is about, `at`: a name such as "encoder.1"; None: the code, the
+    last of the encoder. `weight` is its factor in the loss. ValueError unless the weight is a positive number, TypeError for
+    an `at` that is no name.
+    """
+
+    term = "penalty"
+    arguments = ("weight", "at")
+
+    def __init__(self, weight, at=None):
+        self.weight = check_number(f"{type(self).__name__}: weight", weight, TINY, np.inf, "a positive number")
+        if not (at is None or isinstance(at, str)):
+            raise TypeError(f"{type(self).__name__}: at must be the name of a layer, such as 'encoder.1', got {at!r}")
+        self.at = at
+
+    def check(self, layers):
+        """ValueError unless the penalty can act on these layers."""
+
+    def draw(self, n, layers, rng):
+        """What it needs of random numbers for n samples, or None."""
+        return None
+
+    def forward(self, layers, noise=None):
+        """The penalty, weight included, of the last forward pass through these layers."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def backward(self, weight):
+        """weight = ∂L/∂value. Adds to dW what belongs there; {index: ∂L/∂(output of the layer)} for the rest."""
+        raise NotImplementedError(f"{type(self).__name__}.backward")
+
+    def __repr__(self):
+        settings = [f"{name}={value!r}" for name, value in vars(self).items() if name in self.arguments and value is not None]
+        return f"{type(self).__name__}({', '.join(settings)})"
+
+
+class Sparsity(Penalty):
+    """weight Σ_j s(m_j) over the units, or, with over="units", weight 1/N Σ_n s(m_n) over the samples; s is the subclass's.
+
+    ValueError for another `over`, or a layer that does not keep its output h.
+    """
+
+    term = "sparsity"
+    arguments = ("rho", "weight", "at", "over")
+
+    def __init__(self, rho, weight, at=None, over="batch"):
+        super().__init__(weight, at)
+        if over not in ("batch", "units"):
+            raise ValueError(f'{type(self).__name__}: over must be "batch" or "units", got {over!r}')
+        self.rho = check_number(f"{type(self).__name__}: rho", rho, -np.inf, np.inf, "a number")
+        self.over, self.axis = over, 0 if over == "batch" else 1
+
+    def check(self, layers):
+        """The layer must be an elementwise activation: its output is what is active."""
+        if not isinstance(layers[-1], (Identity, Sigmoid, Tanh, ReLU, Softplus, ELU)):
+            raise ValueError(f"{self!r}: it needs the output of an elementwise activation, got {layers[-1]!r}: put Identity() behind it, or "
+                             "name another layer by at=")
+
+    def forward(self, layers, noise=None):
+        """m = mean of h over samples or over units; weight Σ_j s(m_j), or weight 1/N Σ_n s(m_n)."""
+        self.h, self.index = layers[-1].h, len(layers) - 1
+        self.m = np.add.reduce(self.h, axis=self.axis) / self.h.shape[self.axis]
+        samples = 1 if self.over == "batch" else len(self.h)
+        return self.weight * float(np.add.reduce(self.distance(self.m))) / samples
+
+    def backward(self, weight):
+        """dm = weight s'(m), dh = dm / N (or / H): every h in the mean has the same share."""
+        samples = 1 if self.over == "batch" else len(self.h)
+        dm = weight * self.weight / samples * self.slope(self.m)
+        dh = dm / self.h.shape[self.axis] if self.over == "batch" else dm[:, None] / self.h.shape[self.axis]
+        return {self.index: dh + np.zeros_like(self.h)}
+
+
+class KLSparsity(Sparsity):
+    """s(m) = KL(ρ ‖ m) = ρ log ρ/m + (1 - ρ) log (1 - ρ)/(1 - m), in nats, between coins; 0 at m = ρ ([003] §4; CS294A, eq. 5).
+
+    The target is the first argument of the KL: a unit that is never active, m = 0, costs without bound. Activations must lie
+    in (0, 1): Sigmoid. Where rounding has made a mean 0 or 1 it is taken for the nearest number that is not, so that value
+    and slope stay finite. ValueError unless 0 < rho < 1, or for another activation.
+    """
+
+    def __init__(self, rho, weight, at=None, over="batch"):
+        super().__init__(rho, weight, at, over)
+        if not 0 < self.rho < 1:
+            raise ValueError(f"KLSparsity: rho must be between 0 and 1, got {rho}")
+
+    def check(self, layers):
+        """Activations in (0, 1)."""
+        if not isinstance(layers[-1], Sigmoid):
+            raise ValueError(f"{self!r}: activations must lie in (0, 1), got {layers[-1]!r}: use Sigmoid(), or L1Sparsity or "
+                             "L2Sparsity")
+
+    def distance(self, m):
+        """KL(ρ ‖ m)."""
+        m = inside(m)
+        return self.rho * np.log(self.rho / m) + (1 - self.rho) * np.log((1 - self.rho) / (1 - m))
+
+    def slope(self, m):
+        """(1 - ρ)/(1 - m) - ρ/m."""
+        m = inside(m)
+        return (1 - self.rho) / (1 - m) - self.rho / m
+
+
+class L1Sparsity(Sparsity):
+    """s(m) = |m - ρ|, for any activation ([002] "L1"). At m = ρ, where there is no slope, we take 0."""
+
+    def distance(self, m):
+        """|m - ρ|."""
+        return np.abs(m - self.rho)
+
+    def slope(self, m):
+        """The sign of m - ρ."""
+        return np.sign(m - self.rho)
+
+
+class L2Sparsity(Sparsity):
+    """s(m) = (m - ρ)², for any activation ([002] "squared L2")."""
+
+    def distance(self, m):
+        """(m - ρ)²."""
+        return (m - self.rho)**2
+
+    def slope(self, m):
+        """2 (m - ρ)."""
+        return 2 * (m - self.rho)
+
+
+class Contraction(Penalty):
+    """weight 1/N Σ_n ‖∂f(x_n)/∂x‖²_F, f the network up to `at` ([002], [003] §3.3 eq. 7; Rifai 2011, eq. 2).
+
+    With a corruption it is the slope at the corrupted x̃_n; at="decoder.1" gives that of the decoder, at the code.
+
+    With a_1 = x W_1 + b_1, h_1 = φ(a_1), … the Jacobian is pulled back from the code, one row for each of its K numbers:
+
+        P = I;   for k = L … 1:   E_k = P φ'(a_k),   P = E_k W_kᵀ          ‖J‖² = ‖E_1 W_1ᵀ‖² = Σ E_1 G ∘ E_1,   G = W_1ᵀ W_1
+
+    The last product would have as many columns as x; G, of the size of the first hidden layer, makes it unnecessary. For one
+    layer this is Σ_j φ'(a_j)² ‖w_j‖² (Rifai 2011, §3.2). With `samples` = S the K rows are replaced by S random combinations
+    v ~ N(0, I/S), whose mean square is the same: for wide codes.
+
+    ValueError for layers other than Dense and elementwise activations with a second derivative.
+    """
+
+    term = "contraction"
+    arguments = ("weight", "at", "samples")
+
+    def __init__(self, weight, at=None, samples=None):
+        super().__init__(weight, at)
+        if samples is not None:
+            check_size("Contraction: samples", samples)
+        self.samples = samples
+
+    def check(self, layers):
+        """Dense, activation, Dense, activation, … the last activation may be missing."""
+        chain(self, layers)
+
+    def draw(self, n, layers, rng):
+        """v (n, S, K), or None when the sum is exact."""
+        if self.samples is None:
+            return None
+        W = chain(self, layers)[-1][1].W
+        v = np.random.default_rng(rng).standard_normal((n, self.samples, W.shape[1]), dtype=W.dtype)
+        return v / W.dtype.type(self.samples**0.5)
+
+    def forward(self, layers, noise=None):
+        """1/N Σ_n Σ E_1 G ∘ E_1."""
+        self.chain = chain(self, layers)
+        W1, K = self.chain[0][1].W, self.chain[-1][1].n_out
+        P = np.eye(K, dtype=W1.dtype)[None] if noise is None else noise
+        self.P, self.E = [], []
+        for index, dense, phi in reversed(self.chain):
+            E = P if phi is None else P * phi.derivative()[:, None, :]
+            self.P.insert(0, P)
+            self.E.insert(0, E)
+            if index:
+                P = E @ dense.W.T
+        self.G = W1.T @ W1
+        self.EG = E @ self.G
+        self.n = len(self.chain[0][1].x)
+        if len(E) != self.n:             # a linear code of one layer: the same Jacobian for all samples
+            return self.weight * float(np.vdot(E, self.EG))
+        return self.weight * float(np.vdot(E, self.EG)) / self.n
+
+    def backward(self, weight):
+        """Both paths: through G and the W_k, and through φ'(a_k), whose slope is φ''(a_k)."""
+        scale = weight * self.weight / len(self.E[0])
+        added = {}
+        (_, first, _), E = self.chain[0], self.E[0].reshape(-1, self.G.shape[0])
+        dG = scale * (E.T @ E)
+        dW = first.dW
+        dW += 2 * first.W @ dG
+        dE = 2 * scale * self.EG
+        for k, (index, dense, phi) in enumerate(self.chain):
+            dP = dE
+            if phi is not None:
+                dslope = np.add.reduce(dE * self.P[k], axis=1)
+                added[index] = dslope * phi.second_derivative()
+                dP = dE * phi.derivative()[:, None, :]
+            if k + 1 < len(self.chain):
+                above, E = self.chain[k + 1][1], self.E[k + 1]                  # P = E Wᵀ
+                dW = above.dW
+                dW += dP.reshape(-1, above.n_in).T @ np.broadcast_to(E, (len(dP), *E.shape[1:])).reshape(-1, above.n_out)
+                dE = dP @ above.W
+        return added
+
+
+class WeightDecay(Penalty):
+    """weight Σ W², over the weight matrices of the whole model, without ½ (CS294A has λ/2); biases are left alone."""
+
+    term = "weight decay"
+    arguments = ("weight",)
+
+    def __init__(self, weight):
+        super().__init__(weight)
+
+    def forward(self, layers, noise=None):
+        """weight Σ W²."""
+        self.denses = [layer for layer in layers if isinstance(layer, Dense)]
+        return self.weight * sum(float(np.vdot(dense.W, dense.W)) for dense in self.denses)
+
+    def backward(self, weight):
+        """dW += 2 weight W."""
+        for dense in self.denses:
+            dW = dense.dW
+            dW += 2 * weight * self.weight * dense.W
+        return {}
+
+
+def inside(m):
+    """m, kept in the open interval (0, 1) by the smallest step that its dtype knows."""
+    return np.clip(m, np.finfo(m.dtype).tiny, 1 - np.finfo(m.dtype).epsneg)
+
+
+def chain(penalty, layers):
+    """[(index of the Dense, Dense, activation or None), …] of a network that the contraction can differentiate twice."""
+    found = []
+    for index, layer in enumerate(layers):
+        if isinstance(layer, Dense):
+            found.append((index, layer, None))
+        elif found and found[-1][2] is None and hasattr(layer, "second_derivative"):
+            found[-1] = (*found[-1][:2], layer)
+        else:
+            raise ValueError(f"{penalty!r}: it goes through Dense layers, each with at most one activation that has a second "
+                             f"derivative (Sigmoid, Tanh, Softplus, ELU, Identity), got {layer!r}")
+    return found

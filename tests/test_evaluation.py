@@ -1,0 +1,51 @@
+"""Evaluation: the probe against a closed form, and what it must not depend on."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from numpyae.evaluation import probe
+
+
+def two_clouds(n, distance, rng):
+    """n codes (n, 3): N(0, I), the second half shifted by distance along the first axis."""
+    y = np.arange(n) % 2
+    z = rng.normal(size=(n, 3))
+    z[:, 0] += distance * y
+    return z, y
+
+
+@pytest.mark.parametrize("distance", [0.5, 2.0])
+def test_two_gaussians_are_separated_as_well_as_any_classifier_can(distance):
+    """The best classifier of N(0, I) against N(d, I) is a plane and wrong in Φ(-d/2) of the cases. 20 000 test codes: 4 standard errors."""
+    rng = np.random.default_rng(0)
+    best = norm.cdf(-distance / 2)
+    wrong = probe(*two_clouds(20000, distance, rng), *two_clouds(20000, distance, rng))
+    assert abs(wrong - best) < 4 * np.sqrt(best * (1 - best) / 20000)
+
+
+def test_units_of_the_codes_do_not_matter():
+    rng = np.random.default_rng(1)
+    (z, y), (z_test, y_test) = two_clouds(300, 1.0, rng), two_clouds(300, 1.0, rng)
+    assert probe(1000 * z + 7, y, 1000 * z_test + 7, y_test) == probe(z, y, z_test, y_test)
+
+
+def test_codes_that_know_nothing_are_guessed():
+    rng = np.random.default_rng(2)
+    y = rng.integers(4, size=4000)
+    assert abs(probe(rng.normal(size=(4000, 2)), y, rng.normal(size=(4000, 2)), rng.permutation(y)) - 0.75) < 0.03
+
+
+def test_codes_without_any_difference_are_guessed():
+    assert probe(np.ones((40, 2)), np.arange(40) % 2, np.ones((10, 2)), np.arange(10) % 2) == 0.5
+
+
+@pytest.mark.parametrize("labels", [[0], [[0], [1], [0], [1]], [0, 1, 0, -1], [0.0, 1.0, 0.0, 1.0]])
+def test_labels_that_do_not_fit_are_refused(labels):
+    with pytest.raises(ValueError, match="probe: y_test must be 4 whole numbers from 0, got"):
+        probe(np.zeros((4, 2)), [0, 1, 0, 1], np.zeros((4, 2)), labels)
+
+
+def test_a_class_that_was_never_seen_is_refused():
+    with pytest.raises(ValueError, match=r"probe: y must have every class of y_test, lacks \[2\]"):
+        probe(np.zeros((4, 2)), [0, 1, 0, 1], np.zeros((3, 2)), [0, 1, 2])
