@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from numpyae import datasets
 from numpyae.datasets import download, typeset
+from tests.conftest import DATA_SETS
 
 FLOATS = (np.float32, np.float64)
 CODES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}
@@ -602,12 +603,12 @@ def test_a_name_means_the_same_data_to_everybody_unless_an_rng_is_given():
     c = datasets.load("two_moons", rng=np.random.default_rng(7))
     assert np.array_equal(a.x, b.x) and np.array_equal(a.x_test, b.x_test) and not np.array_equal(a.x, c.x)
     assert not np.array_equal(a.x, a.x_test)
-    assert set(datasets.NAMES) == {"digits", "two_moons", "noisy_sine", "mnist", "fashion-mnist"}
+    assert set(datasets.NAMES) == {"digits", "two_moons", "noisy_sine", "swiss_roll", "curves", *DATA_SETS}
 
 
 @pytest.mark.parametrize("name", ["minst", "", "no/such/file.npz"])
 def test_unknown_names_list_the_known_ones(name):
-    with pytest.raises(ValueError, match="must be one of digits, two_moons, noisy_sine, mnist, fashion-mnist") as error:
+    with pytest.raises(ValueError, match="must be one of digits, two_moons, noisy_sine, swiss_roll, curves, mnist, fashion-mnist") as error:
         datasets.load(name)
     assert repr(name) in str(error.value)
     with pytest.raises(TypeError, match="load: name must be"):
@@ -844,7 +845,7 @@ def test_a_killed_download_leaves_only_its_part(place):
 
 
 def test_unknown_name_cannot_be_fetched():
-    with pytest.raises(ValueError, match="fetch: name must be one of mnist, fashion-mnist, got 'digits'"):
+    with pytest.raises(ValueError, match="fetch: name must be one of mnist, fashion-mnist, 20news, .*, got 'digits'"):
         download.fetch("digits")
 
 
@@ -870,3 +871,98 @@ def test_fashion_mnist():
     assert data.x.shape == (60000, 784) and data.x_test.shape == (10000, 784)
     assert np.bincount(data.y).tolist() == [6000] * 10 and data.y[:3].tolist() == [9, 0, 0]
     assert data.x.mean(dtype=np.float64) == pytest.approx(0.2860, abs=5e-5)
+
+
+def test_swiss_roll_is_a_flat_sheet_rolled_up():
+    x, place = datasets.swiss_roll(500, rng=0)
+    angle, height = place.T
+    assert np.allclose(np.hypot(x[:, 0], x[:, 2]), angle / 10) and np.allclose(x[:, 1], height / 10)
+    assert np.allclose(np.cos(angle) * np.hypot(x[:, 0], x[:, 2]), x[:, 0])
+    noisy, _ = datasets.swiss_roll(500, sigma=0.1, rng=0)
+    assert abs((noisy - x).std() - 0.1) < 0.01
+
+
+def test_curves_go_through_their_three_points():
+    x, points = datasets.curves(50, rng=0)
+    assert x.shape == (50, 784) and x.min() >= 0 and x.max() <= 1 and datasets.curves(3, 0, np.float32)[0].dtype == np.float32
+    for picture, (row, column) in zip(np.repeat(x, 3, axis=0), points.reshape(-1, 2)):
+        nearest = np.hypot(row - round(row), column - round(column))
+        assert picture.reshape(28, 28)[round(row), round(column)] >= np.exp(-nearest**2 / 2) - 1e-9          # the curve is no farther than its point
+    far = np.abs(x.reshape(50, 28, 28)[:, 0, 0])
+    assert far.max() < 0.5 and 0.02 < x.mean() < 0.2
+
+
+def test_whitened_photographs_have_no_favourite_frequency_and_patches_are_pieces():
+    picture = datasets.photograph()
+    white = datasets.whiten(picture[None])[0]
+    assert picture.ndim == 2 and 0 <= picture.min() < picture.max() <= 1
+    assert white.var() == pytest.approx(0.1) and abs(white.mean()) < 1e-12                                      # f = 0 is gone
+
+    def power(image):
+        f = np.hypot(np.fft.fftfreq(image.shape[0])[:, None], np.fft.fftfreq(image.shape[1]))
+        spectrum = np.abs(np.fft.fft2(image))**2
+        return [spectrum[(f > low) & (f < 1.5 * low)].mean() for low in (0.02, 0.2)]
+    before, after = (low / high for low, high in (power(picture), power(white)))
+    assert before > 100 and after < before / 20
+    assert datasets.whiten([picture, 0.1 * picture]).var() == pytest.approx(0.1)
+    pieces = datasets.patches([white], 20, 8, rng=0)
+    assert pieces.shape == (20, 64)
+    assert any(np.array_equal(white[r:r + 8, c:c + 8].ravel(), pieces[0]) for r in range(593) for c in range(505))
+
+
+def test_the_filter_of_whitening_is_the_papers():
+    """Two waves of one height: what comes out of them are f exp(-(f / 0.4)⁴) at their frequencies, up to one factor."""
+    waves = {f: np.cos(2 * np.pi * f * np.arange(64))[None, :] for f in (4 / 64, 20 / 64)}
+    white = datasets.whiten([np.tile(waves[4 / 64] + waves[20 / 64], (64, 1))])[0]
+    heights = [np.sum(white * wave) / np.sum(np.tile(wave, (64, 1))**2) for wave in waves.values()]
+    expected = [f * np.exp(-(f / 0.4)**4) for f in waves]
+    assert heights[1] / heights[0] == pytest.approx(expected[1] / expected[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("call, sentence", [
+    (lambda: datasets.whiten(np.zeros((8, 8))), r"whiten: pictures must have shape \(n, rows, columns\), got \(8, 8\)"),
+    (lambda: datasets.whiten(np.full((1, 8, 8), 0.3)), "whiten: pictures must vary, got constant ones"),
+    (lambda: datasets.patches(np.zeros((8, 8)), 5, 3), r"patches: pictures must have shape \(m, rows, columns\), got \(8, 8\)"),
+    (lambda: datasets.swiss_roll(0), "swiss_roll: n must be at least 1, got 0"), (lambda: datasets.swiss_roll(5, -1), "swiss_roll: sigma must be finite"),
+    (lambda: datasets.curves(2.5), "curves: n must be an integer, got 2.5"),
+    (lambda: datasets.patches(np.zeros((1, 10, 8)), 5, 9), "patches: side must be at most 8, the smaller side of the pictures, got 9")])
+def test_bad_arguments_of_the_new_generators(call, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        call()
+
+
+SHAPES = {"binarized-mnist": ((50000, 784), 10000), "frey-faces": ((1600, 560), 365), "olivetti": ((300, 4096), 100), "optdigits": ((3823, 64), 1797),
+          "20news": ((11314, 2000), 7532), "kodak": ((24, 262144), None), "ecg5000": ((2500, 140), 2500), "odds": ((1831, 21), None),
+          "horse-colic": ((300, 28), None)}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_stored_sets(name):
+    if not any(folder.is_dir() for folder in download.folders(name)):
+        pytest.skip(f"data set {name} is not in $NUMPYAE_DATA")
+    data, (shape, held_out) = datasets.load(name, dtype=np.float32), SHAPES[name]
+    assert data.x.shape == shape and data.x.dtype == np.float32
+    assert (None if data.x_test is None else len(data.x_test)) == held_out
+    assert data.y is None or len(data.y) == len(data.x)
+    known = {"20news": lambda: data.x.max() == 800 and data.x.sum(dtype=float) + data.x_test.sum(dtype=float) == 1572531,
+             "olivetti": lambda: data.y[10] == 1 and data.y_test[0] == 30, "odds": lambda: data.y.sum() == 176,
+             "ecg5000": lambda: data.y.sum() == 0 and data.y_test.sum() == 2081,
+             "horse-colic": lambda: np.bincount(data.y).tolist() == [1, 178, 77, 44]}
+    assert known.get(name, lambda: True)()
+    if name == "horse-colic":
+        assert round(float(np.isnan(data.x).mean()), 3) == 0.191
+    else:
+        assert np.isfinite(data.x).all()
+    if data.image_shape:
+        assert 0 <= data.x.min() and data.x.max() <= 1
+
+
+def test_a_stored_set_that_is_not_there_says_where_it_comes_from(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMPYAE_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(FileNotFoundError, match="no cardio.mat in .*nothing can be downloaded, the files come from: ODDS library"):
+        datasets.load("odds")
+    (tmp_path / "odds").mkdir()
+    (tmp_path / "odds" / "cardio.mat").write_bytes(b"something else")
+    with pytest.raises(ValueError, match="expected the file with SHA-256 5e568b6a"):
+        datasets.load("odds")

@@ -10,15 +10,26 @@ from typing import NamedTuple
 import numpy as np
 
 from numpyae.datasets.files import read, read_idx
-from numpyae.datasets.generated import check_dtype, noisy_sine, two_moons
+from numpyae.datasets.generated import check_dtype, curves, noisy_sine, swiss_roll, two_moons
 from numpyae.datasets.typeset import SIDE, digits
 
 NAMES = {
     "digits": "10 000 + 2 000 typeset digits, 28 x 28 grey, ten classes; generated",
     "two_moons": "1 000 + 1 000 points in two interleaved half circles; generated",
     "noisy_sine": "10 + 100 noisy measurements of a sine wave, for regression; generated",
+    "swiss_roll": "1 000 + 1 000 points on a rolled-up sheet in space; generated",
+    "curves": "20 000 + 10 000 pictures of curves through three random points, 28 x 28 grey; generated",
     "mnist": "60 000 + 10 000 handwritten digits, 28 x 28 grey, ten classes; 12 MB to download",
     "fashion-mnist": "60 000 + 10 000 pieces of clothing, 28 x 28 grey, ten classes; 31 MB to download",
+    "binarized-mnist": "50 000 + 10 000 digits of black and white pixels, drawn once; your own copy",
+    "frey-faces": "1 600 + 365 pictures of one face, 28 x 20 grey; your own copy",
+    "olivetti": "300 + 100 faces of 40 people, 64 x 64 grey; your own copy",
+    "optdigits": "3 823 + 1 797 handwritten digits, 8 x 8 grey; your own copy",
+    "20news": "11 314 + 7 532 messages as counts of 2 000 words, 20 groups; your own copy",
+    "kodak": "24 photographs, 512 x 512 grey; your own copy",
+    "ecg5000": "2 500 + 2 500 heartbeats of 140 values, normal or not; your own copy",
+    "odds": "1 831 heart records of 21 values, 176 of them outliers; your own copy",
+    "horse-colic": "300 horses, 28 columns, a fifth of the cells missing; your own copy",
 }
 SEED = 0         # of the generated sets, so that "digits" means the same pictures to everybody
 GREY = "grey levels 0..255 divided by 255, so in [0, 1]"
@@ -52,8 +63,11 @@ def load(name, dtype=np.float64, rng=None):
         raise TypeError(f"load: name must be a string or a path, got {key!r}")
     if key in GENERATED:
         return GENERATED[key](dtype, np.random.default_rng(SEED if rng is None else rng))
-    if key in NAMES:
+    if key in ("mnist", "fashion-mnist"):
         return load_idx_set(key, dtype)
+    if key in NAMES:
+        from numpyae.datasets.stored import STORED
+        return Dataset(key, *STORED[key](dtype))
     if os.path.exists(key):
         return load_file(key, dtype)
     raise ValueError(f"load: name must be one of {', '.join(NAMES)}, or the path of a file, got {key!r}")
@@ -79,7 +93,21 @@ def load_noisy_sine(dtype, rng):
     return Dataset("noisy_sine", *arrays, None, "x in [0, 1], y the targets sin(2πx) + 0.3 ε")
 
 
-GENERATED = {"digits": load_digits, "two_moons": load_two_moons, "noisy_sine": load_noisy_sine}
+def load_swiss_roll(dtype, rng):
+    """1 000 points of the swiss roll and 1 000 held out; y is the place on the sheet, (angle, height)."""
+    x, y = (array.astype(dtype) for array in swiss_roll(2000, rng=rng))
+    return Dataset("swiss_roll", x[:1000], y[:1000], x[1000:], y[1000:], None, "coordinates in space, a tenth of the radius")
+
+
+def load_curves(dtype, rng):
+    """20 000 curves and 10 000 held out; y are the three points, in pixels."""
+    x, y = curves(30000, rng, dtype)
+    return Dataset("curves", x[:20000], y[:20000].astype(dtype), x[20000:], y[20000:].astype(dtype), (28, 28),
+                   "grey levels in [0, 1], 1 is on the curve")
+
+
+GENERATED = {"digits": load_digits, "two_moons": load_two_moons, "noisy_sine": load_noisy_sine, "swiss_roll": load_swiss_roll,
+             "curves": load_curves}
 
 
 def load_idx_set(name, dtype):

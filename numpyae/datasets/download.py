@@ -27,6 +27,17 @@ MIRRORS = {
     "fashion-mnist": ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
                       "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"),
 }
+SOURCES = {          # of the sets that no mirror has in the form we read; who has the files puts them into the folder
+    "20news": "20 Newsgroups, \"bydate\" split (J. Rennie, qwone.com/~jason/20Newsgroups), counts of the 2000 commonest words",
+    "binarized-mnist": "MNIST binarised once (Larochelle & Murray 2011), as packed bits",
+    "ecg5000": "UCR time series archive, ECG5000 (PhysioNet, BIDMC record chf07), each beat standardised",
+    "frey-faces": "B. Frey's film of his face (cs.nyu.edu/~roweis/data), 28 x 20 pixels",
+    "horse-colic": "UCI machine learning repository, Horse Colic, CC BY 4.0",
+    "kodak": "Kodak's 24 test pictures (r0k.us/graphics/kodak), grey, the centre 512 x 512",
+    "odds": "ODDS library, Cardio (S. Rayana 2016, odds.cs.stonybrook.edu)",
+    "olivetti": "AT&T Laboratories Cambridge, the Olivetti faces, 64 x 64",
+    "optdigits": "UCI machine learning repository, Optical Recognition of Handwritten Digits, CC BY 4.0",
+}
 FILES = {            # name: {file: (bytes, SHA-256)}
     "mnist": {
         "train-images-idx3-ubyte.gz": (9912422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
@@ -39,6 +50,36 @@ FILES = {            # name: {file: (bytes, SHA-256)}
         "train-labels-idx1-ubyte.gz": (29515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
         "t10k-images-idx3-ubyte.gz": (4422102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
         "t10k-labels-idx1-ubyte.gz": (5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    },
+    "20news": {
+        "20news_counts_2000.npz": (1556041, "a6c762489f1806e627b14d66f78fd5324df7ae0fb0dc9e5b56e788cf6c6d5051"),
+    },
+    "binarized-mnist": {
+        "binarized_mnist_packed.npz": (2295919, "50de2c8299a5a297789293ab2c30f6fc3cb8c359a15e5e88d5501aa18ebb8fa5"),
+    },
+    "ecg5000": {
+        "ecg5000_unscaled.npz": (5357391, "102a608c2e83faf38816e12919985bf2efc73ed0b224dead54a6390af1df54df"),
+    },
+    "frey-faces": {
+        "freyfaces.npy": (1100528, "13a0cd943fe56c8a2f4c05bc670b097ae2fda4f9d3a0d5215277712ac02f12e6"),
+    },
+    "horse-colic": {
+        "horse-colic.csv": (25151, "6ea4b4e9819f56dd021bea06d4a56c711825d0e6e33bc0cfc183f054fc4256d6"),
+        "horse-colic.names": (9011, "1705de0aa502a130664e1fe1b7ce0618e31a48476ef7dd89e62a808ca3567f13"),
+    },
+    "kodak": {
+        "kodak_gray_512.npy": (6291584, "81cd30fe67a517a35b4fb835b83037ba4829765e11102b3f08651a80a452d7c1"),
+    },
+    "odds": {
+        "cardio.mat": (68318, "5e568b6a73711012c481fa6cc984ab9c68e9a4fa44d6aeb3b43efa381c3f695b"),
+    },
+    "olivetti": {
+        "olivettifaces.npy": (1638528, "f4675846a7737863b5913460418a189c76b9a9d911df1098179bf8d67e254408"),
+    },
+    "optdigits": {
+        "optdigits.names": (2439, "3e82f7202d72a2b7dbdbc324c8c90fe8853164f5d6ab978a071357ad3de89f02"),
+        "optdigits.tes": (264712, "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"),
+        "optdigits.tra": (563639, "e1b683cc211604fe8fd8c4417e6a69f31380e0c61d4af22e93cc21e9257ffedd"),
     },
 }
 
@@ -61,6 +102,9 @@ def fetch(name, progress=None):
             verify(name, folder)
             return folder
     folder = folders(name)[-1]
+    if name not in MIRRORS:
+        raise FileNotFoundError(f"{name}: there is no {' and '.join(FILES[name])} in {' or '.join(map(str, folders(name)))}; nothing can be "
+                                f"downloaded, the files come from: {SOURCES[name]}")
     verify(name, folder)                # what is there already must be right before the rest is worth downloading
     show = sys.stderr.isatty() if progress is None else progress
     for file in FILES[name]:

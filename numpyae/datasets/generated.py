@@ -2,7 +2,9 @@
 
 `noisy_sine` is the regression problem of [000]: ten measurements of a sine wave, few enough that a polynomial of
 degree 9 goes through every one of them and is wrong everywhere else. `two_moons` is the smallest set that no straight
-line, and no linear code, can separate. `binarize` makes black-and-white pictures of grey ones, anew each time it is
+line, and no linear code, can separate. `swiss_roll` is a sheet rolled up in space, and `curves` are pictures that six
+numbers describe: both have a code that is known. `photograph`, `whiten` and `patches` make pieces of a natural picture, in
+which edges are what is left to learn. `binarize` makes black-and-white pictures of grey ones, anew each time it is
 called: a grey level x in [0, 1] is read as the probability of white, which is the one reading under which a Bernoulli
 likelihood is exact.
 
@@ -47,6 +49,83 @@ def two_moons(n, sigma=0.05, rng=None):
     circle = np.column_stack([np.cos(a), np.sin(a)])
     x = np.where(y[:, None] == 0, circle, [1, 0.5] - circle)
     return x + sigma * rng.standard_normal((n, 2)), y
+
+
+def swiss_roll(n, sigma=0.0, rng=None):
+    """A sheet rolled up in space: x = (a cos a, y, a sin a) / 10 + sigma ε with a ~ U(3π/2, 9π/2), y ~ U(0, 20).
+
+    Returns x (n, 3) and its two true coordinates (a, y), (n, 2), float64. Two numbers describe it, but no plane does.
+    ValueError for n < 1 or a bad sigma, TypeError for an n that is not an integer. Source: Tenenbaum 2000, figure 3.
+    """
+    n = check_count("swiss_roll: n", n)
+    sigma = check_sigma("swiss_roll: sigma", sigma)
+    rng = np.random.default_rng(rng)
+    a, y = rng.uniform(1.5 * np.pi, 4.5 * np.pi, n), rng.uniform(0, 20, n)
+    x = np.column_stack([a * np.cos(a), y, a * np.sin(a)]) / 10
+    return x + sigma * rng.standard_normal((n, 3)), np.column_stack([a, y])
+
+
+def curves(n, rng=None, dtype=np.float64):
+    """Pictures of smooth curves through three random points, 28 x 28, and the six coordinates behind each.
+
+    The curve is the parabola c(s) through the points at s = 0, ½ and 1; a pixel at distance d from it has the grey level
+    exp(-d² / 2), in pixels. Returns x (n, 784) in [0, 1] and the points (n, 6). TypeError or ValueError for a bad n.
+    Source: in the manner of Hinton & Salakhutdinov 2006, whose own curves are not described further.
+    """
+    n = check_count("curves: n", n)
+    points = np.random.default_rng(rng).uniform(4, 24, (n, 3, 2))
+    s = np.linspace(0, 1, 61)[:, None]                       # with 0, ½ and 1
+    lagrange = np.concatenate([(2 * s - 1) * (s - 1), 4 * s * (1 - s), s * (2 * s - 1)], axis=1)       # (61, 3)
+    pixels = np.stack(np.meshgrid(np.arange(28.0), np.arange(28.0), indexing="ij"), axis=-1).reshape(-1, 2)
+    x = np.empty((n, 784), check_dtype("curves: dtype", dtype))
+    for start in range(0, n, 64):
+        c = lagrange @ points[start:start + 64]                              # (64, 61, 2)
+        far = np.add.reduce(c * c, axis=2)[:, :, None] - 2 * c @ pixels.T    # d², but for the pixel's own square
+        x[start:start + 64] = np.exp(-0.5 * (np.minimum.reduce(far, axis=1) + np.add.reduce(pixels * pixels, axis=1)))
+    return x, points.reshape(n, 6)
+
+
+def photograph():
+    """The grey photograph that comes with Matplotlib (G. Hopper), (600, 512) in [0, 1]: natural pictures without a download."""
+    import matplotlib.cbook
+    import matplotlib.image
+
+    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
+        picture = matplotlib.image.imread(file, format="jpg")
+    return picture @ np.array([0.299, 0.587, 0.114]) / 255
+
+
+def whiten(pictures):
+    """Pictures (n, rows, columns) with all spatial frequencies at about equal strength, and variance 0.1 over all of them.
+
+    Each is filtered with f exp(-(f / 0.4 s)⁴), where s is the number of samples per side (Olshausen & Field 1997, p. 3314): f
+    undoes the 1/f of natural pictures, the second factor cuts the corners of the spectrum, where there is only noise.
+    ValueError for another shape, or pictures in which nothing varies.
+    """
+    pictures = np.asarray(pictures, dtype=float)
+    if pictures.ndim != 3:
+        raise ValueError(f"whiten: pictures must have shape (n, rows, columns), got {pictures.shape}")
+    rows, columns = pictures.shape[1:]
+    f = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :])       # cycles per pixel
+    white = np.fft.irfft2(np.fft.rfft2(pictures) * f * np.exp(-(f / 0.4)**4), s=(rows, columns))
+    if white.var() <= (1e-12 * np.abs(pictures).max())**2:
+        raise ValueError("whiten: pictures must vary, got constant ones")
+    return white * np.sqrt(0.1 / white.var())
+
+
+def patches(pictures, n, side, rng=None):
+    """n square pieces (n, side²) of pictures (m, rows, columns), from random places. ValueError where they do not fit."""
+    n, side = check_count("patches: n", n), check_count("patches: side", side)
+    pictures = np.asarray(pictures)
+    if pictures.ndim != 3:
+        raise ValueError(f"patches: pictures must have shape (m, rows, columns), got {pictures.shape}")
+    m, rows, columns = pictures.shape
+    if side > min(rows, columns):
+        raise ValueError(f"patches: side must be at most {min(rows, columns)}, the smaller side of the pictures, got {side}")
+    rng = np.random.default_rng(rng)
+    which, top, left = rng.integers(m, size=n), rng.integers(rows - side + 1, size=n), rng.integers(columns - side + 1, size=n)
+    down, right = (top[:, None] + np.arange(side))[:, :, None], (left[:, None] + np.arange(side))[:, None, :]
+    return pictures[which[:, None, None], down, right].reshape(n, -1)
 
 
 def binarize(rng, x):
