@@ -3,14 +3,19 @@
 Sizes are different primes, so that a transposed matrix or a wrong divisor cannot fit by chance; biases are not zero.
 """
 
+import copy
+
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
+from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Regression
+from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
+from numpyae.rbm import RBM
 from numpyae.vae import VAE
 
 N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, classes
@@ -52,10 +57,30 @@ def models(rng, x, unit):
              ("Regression, classes", Regression(mlp([D, H, C], rng=rng), SoftmaxCrossEntropy()), (x, rng.integers(0, C, N))),
              ("Autoencoder", Autoencoder(mlp([D, H, K], rng=rng), mlp([K, H, D], rng=rng), SquaredError()), (x,)),
              ("Autoencoder, tied, dropout, top-k", tied(rng), (unit,))]
+    found += autoencoders(rng, unit)
+    found += [(f"RBM, {visible} - {hidden}", RBM(D, H, visible, hidden, rng=rng), (unit,)) for visible, hidden in
+              (("bernoulli", "bernoulli"), ("gaussian", "bernoulli"), ("bernoulli", "gaussian"))]
     for likelihood in (BernoulliNLL(), ContinuousBernoulliNLL(), GaussianNLL(0.7), GaussianNLL(0.7, learn=True),
                        HeteroscedasticGaussianNLL()):
         found.append((f"VAE, {likelihood!r}", vae(rng, likelihood), (unit,)))
     found.append(("VAE, beta=0.5, samples=3", vae(rng, BernoulliNLL(), samples=3, beta=0.5), (unit,)))
+    return found
+
+
+def autoencoders(rng, unit):
+    """Every penalty and corruption, on one to three layers, tied and untied; more combinations are in the tests."""
+    found, sizes = [], ([D, K], [D, H, K], [D, H, C, K])
+    variants = [(KLSparsity(0.1, 0.7), Sigmoid), (KLSparsity(0.1, 0.7, over="units"), Sigmoid), (L1Sparsity(0.1, 0.7), Tanh),
+                (L2Sparsity(0.1, 0.7), Softplus), (Contraction(0.3), Tanh), (Contraction(0.3, samples=2), ELU), (WeightDecay(0.1), Tanh)]
+    corruptions = [None, GaussianNoise(0.3), MaskingNoise(0.3), SaltAndPepper(0.3)]
+    for k, (penalty, activation) in enumerate(variants):
+        for shared in (False, True):
+            encoder = mlp(sizes[k % 3], hidden=activation, output=activation, rng=rng)
+            back = [layer for dense in encoder.layers[-2::-2] for layer in (TiedDense(dense), activation())]
+            decoder = Sequential(*back[:-1]) if shared else mlp(sizes[k % 3][::-1], hidden=activation, rng=rng)
+            corruption = corruptions[(k + shared) % 4]
+            name = ", ".join(["Autoencoder", *["tied"] * shared, repr(penalty), *[repr(corruption)] * (corruption is not None)])
+            found.append((name, Autoencoder(encoder, decoder, SquaredError(), corruption, [copy.copy(penalty)]), (unit,)))
     return found
 
 

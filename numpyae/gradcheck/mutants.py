@@ -26,6 +26,7 @@ from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Model, Regression
+from numpyae.penalties import Contraction, L2Sparsity
 from numpyae.vae import VAE
 
 N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, inputs: pairwise distinct primes
@@ -113,10 +114,11 @@ def subjects():
         target = unit / unit.sum(axis=1, keepdims=True) if loss.takes_logits else z
         found[cls] = [("alone", loss, (rng.standard_normal((N, width)), target)),
                       ("inside", Regression(mlp([C, width], rng=rng), again), (x, target))]
-    found[SoftmaxCrossEntropy] += [("no probabilities", SoftmaxCrossEntropy(), (z, unit))]
+    found[SoftmaxCrossEntropy].insert(0, ("no probabilities", SoftmaxCrossEntropy(), (z, unit)))
     found[ContinuousBernoulliNLL] += [("near 0", ContinuousBernoulliNLL(), (0.499 * unit - 0.2495, unit))]
     found[Regression] = [("regression", Regression(mlp([C, D, K], rng=rng), SquaredError()), (x, t))]
     found[Autoencoder] = [("autoencoder", Autoencoder(mlp([D, K], rng=rng), mlp([K, D], rng=rng), SquaredError()), (z,))]
+    found[Autoencoder] += [("two penalties", penalised(rng), (z,))]
     found[VAE] = [("vae", vae(rng), (unit,)), ("three draws", vae(rng, samples=3, beta=0.5), (unit,))]
     found[DiagonalGaussian] = [("alone", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)), *found[VAE]]
     found[Model] = [*found[Regression], *found[VAE][:1]]
@@ -128,6 +130,12 @@ def subjects():
 def between(n_in, layer, n_out, rng, model=Regression):
     """A regression with this layer in the middle."""
     return model(Sequential(Dense(C, n_in, rng=rng), layer, Dense(n_out, K, rng=rng)), SquaredError())
+
+
+def penalised(rng):
+    """An autoencoder with two penalties on its code."""
+    penalties = [L2Sparsity(0.1, 0.7), Contraction(0.3)]
+    return Autoencoder(mlp([D, K], output=Sigmoid, rng=rng), mlp([K, D], rng=rng), SquaredError(), penalties=penalties)
 
 
 def vae(rng, **options):

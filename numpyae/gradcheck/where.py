@@ -20,6 +20,9 @@ from numpyae.layers import Layer
 METHODS = {DiagonalGaussian: ("sample", "kl")}                               # all others have `forward`
 
 
+SLOPES = ("derivative", "second_derivative")             # of an activation, at the a that it last saw
+
+
 class Tap:
     """Stands before the methods of one part while a model runs, on a copy of it."""
 
@@ -35,7 +38,7 @@ class Tap:
         self.part.backward = functools.partial(self.back, self.part.backward)
 
     def remove(self):
-        for method in (*self.methods, "backward"):
+        for method in (*self.methods, *SLOPES, "backward"):
             vars(self.part).pop(method, None)
 
     def through(self, method, run, *inputs, **options):
@@ -44,9 +47,12 @@ class Tap:
         output = run(*inputs, **options)
         if method in self.probe:
             probe = self.probe[method].copy()
+            values = {slope: getattr(type(self.part), slope)(self.part) for slope in SLOPES if hasattr(type(self.part), slope)}
             for name, value in vars(self.part).items():
                 if value is output:                      # a penalty may read the output here
                     setattr(self.part, name, probe)
+            for slope in values:                         # a contraction reads φ'(a), which is no function of the probe
+                setattr(self.part, slope, functools.partial(np.copy, values[slope]))
             return probe
         self.calls += method == self.methods[0]
         self.inputs[method] = given
