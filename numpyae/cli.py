@@ -38,7 +38,7 @@ def make_parser():
     train = commands.add_parser("train", help="train a model, leave a checkpoint and pictures", formatter_class=raw, description=(
         "Train a model and leave pictures and a checkpoint in a fresh folder.\n\n"
         "  regression   x -> t: a curve through noisy points, or classes when the targets are integers\n"
-        "  ae           autoencoder: x -> code -> x, the code as small as --latent says\n"
+        "  ae           autoencoder: x -> code -> x, the code as small as --latent says; denoising, sparse, contractive\n"
         "  vae          variational autoencoder: learns a distribution of x, so it can draw new ones"))
     tasks = train.add_subparsers(dest="task", metavar="{regression,ae,vae}", required=True)
     for task, words in (("regression", "a network from x to t"), ("ae", "an autoencoder"), ("vae", "a variational autoencoder")):
@@ -67,7 +67,7 @@ def make_parser():
     lecture.set_defaults(run=run_lecture)
     data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
         "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
-    data.add_argument("name", metavar="NAME", help="digits, mnist, fashion-mnist, two_moons, noisy_sine, or a file "
+    data.add_argument("name", metavar="NAME", help="digits, mnist, two_moons, curves … (a wrong name lists all), or a file "
                                                    "(.npz, .csv, .mat, IDX)")
     data.set_defaults(run=run_data)
     return parser
@@ -86,7 +86,7 @@ def add_train_options(parser, task):
     choices = [name for name in LIKELIHOODS if not (task == "vae" and name in ("squared-error", "classes"))
                and not (task == "ae" and name == "classes")]
     hidden = ",".join(map(str, default["hidden"]))
-    parser.add_argument("--data", help="digits, mnist, fashion-mnist, two_moons, noisy_sine, or a file: "
+    parser.add_argument("--data", help="digits, mnist, two_moons, curves … (a wrong name lists all), or a file: "
                         f".npz or .mat with x and, for targets, y; .csv, .npy, IDX with x only ({default['data']})")
     parser.add_argument("--epochs", type=at_least(0), help=f"passes over the data ({default['epochs']})")
     parser.add_argument("--batch-size", type=at_least(1), help=f"samples per step ({default['batch_size']})")
@@ -100,6 +100,8 @@ def add_train_options(parser, task):
     parser.add_argument("--likelihood", choices=choices, help="what the output means "
                         f"({default['likelihood'] or 'classes for integer targets, else squared-error'}); "
                         f"gaussian learns one σ; {special}")
+    if task == "ae":
+        add_variant_options(parser)
     parser.add_argument("--seed", type=at_least(0), help=f"same seed, same run ({default['seed']})")
     parser.add_argument("--dtype", choices=["float32", "float64"], help=f"of parameters and data ({default['dtype']})")
     parser.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/TASK-DATA-TIME)")
@@ -107,6 +109,18 @@ def add_train_options(parser, task):
                                                            "only --epochs and --out may be given with it (with other epochs the rate "
                                                            "falls anew, to a tenth at the new end)")
     parser.set_defaults(run=run_train)
+
+
+def add_variant_options(parser):
+    """The options that make another member of the family of an autoencoder."""
+    parser.add_argument("--code", help="the last layer of the encoder: linear, sigmoid, tanh, relu, or top-K, such as top-25, which keeps "
+                                       "the K strongest units of each sample (linear)")
+    parser.add_argument("--tied", action="store_true", default=None, help="the decoder uses the encoder's weights, transposed")
+    parser.add_argument("--corruption", metavar="NAME:NUMBER", help="denoising: gaussian:SIGMA, masking:P or masking:P:VALUE, "
+                                                                    "salt-and-pepper:P (none)")
+    parser.add_argument("--penalty", action="append", metavar="NAME:NUMBERS", help="a term of the loss, may be given several times: "
+                        "kl:RHO:WEIGHT, l1:RHO:WEIGHT, l2:RHO:WEIGHT (sparsity of the code; kl needs --code sigmoid), "
+                        "contraction:WEIGHT, decay:WEIGHT (none)")
 
 
 def at_least(least):
@@ -242,11 +256,14 @@ def run_data(arguments):
     for name in ("x", "y", "x_test", "y_test"):
         array = getattr(data, name)
         if array is not None:
-            print(f"{name:8} {str(array.shape):14} {array.dtype}  {array.min():.4g} to {array.max():.4g}, mean {array.mean():.4g}")
+            missing = f", {np.isnan(array).mean():.1%} missing" if np.isnan(array).any() else ""
+            print(f"{name:8} {str(array.shape):14} {array.dtype}  {np.nanmin(array):.4g} to {np.nanmax(array):.4g}, "
+                  f"mean {np.nanmean(array):.4g}{missing}")
     print(f"{data.name}: {data.convention}")
     if data.image_shape:
         shades = np.array(list(" .:-=+*#%@"))
-        image = np.concatenate([row.reshape(data.image_shape) for row in data.x[:4]], axis=1)
-        for line in shades[np.clip(image * 9.99, 0, 9).astype(int)][::2]:
+        step = max(1, -(-4 * data.image_shape[1] // 256))                # every step-th pixel: at most 256 columns
+        image = np.concatenate([row.reshape(data.image_shape)[:, ::step] for row in data.x[:4]], axis=1)
+        for line in shades[np.clip(image * 9.99, 0, 9).astype(int)][::2 * step]:
             print("".join(line))
     return 0

@@ -2,6 +2,8 @@
 
     learning_curve     does it learn, and when does it begin to learn by heart?
     reconstructions    what survives the way through the code?
+    denoised           what does a denoising autoencoder make of noise?
+    activity           which units answer to which class?
     samples            does the decoder make sense of codes that the encoder never gave it?
     code_map           which inputs are neighbours in the code?
     manifold           what lies between them?
@@ -30,6 +32,7 @@ import matplotlib.patheffects as patheffects
 import matplotlib.pyplot as plt
 import matplotlib.ticker
 import numpy as np
+from matplotlib.markers import MarkerStyle
 
 from numpyae.layers import Dense, Layer, TiedDense, check_size
 from numpyae.models import Model, check_data
@@ -95,6 +98,61 @@ def reconstructions(model, x, image_shape, n=100):
     return figure
 
 
+def denoised(model, x, image_shape, n=8, rng=None):
+    """Three rows: the first n images of x, what the model's corruption makes of them, and what the model makes of that.
+
+    model: an Autoencoder with a corruption; x: (N, D) in [0, 1]. ValueError for a model without one, or images that do not fit.
+    """
+    check_size("denoised: n", n)
+    require("denoised", model, "reconstruct", "an Autoencoder")
+    check_data("denoised: x", x, model.encoder.n_in, model.dtype)
+    check_image("denoised", image_shape, x.shape[1], "x has")
+    corruption = getattr(model, "corruption", None)
+    if corruption is None:
+        raise ValueError("denoised: the model must have a corruption, such as MaskingNoise(0.3), got none")
+    clean = x[:n]
+    seen = corruption.apply(clean, corruption.draw(clean, np.random.default_rng(rng)))
+    figure = new_figure("The network has seen the middle row only; the lower one is its answer, to be compared with the upper.", 16, 9)
+    rows = {"x": clean, f"x with {corruption!r}": seen, "what the model makes of it": model.reconstruct(seen)}
+    for place, (title, images) in zip(figure.add_gridspec(3, 1), rows.items()):
+        axes = new_axes(figure, place, title)
+        page = np.full((image_shape[0], len(images) * (image_shape[1] + 1)), np.nan)
+        for k, image in enumerate(images):
+            page[:, k * (image_shape[1] + 1):(k + 1) * (image_shape[1] + 1) - 1] = image.reshape(image_shape)
+        axes.imshow(np.ma.masked_invalid(page), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    return figure
+
+
+def activity(model, x, labels, n=100):
+    """The mean activity |z_j| of the n most active units of the code for each class: a map of who answers to what.
+
+    x (N, D), labels (N,) whole numbers. Each unit is divided by its own largest mean, so that weak ones can be seen too.
+    ValueError where they do not fit.
+    """
+    check_size("activity: n", n)
+    require("activity", model, "encode", "an Autoencoder or a VAE")
+    check_data("activity: x", x, model.encoder.n_in, model.dtype)
+    labels = check_labels("activity", labels, len(x))
+    z, classes = np.abs(model.encode(x)), np.unique(labels)
+    means = np.stack([z[labels == k].mean(axis=0) for k in classes])
+    largest = means.max(axis=0)
+    order = np.argsort(-largest, kind="stable")[:n]
+    order = order[np.argsort(means[:, order].argmax(axis=0), kind="stable")]             # units of the same class side by side
+    share = means[:, order] / np.where(largest[order] == 0, 1, largest[order])
+    figure = new_figure("A column with one bright cell is a unit that answers to one class; bright all over, to everything.", 16, 9)
+    axes = new_axes(figure, figure.add_gridspec()[0], f"{len(order)} of {z.shape[1]} units of the code",
+                    "unit, sorted by its class", "class")
+    image = axes.imshow(share, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set_yticks(np.arange(len(classes)), classes)
+    bar = figure.colorbar(image, ax=axes)
+    bar.set_label("mean |z|, in units of its largest", fontsize=TEXT)
+    bar.ax.tick_params(labelsize=TICKS)
+    return figure
+
+
 def samples(model, image_shape, rng=None, n=100):
     """n images that the model dreams up: z ~ N(0, I), then the mean of p(x|z). For a VAE.
 
@@ -120,7 +178,7 @@ def code_map(model, x, labels=None, limit=5000):
     check_size("code_map: limit", limit)
     require("code_map", model, "encode", "an Autoencoder or a VAE")
     check_data("code_map: x", x, model.encoder.n_in, model.dtype)
-    labels = check_labels(labels, len(x))
+    labels = check_labels("code_map", labels, len(x))
     rows = np.linspace(0, len(x) - 1, min(limit, len(x))).round().astype(int)
     code = model.encode(x[rows])
     K = code.shape[1]
@@ -603,20 +661,28 @@ def in_words(n):
     return ("is rounding alone", "falls as h", "falls as h²")[n] if n < 3 else f"falls as $h^{n}$"
 
 
+def densest_point(points):
+    """Of points (N, 2) the one with a fifth of the others within the smallest distance. The median of two clusters is in neither."""
+    distances = np.sort(((points[:, None] - points)**2).sum(axis=2), axis=1)
+    return points[distances[:, len(points) // 5].argmin()]
+
+
 def show_classes(axes, code, labels):
-    """Points (N, 2) in the colours of their classes, in the order of the data so that no class hides another; names on top."""
+    """Points (N, 2), a colour and a marker per class, in the order of the data so that no class hides another; names on top."""
     classes, index = np.unique(labels, return_inverse=True)
     colours = [COLOURS[k % len(COLOURS)] for k in range(len(classes))]
-    axes.scatter(*code.T, s=14, c=[colours[k] for k in index], alpha=0.6, linewidth=0)
-    medians = np.stack([np.median(code[index == k], axis=0) for k in range(len(classes))])
+    markers = [MarkerStyle("os^dvPX<>*"[k % 10]) for k in range(len(classes))]
+    shapes = [marker.get_path().transformed(marker.get_transform()) for marker in markers]
+    axes.scatter(*code.T, s=26, c=[colours[k] for k in index], alpha=0.7, linewidth=0).set_paths([shapes[k] for k in index])
+    densest = np.stack([densest_point(code[index == k][:500]) for k in range(len(classes))])
     widest = max(len(str(name)) for name in classes)
-    places = keep_apart(medians, 0.03 * (1 + widest) * np.ptp(code, axis=0).max())
+    places = keep_apart(densest, 0.03 * (1 + widest) * np.ptp(code, axis=0).max())
     outline = [patheffects.withStroke(linewidth=5, foreground="white")]
     for k, name in enumerate(classes):
         dark = np.array(matplotlib.colors.to_rgb(colours[k])) * 0.65         # the light ones cannot be read on white
-        axes.plot([], [], "o", markersize=10, color=colours[k], label=str(name))
-        if np.any(places[k] != medians[k]):
-            axes.plot(*np.stack([medians[k], places[k]]).T, "-", color=dark, linewidth=1.5)
+        axes.plot([], [], linestyle="", marker=markers[k], markersize=10, color=colours[k], label=str(name))
+        if np.any(places[k] != densest[k]):
+            axes.plot(*np.stack([densest[k], places[k]]).T, "-", color=dark, linewidth=1.5)
         axes.text(*places[k], str(name), fontsize=22, weight="bold", color=dark, ha="center", va="center", path_effects=outline)
     axes.legend(title="class", title_fontsize=TEXT, fontsize=TICKS, loc="upper left", bbox_to_anchor=(1, 1), handlelength=1,
                 ncols=math.ceil(len(classes) / 20))
@@ -655,13 +721,13 @@ def check_image(function, image_shape, pixels, where):
         raise ValueError(f"{function}: image_shape {shape} has {product} pixels, but {where} {pixels} features")
 
 
-def check_labels(labels, n):
+def check_labels(function, labels, n):
     """Labels as an array of n whole numbers, or None."""
     if labels is None:
         return None
     labels = np.asarray(labels)
     if labels.shape != (n,):
-        raise ValueError(f"code_map: labels must have shape ({n},), one for each row of x, got {labels.shape}")
+        raise ValueError(f"{function}: labels must have shape ({n},), one for each row of x, got {labels.shape}")
     if labels.dtype.kind not in "biu":
-        raise ValueError(f"code_map: labels must be whole numbers, got dtype {labels.dtype}")
+        raise ValueError(f"{function}: labels must be whole numbers, got dtype {labels.dtype}")
     return labels

@@ -12,14 +12,17 @@ import time
 import numpy as np
 
 from numpyae import datasets
+from numpyae.activations import ReLU, Sigmoid, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.checkpoints import read_checkpoint, read_record
+from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
 from numpyae.latent import DiagonalGaussian
-from numpyae.activations import mlp
+from numpyae.layers import Dense, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Regression, check_data
 from numpyae.optimizers import Adam
+from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
 from numpyae.training import History, check_arguments, fit
 from numpyae.vae import VAE
 
@@ -32,6 +35,13 @@ DEFAULTS = {
                        dtype="float64")}
 LIKELIHOODS = {"bernoulli": BernoulliNLL, "continuous-bernoulli": ContinuousBernoulliNLL, "gaussian": GaussianNLL,
                "heteroscedastic": HeteroscedasticGaussianNLL, "squared-error": SquaredError, "classes": SoftmaxCrossEntropy}
+VARIANTS = dict(code="linear", tied=False, corruption=None, penalty=[])         # of an autoencoder, the plain one
+DEFAULTS = {task: values | VARIANTS for task, values in DEFAULTS.items()}
+# For a --penalty or --corruption such as kl:0.05:3 the class and how many numbers follow, the least and the most.
+PENALTIES = {"kl": (KLSparsity, 2, 2), "l1": (L1Sparsity, 2, 2), "l2": (L2Sparsity, 2, 2), "contraction": (Contraction, 1, 1),
+             "decay": (WeightDecay, 1, 1)}
+CORRUPTIONS = {"gaussian": (GaussianNoise, 1, 1), "masking": (MaskingNoise, 1, 2), "salt-and-pepper": (SaltAndPepper, 1, 1)}
+CODES = {"linear": None, "sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
 MOST_CLASSES = 1000
 HELD_OUT = 0.1                        # of data that come without a test set
 
@@ -100,6 +110,7 @@ class Run:
             return (f"held-out ELBO {bounds.mean():.2f} ± {bounds.std() / np.sqrt(n):.2f} nats per {unit} "
                     f"(mean and standard error over {n}; {self.judged})")
         loss = self.model.loss(*self.held_out, training=False)
+        loss = self.model.terms.get("reconstruction", loss)                  # without penalties, to compare variants by
         if self.settings["likelihood"] == "classes":
             wrong = np.mean(self.model.predict(self.held_out[0]).argmax(axis=1) != self.held_out[1])
             return f"held-out cross-entropy {loss:.4f} nats per {unit}, {100 * wrong:.2f} % of {n} wrong"
@@ -136,6 +147,11 @@ class Run:
                 pictures["code_map"] = lambda: plots.code_map(model, x, self.labels)
             if shape:
                 pictures["reconstructions"] = lambda: plots.reconstructions(model, x, shape)
+            if shape and self.settings["corruption"]:
+                pictures["denoised"] = lambda: plots.denoised(model, x, shape, rng=rng)
+            sparse = self.settings["code"].startswith("top") or any(text[:2] in ("kl", "l1", "l2") for text in self.settings["penalty"])
+            if self.labels is not None and sparse:
+                pictures["activity"] = lambda: plots.activity(model, x, self.labels)
             if shape and self.settings["task"] == "vae":
                 pictures["samples"] = lambda: plots.samples(model, shape, rng=rng)
             if shape and latent == 2:                    # an autoencoder has no prior: its codes say where to look
@@ -184,10 +200,52 @@ def build_model(settings, D, y, y_test):
     criterion = likelihood(settings)
     outputs = D * criterion.outputs_per_feature
     code = latent if settings["task"] == "ae" else 2 * latent
-    encoder, decoder = mlp([D, *hidden, code], rng=rng), mlp([latent, *hidden[::-1], outputs], rng=rng)
     if settings["task"] == "ae":
-        return Autoencoder(encoder, decoder, criterion)
+        encoder = encoder_of(settings, [D, *hidden, latent], rng)
+        decoder = mirror(encoder) if settings["tied"] else mlp([latent, *hidden[::-1], outputs], rng=rng)
+        penalties = [named("--penalty", PENALTIES, text) for text in settings["penalty"]]
+        corruption = settings["corruption"] and named("--corruption", CORRUPTIONS, settings["corruption"])
+        return Autoencoder(encoder, decoder, criterion, corruption, penalties)
+    encoder, decoder = mlp([D, *hidden, code], rng=rng), mlp([latent, *hidden[::-1], outputs], rng=rng)
     return VAE(encoder, decoder, criterion, DiagonalGaussian(latent))
+
+
+def encoder_of(settings, sizes, rng):
+    """Tanh layers and a code that is linear, bounded, rectified, or of which only the k strongest are kept ("top-25")."""
+    code = settings["code"]
+    if code in CODES:
+        return mlp(sizes, output=CODES[code], rng=rng)
+    k = code.removeprefix("top-")
+    if not (code.startswith("top-") and k.isdecimal() and 1 <= int(k) <= sizes[-1]):
+        raise ValueError(f"--code must be {', '.join(CODES)}, or top-K with K from 1 to {sizes[-1]}, got {code!r}")
+    return Sequential(*mlp(sizes, rng=rng).layers, TopK(int(k)))
+
+
+def mirror(encoder):
+    """The decoder that shares the encoder's weights: its Dense layers backwards, transposed, tanh between."""
+    layers = [layer for dense in encoder.layers[::-1] if isinstance(dense, Dense) for layer in (TiedDense(dense), Tanh())]
+    return Sequential(*layers[:-1])
+
+
+def named(option, known, text):
+    """The object that an option such as kl:0.05:3 stands for."""
+    name, *numbers = text.split(":")
+    if name not in known:
+        raise ValueError(f"{option} must be one of {', '.join(known)}, with its numbers, such as {example(known)}, got {text!r}")
+    cls, least, most = known[name]
+    try:
+        values = [float(number) for number in numbers]
+    except ValueError:
+        values = []
+    if not least <= len(values) <= most:
+        wanted = ":".join(cls.arguments[:most])
+        raise ValueError(f"{option} {name} takes numbers for {wanted.replace(':', ' and ')}, written {name}:{wanted}, got {text!r}")
+    return cls(*values)
+
+
+def example(known):
+    """One option that is right."""
+    return {"kl": "kl:0.05:3", "gaussian": "gaussian:0.3"}[next(iter(known))]
 
 
 def likelihood(settings):
@@ -203,7 +261,9 @@ def architecture(settings, D, model):
         return f"Regression {D}{hidden}-{model.network.n_out}, tanh, {settings['likelihood']}"
     back = "".join(f"{size}-" for size in settings["hidden"][::-1])
     name = {"ae": "Autoencoder", "vae": "VAE"}[settings["task"]]
-    return f"{name} {D}{hidden}-[{settings['latent']}]-{back}{model.decoder.n_out}, tanh, {settings['likelihood']}"
+    variants = [f"{settings['code']} code"] * (settings["code"] != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
+    variants += [settings["corruption"]] * bool(settings["corruption"])
+    return ", ".join([f"{name} {D}{hidden}-[{settings['latent']}]-{back}{model.decoder.n_out}, tanh, {settings['likelihood']}", *variants])
 
 
 def fresh_folder(settings, out=None):
@@ -241,7 +301,7 @@ def resumed_settings(path):
     try:
         with open(source) as file:
             settings = json.load(file)
-        settings = {name: settings[name] for name in ("task", *DEFAULTS["vae"])}
+        settings = {name: (VARIANTS | settings)[name] for name in ("task", *DEFAULTS["vae"])}        # older runs had no variants
         check_settings(settings)
         return settings, checkpoint
     except FileNotFoundError:
@@ -258,6 +318,9 @@ def check_settings(settings):
             "hidden": all(isinstance(size, int) and size >= 1 for size in settings["hidden"]),
             "lr": isinstance(settings["lr"], (int, float)) and 0 < settings["lr"] < np.inf,
             "likelihood": settings["likelihood"] in LIKELIHOODS,
+            "code": isinstance(settings["code"], str), "tied": isinstance(settings["tied"], bool),
+            "corruption": isinstance(settings["corruption"], (str, type(None))),
+            "penalty": isinstance(settings["penalty"], list) and all(isinstance(text, str) for text in settings["penalty"]),
             "dtype": settings["dtype"] in ("float32", "float64"),
             **{name: isinstance(settings[name], int) and settings[name] >= value for name, value in least.items()}}
     bad = [name for name, fit_in in fits.items() if not fit_in]

@@ -1,8 +1,10 @@
 """Where the time of a training step goes: `python -m tests.benchmarks.training [--rounds 15]`.
 
 For every network: a whole step (loss, backward, optimizer) of numpyae; the matrix products of that step alone, on arrays of the
-same shapes; their ratio. Where torch is installed, also the same step in torch (eager, CPU) and the ratio torch/ours. All in
-float32 with 2 threads, in alternation, so that a machine whose speed drifts slows all of them: the ratios are medians over pairs.
+same shapes; their ratio. Where torch is installed, also the same step in torch (eager, CPU) and the ratio torch/ours. Below,
+what each variant of an autoencoder costs beside the plain one, and what a contraction penalty adds, in units of a step of the
+encoder alone (its forward and backward pass). All in float32 with 2 threads, in alternation, so that a machine whose speed
+drifts slows all of them: the ratios are medians over pairs.
 """
 
 import argparse
@@ -14,7 +16,8 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-from numpyae import VAE, Adam, BernoulliNLL, DiagonalGaussian, GradientDescent, Regression, SquaredError, mlp
+from numpyae import (VAE, Adam, Autoencoder, BernoulliNLL, Contraction, DiagonalGaussian, GradientDescent, KLSparsity,
+                     L1Sparsity, MaskingNoise, Regression, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, mlp)
 
 try:
     import torch
@@ -31,6 +34,13 @@ ROWS = [("1-8-1 tanh, 1, SGD",                 "net", [1, 8, 1],                
         ("VAE 784-400-[20], 128, Adam",        "vae", [784, 400],                     20,   128, "adam",   0.8),
         ("784-1000-500-250-30 and mirror, 100, Adam", "net",
          [784, 1000, 500, 250, 30, 250, 500, 1000, 784], None, 100, "adam", 0.78)]
+
+#           name                      arguments of the Autoencoder; "code": what stands behind the encoder
+VARIANTS = {"plain": {}, "tied": {"tied": True}, "masking noise": {"corruption": MaskingNoise(0.3)},
+            "KL sparsity": {"penalties": [KLSparsity(0.1, 1.0)]},
+            "L1 sparsity over units": {"penalties": [L1Sparsity(0.1, 1.0, over="units")]},
+            "top 5 of 30": {"code": [TopK(5)]}, "contraction, exact": {"penalties": [Contraction(0.1)]},
+            "contraction, 1 direction": {"penalties": [Contraction(0.1, samples=1)]}}
 
 
 def networks(kind, sizes, code):
@@ -114,6 +124,34 @@ def torch_step(kind, sizes, code, batch, optimizer):
     return step
 
 
+def variant(code=(), tied=False, corruption=None, penalties=()):
+    """784-300-30-300-784, logistic code; a step of Adam on 50 samples."""
+    encoder = mlp([784, 300, 30], Tanh, Sigmoid, rng=0)
+    decoder = Sequential(TiedDense(encoder.layers[2]), Tanh(), TiedDense(encoder.layers[0])) if tied else mlp([30, 300, 784], rng=1)
+    model = Autoencoder(Sequential(*encoder.layers, *code), decoder, SquaredError(), corruption, penalties).astype(np.float32)
+    x = np.random.default_rng(0).random((50, 784), dtype=np.float32)
+    optimizer, rng = Adam(1e-3), np.random.default_rng(1)
+
+    def step():
+        model.loss(x, rng=rng)
+        optimizer.step(model.w, model.backward())
+
+    return step
+
+
+def encoder_step():
+    """Forward and backward of 784-300-30 alone, on 50 samples."""
+    model = Regression(mlp([784, 300, 30], Tanh, Sigmoid, rng=0), SquaredError()).astype(np.float32)
+    rng = np.random.default_rng(0)
+    x, t = rng.random((50, 784), dtype=np.float32), rng.random((50, 30), dtype=np.float32)
+
+    def step():
+        model.loss(x, t)
+        model.backward()
+
+    return step
+
+
 def seconds(step, repeats):
     start = time.perf_counter()
     for _ in range(repeats):
@@ -140,6 +178,20 @@ def main():
         if torch:
             line += f" {np.median(times[:, 2]):9.1f} {np.median(times[:, 2] / times[:, 0]):10.2f} {least:6.2f}"
         print(line, flush=True)
+
+    steps = {name: variant(**arguments) for name, arguments in VARIANTS.items()}
+    encoder = encoder_step()
+    print(f"\n{'autoencoder 784-300-30, 50, Adam':42} {'ours µs':>9} {'/ plain':>9} {'what it adds, in encoder steps':>31}")
+    for step in (*steps.values(), encoder):
+        seconds(step, 5)
+    times = {name: [] for name in (*steps, "encoder")}
+    for _ in range(rounds):
+        for name, step in (*steps.items(), ("encoder", encoder)):
+            times[name].append(1e6 * seconds(step, 10))
+    times = {name: np.array(values) for name, values in times.items()}
+    for name in steps:
+        added = np.median((times[name] - times["plain"]) / times["encoder"])
+        print(f"{name:42} {np.median(times[name]):9.1f} {np.median(times[name] / times['plain']):9.2f} {added:31.1f}")
 
 
 if __name__ == "__main__":
