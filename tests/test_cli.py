@@ -27,6 +27,12 @@ def blobs(tmp_path):
     return str(path)
 
 
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Pictures are made, but not turned into pixels, which takes most of the time of a small run."""
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path: open(path, "x").close())
+
+
 def run(*words):
     """main in a process of its own."""
     return subprocess.run([sys.executable, "-m", "numpyae", *words], capture_output=True, text=True,
@@ -66,6 +72,7 @@ def test_train_vae_says_what_it_does_and_leaves_what_it_says(blobs, tmp_path, ca
 
 
 @pytest.mark.parametrize("likelihood", ["continuous-bernoulli", "gaussian", "heteroscedastic"])
+@pytest.mark.usefixtures("unrendered")
 def test_train_vae_with_every_likelihood(blobs, tmp_path, likelihood, capsys):
     assert main(["train", "vae", "--data", blobs, "--epochs", "1", "--batch-size", "54", "--hidden", "5", "--latent", "3",
                  "--dtype", "float64", "--likelihood", likelihood, "--out", str(tmp_path / "out")]) == 0
@@ -87,6 +94,7 @@ def test_train_ae(blobs, tmp_path, capsys):
     (["--code", "top-3", "--corruption", "gaussian:0.1"], "top-3 code, gaussian:0.1", {"denoised.png", "activity.png"}),
     (["--code", "relu", "--tied", "--penalty", "l1:0:0.1", "--penalty", "l2:0.1:1"], "relu code, tied, l1:0:0.1, l2:0.1:1",
      {"activity.png"})])
+@pytest.mark.usefixtures("unrendered")
 def test_train_ae_with_every_variant(words, architecture, pictures, blobs, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["train", "ae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--hidden", "5", "--latent", "4", *words,
@@ -99,6 +107,7 @@ def test_train_ae_with_every_variant(words, architecture, pictures, blobs, tmp_p
         assert main(["train", "ae", "--resume", str(out), "--epochs", "2", "--out", str(tmp_path / "more")]) == 0
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_the_held_out_loss_of_variants_is_that_of_the_reconstruction(blobs, tmp_path, capsys):
     """Once a bug: with the penalties in it no two variants could be compared."""
     out = tmp_path / "out"
@@ -108,6 +117,7 @@ def test_the_held_out_loss_of_variants_is_that_of_the_reconstruction(blobs, tmp_
     assert said < 50                       # nats of 30 pixels; the penalty alone is over 1000
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_run_from_before_the_variants_can_be_resumed(blobs, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["train", "vae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--hidden", "5", "--out", str(out)]) == 0
@@ -177,6 +187,7 @@ def test_killed_and_resumed_is_bit_identical_to_not_killed(blobs, tmp_path):
         assert a[name].tobytes() == b[name].tobytes(), name
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_resume_takes_no_other_options(blobs, tmp_path, capsys):
     out = str(tmp_path / "out")
     assert main(["train", "ae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--out", out]) == 0
@@ -284,6 +295,7 @@ def test_help_and_no_command(capsys):
         assert stop.value.code == 0
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_resuming_what_is_done_leaves_a_folder_that_can_be_resumed(blobs, tmp_path, capsys):
     folders = [str(tmp_path / name) for name in ("one", "two", "three")]
     assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "9", "--out", folders[0]]) == 0
@@ -292,16 +304,17 @@ def test_resuming_what_is_done_leaves_a_folder_that_can_be_resumed(blobs, tmp_pa
     assert capsys.readouterr().out.count("wrote") == sum(len(os.listdir(folder)) - 1 for folder in folders)
 
 
-@pytest.mark.parametrize("name, value", [("likelihood", "foo"), ("lr", None), ("latent", None), ("hidden", 8), ("hidden", ["x"]),
-                                         ("task", "gan"), ("dtype", "float16"), ("data", 3), ("seed", -1)])
-def test_resume_with_damaged_settings_names_the_file(blobs, tmp_path, capsys, name, value):
+@pytest.mark.usefixtures("unrendered")
+def test_resume_with_damaged_settings_names_the_file(blobs, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["train", "vae", "--data", blobs, "--epochs", "1", "--batch-size", "54", "--hidden", "3", "--latent", "1",
                  "--out", str(out)]) == 0
     capsys.readouterr()
-    settings = json.loads((out / "run.json").read_text()) | {name: value}
-    (out / "run.json").write_text(json.dumps(settings))
-    assert "run.json: expected the settings of a run" in refused(capsys, "train", "vae", "--resume", str(out))
+    settings = json.loads((out / "run.json").read_text())
+    for name, value in (("likelihood", "foo"), ("lr", None), ("latent", None), ("hidden", 8), ("hidden", ["x"]), ("task", "gan"),
+                        ("dtype", "float16"), ("data", 3), ("seed", -1), ("tied", "yes"), ("penalty", "kl:0.1:1"), ("corruption", 3)):
+        (out / "run.json").write_text(json.dumps(settings | {name: value}))
+        assert "run.json: expected the settings of a run" in refused(capsys, "train", "vae", "--resume", str(out)), (name, value)
 
 
 def test_targets_that_are_numbers(tmp_path, capsys):
@@ -321,6 +334,7 @@ def test_a_class_that_only_the_held_out_rows_have(tmp_path, capsys):
     assert main(["train", "regression", "--data", str(tmp_path / "rare.npz"), "--epochs", "1", "--out", str(tmp_path / "out")]) == 0
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_run_that_came_to_nothing_can_be_tried_again_in_the_same_folder(tmp_path, capsys):
     np.savez(tmp_path / "data.npz", x=np.random.default_rng(0).standard_normal((40, 6)))
     words = ["train", "vae", "--data", str(tmp_path / "data.npz"), "--likelihood", "gaussian", "--batch-size", "4", "--epochs", "2",
@@ -329,6 +343,7 @@ def test_a_run_that_came_to_nothing_can_be_tried_again_in_the_same_folder(tmp_pa
     assert main(words) == 0
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_a_checkpoint_of_another_architecture_is_refused_before_anything_is_written(blobs, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["train", "ae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--hidden", "3", "--out", str(out)]) == 0
