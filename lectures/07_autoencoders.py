@@ -80,7 +80,7 @@ corners = np.eye(8)
 rng = np.random.default_rng(2)
 small = Autoencoder(mlp([8, 3], output=Sigmoid, rng=rng), Dense(3, 8, rng=rng), BernoulliNLL())
 before = error(small, corners)
-lbfgs(small, corners, iterations=200)
+lbfgs(small, corners, iterations=200, tolerance=0)
 
 z = small.encoder.forward(corners)                                 # the two halves, one after the other
 o = small.decoder.forward(z)
@@ -102,7 +102,7 @@ starts = []
 for seed in range(5):
     rng = np.random.default_rng(seed)
     attempt = Autoencoder(mlp([8, 3], output=Sigmoid, rng=rng), Dense(3, 8, rng=rng), BernoulliNLL())
-    loss = lbfgs(attempt, corners, iterations=2000).fun
+    loss = lbfgs(attempt, corners, iterations=2000, tolerance=0).fun
     z = attempt.encode(corners)
     starts.append((loss, len(np.unique(z.round(2), axis=0)), np.abs(z - z.round()).max()))
     print(f"{seed:5} {loss:14.3f} {starts[-1][1]:17} {starts[-1][2]:23.2f}")
@@ -507,7 +507,7 @@ for name, start, end in (("untied", 600, 900), ("tied", 200, 300)):
 # %%
 for tied in (False, True):
     model = linear(tied)
-    result = lbfgs(model, cloud)
+    result = lbfgs(model, cloud, tolerance=0)
     angle = angle_to(pca.components, model)
     W = directions(model)
     skew = np.abs(W.T @ W - np.eye(3)).max()
@@ -562,7 +562,7 @@ print("away from the origin            loss   angle to PCA   angle to the plane 
 for tied in (False, True):
     for biases, kinds in ((True, (Dense, TiedDense)), (False, (WithoutBiases, TiedWithoutBiases))):
         model = linear(tied, *kinds)
-        loss = lbfgs(model, moved, iterations=1000).fun
+        loss = lbfgs(model, moved, iterations=1000, tolerance=0).fun
         to_pca, to_origin = angle_to(pca.components, model), angle_to(V[:3].T, model)
         name = f"{'tied' if tied else 'untied'}, {'with' if biases else 'without'} biases"
         print(f"{name:24} {loss:11.6f} {to_pca:14.1e} {to_origin:18.1e}")
@@ -583,7 +583,7 @@ lines = {}
 for name, kind, style, colour in (("with biases", Dense, "-", plots.COLOURS[0]),
                                   ("without biases", WithoutBiases, "--", plots.COLOURS[2])):
     model = linear(False, kind, D=2, K=1)
-    lbfgs(model, ellipse)
+    lbfgs(model, ellipse, tolerance=0)
     lines[name] = directions(model)
     z = model.encode(ellipse)
     if kind is WithoutBiases:

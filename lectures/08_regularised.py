@@ -66,7 +66,7 @@ for deep in (False, True):
         rng = np.random.default_rng(0)
         encoder, decoder = mlp([49, *hidden, K], output=Tanh, rng=rng), mlp([K, *hidden, 49], rng=rng)
         model = Autoencoder(encoder, decoder, SquaredError())
-        lbfgs(model, few, iterations=300)
+        lbfgs(model, few, iterations=300, tolerance=0)
         nets[deep, K] = model
         shares[deep, K] = [error(model, x) / v for x in (few, new, scrambled)]
         name = f"{'deep' if deep else 'shallow'}, K = {K}"
@@ -662,7 +662,7 @@ for name, penalties in (("sparse", [WeightDecay(1e-4), KLSparsity(0.01, 6.0)]), 
     rng = np.random.default_rng(9)
     encoder, decoder = mlp([64, 25], output=Sigmoid, rng=rng), mlp([25, 64], output=Sigmoid, rng=rng)
     edge[name] = Autoencoder(encoder, decoder, SquaredError(), penalties=penalties)
-    result = lbfgs(edge[name], pieces, iterations=400 if FULL else 100)
+    result = lbfgs(edge[name], pieces, iterations=400 if FULL else 100, tolerance=0)
     activation = edge[name].encode(pieces).mean()
     print(f"{name:11} loss {result.fun:.4f} after {result.nit} iterations, mean activation {activation:.3f}")
 course.show(plots.filters(edge["sparse"].encoder.layers[0], (8, 8)), "08_edges")

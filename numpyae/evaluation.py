@@ -30,5 +30,5 @@ def probe(z, y, z_test, y_test, iterations=200):
     mean, scale = z.mean(axis=0), z.std(axis=0).mean() or 1
     network = Sequential(Dense(z.shape[1], int(classes.max()) + 1, init="zeros"))
     model = Regression(network, SoftmaxCrossEntropy()).astype(z.dtype)
-    lbfgs(model, (z - mean) / scale, y, iterations=iterations)
+    lbfgs(model, (z - mean) / scale, y, iterations=iterations, tolerance=0)
     return float(np.mean(model.predict((z_test - mean) / scale).argmax(axis=1) != y_test))

@@ -167,10 +167,11 @@ class Adam(Optimizer):
             p -= s                                       # a view of w; `w[part] -= s` would also copy it onto itself
 
 
-def lbfgs(model, *data, iterations=400, rng=None):
+def lbfgs(model, *data, iterations=400, tolerance=2e-9, rng=None):
     """Minimise model.loss(*data), all data at once, by scipy's L-BFGS; w is changed. Noise is drawn once and then held.
 
-    Returns scipy's OptimizeResult (fun: the loss, nit: iterations, message ...). Works in float64 between the calls.
+    Stops after so many iterations, or when one of them lowers the loss by less than the share `tolerance` of it; 0: when none
+    does. Returns scipy's OptimizeResult (fun: the loss, nit: iterations, message ...). Works in float64 between the calls.
     """
     from scipy.optimize import minimize
 
@@ -184,7 +185,7 @@ def lbfgs(model, *data, iterations=400, rng=None):
         return loss, model.backward().astype(np.float64)          # astype copies: scipy keeps what it gets
 
     result = minimize(loss_and_gradient, model.w.astype(np.float64), jac=True, method="L-BFGS-B",
-                      options={"maxiter": iterations, "maxfun": 10 * iterations, "ftol": 1e-15, "gtol": 1e-9})
+                      options={"maxiter": iterations, "maxfun": 10 * iterations, "ftol": tolerance, "gtol": 1e-9})
     model.w = result.x
     return result
 
