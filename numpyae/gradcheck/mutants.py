@@ -26,7 +26,7 @@ from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Model, Regression
-from numpyae.penalties import Contraction, L2Sparsity
+from numpyae.penalties import Contraction, KLSparsity, L2Sparsity
 from numpyae.vae import VAE
 
 N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, inputs: pairwise distinct primes
@@ -118,7 +118,7 @@ def subjects():
     found[ContinuousBernoulliNLL] += [("near 0", ContinuousBernoulliNLL(), (0.499 * unit - 0.2495, unit))]
     found[Regression] = [("regression", Regression(mlp([C, D, K], rng=rng), SquaredError()), (x, t))]
     found[Autoencoder] = [("autoencoder", Autoencoder(mlp([D, K], rng=rng), mlp([K, D], rng=rng), SquaredError()), (z,))]
-    found[Autoencoder] += [("two penalties", penalised(rng), (z,))]
+    found[Autoencoder] += [("three penalties", penalised(rng), (z,))]
     found[VAE] = [("vae", vae(rng), (unit,)), ("three draws", vae(rng, samples=3, beta=0.5), (unit,))]
     found[DiagonalGaussian] = [("alone", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)), *found[VAE]]
     found[Model] = [*found[Regression], *found[VAE][:1]]
@@ -133,8 +133,8 @@ def between(n_in, layer, n_out, rng, model=Regression):
 
 
 def penalised(rng):
-    """An autoencoder with two penalties on its code."""
-    penalties = [L2Sparsity(0.1, 0.7), Contraction(0.3)]
+    """An autoencoder with two penalties on its code, and one that joins below it."""
+    penalties = [L2Sparsity(0.1, 0.7), KLSparsity(0.2, 0.3), Contraction(0.3)]
     return Autoencoder(mlp([D, K], output=Sigmoid, rng=rng), mlp([K, D], rng=rng), SquaredError(), penalties=penalties)
 
 
