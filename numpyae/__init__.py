@@ -16,7 +16,7 @@ from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus,
 from numpyae.autoencoder import Autoencoder
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
 from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
-from numpyae.latent import DiagonalGaussian
+from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.linear import PCA
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
@@ -36,7 +36,7 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
            "HeteroscedasticGaussianNLL", "Model", "Regression", "PCA", "Autoencoder", "RBM",
            "GaussianNoise", "MaskingNoise", "SaltAndPepper", "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
-           "VAE", "DiagonalGaussian",
+           "VAE", "DiagonalGaussian", "FullGaussian",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
            "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]
 

@@ -80,3 +80,59 @@ class DiagonalGaussian(Parametric):
         dmu = dkl * self.mu
         dlogvar = dkl * (0.5 * np.expm1(self.logvar))        # σ² - 1, and no digit lost near σ = 1
         return dmu, dlogvar
+
+
+class FullGaussian(DiagonalGaussian):
+    """q(z|x) = N(μ, Σ), Σ = L Lᵀ, L lower triangular with a positive diagonal ([000]: z = μ + L ε).
+
+    The encoder's output h (N, 2d + d(d-1)/2) holds μ; then logvar, with L_jj = σ_j = e^(½ logvar_j); then what is below the
+    diagonal of L, row by row. Any h is allowed, and h with zeros at the end is the DiagonalGaussian. `size` = 2d + d(d-1)/2.
+    """
+
+    def __init__(self, d):
+        super().__init__(d)
+        self.size = 2 * self.d + self.d * (self.d - 1) // 2
+        self.rows, self.columns = np.tril_indices(self.d, -1)
+
+    def sample(self, h, epsilon):
+        """z = μ + L ε, (N, d), for ε (N, d); with ε (K, N, d) K draws for each sample, z (K, N, d)."""
+        if h.shape[1] != self.size:
+            raise ValueError(f"{self!r}: h must have shape (N, {self.size}), got {h.shape}")
+        d = self.d
+        self.mu, self.logvar, self.below = h[:, :d], h[:, d:2 * d], h[:, 2 * d:]
+        self.sigma = np.exp(0.5 * self.logvar)
+        self.L = np.zeros((len(h), d, d), dtype=h.dtype)
+        self.L[:, range(d), range(d)] = self.sigma
+        self.L[:, self.rows, self.columns] = self.below
+        self.epsilon = epsilon
+        self.z = self.mu + (self.L @ epsilon[..., None])[..., 0]
+        return self.z
+
+    def kl(self):
+        """KL(q(z|x) ‖ N(0, I)) = ½ (μᵀμ + Σ_jk L_jk² - d) - Σ_j log L_jj, (N,), in nats.
+
+        That is the diagonal one's, with half the squares below the diagonal added.
+        """
+        return super().kl() + 0.5 * np.add.reduce(self.below**2, axis=1)
+
+    def backward(self, dz, dkl):
+        """dh = [dmu, dlogvar, dbelow] from dz, through the draw, and dkl (N,), through the divergence."""
+        dmu, dlogvar, dbelow = self.sample_backward(dz)
+        dmu_kl, dlogvar_kl, dbelow_kl = self.kl_backward(dkl)
+        dh = np.empty((len(dmu), self.size), dtype=dmu.dtype)
+        dh[:, :self.d] = dmu + dmu_kl
+        dh[:, self.d:2 * self.d] = dlogvar + dlogvar_kl
+        dh[:, 2 * self.d:] = dbelow + dbelow_kl
+        return dh
+
+    def sample_backward(self, dz):
+        """The way back through z = μ + L ε: dmu = dz, dL = the lower triangle of dz εᵀ, dlogvar = ½ dL_jj σ_j."""
+        dmu, dlogvar = super().sample_backward(dz)
+        dbelow = dz[..., self.rows] * self.epsilon[..., self.columns]
+        if dz.ndim == 3:
+            dbelow = np.add.reduce(dbelow, axis=0)
+        return dmu, dlogvar, dbelow
+
+    def kl_backward(self, dkl):
+        """The way back through the KL: as for the diagonal, and dL_jk = dkl L_jk below it."""
+        return *super().kl_backward(dkl), dkl[:, None] * self.below

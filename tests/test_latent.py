@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from numpyae import DiagonalGaussian
+from numpyae import VAE, Adam, DiagonalGaussian, FullGaussian, GaussianNLL, fit, gradcheck, mlp
+from numpyae.checkpoints import load_model
 from tests.numerical import numerical_gradient
 
 some = settings(deadline=None, max_examples=30, derandomize=True)
@@ -139,3 +140,63 @@ def test_sizes(d):
     assert DiagonalGaussian(3).size == 6 and repr(DiagonalGaussian(3)) == "DiagonalGaussian(d=3)"
     with pytest.raises(ValueError, match="DiagonalGaussian: d must be a whole number of at least 1, got"):
         DiagonalGaussian(d)
+
+
+# the full covariance
+
+def full_h(d, n, seed):
+    q, rng = FullGaussian(d), np.random.default_rng(seed)
+    return q, 0.7 * rng.standard_normal((n, q.size))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5])
+def test_the_kl_of_a_full_covariance_is_that_of_the_matrix(d):
+    q, h = full_h(d, 4, d)
+    q.sample(h, np.zeros((4, d)))
+    for mu, L, kl in zip(q.mu, q.L, q.kl()):
+        Sigma = L @ L.T
+        assert kl == pytest.approx(0.5 * (np.trace(Sigma) + mu @ mu - d - np.linalg.slogdet(Sigma)[1]), rel=1e-12)
+
+
+@pytest.mark.parametrize("d", [2, 4])
+def test_draws_of_a_full_covariance_have_it_and_their_density(d):
+    q, h = full_h(d, 1, d)
+    K = 100_000
+    z = q.sample(h, np.random.default_rng(1).standard_normal((K, 1, d)))[:, 0]
+    Sigma = q.L[0] @ q.L[0].T
+    spread = np.sqrt((np.outer(np.diag(Sigma), np.diag(Sigma)) + Sigma**2) / K)                # of a sample covariance
+    np.testing.assert_array_less(np.abs(np.cov(z.T) - Sigma), 4 * spread)
+    np.testing.assert_allclose(q.log_density()[:50, 0], stats.multivariate_normal(q.mu[0], Sigma).logpdf(z[:50]), rtol=1e-9)
+    ratio = q.log_density()[:, 0] - stats.norm.logpdf(z).sum(axis=1)
+    assert abs(ratio.mean() - q.kl()[0]) < 4 * ratio.std() / np.sqrt(K)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (4, 5, 3)])
+def test_the_way_back_through_a_full_covariance(shape):
+    q, h = full_h(3, 5, 0)
+    rng = np.random.default_rng(1)
+    epsilon, dz, dkl = rng.standard_normal(shape), rng.standard_normal(shape), rng.standard_normal(5)
+
+    def loss():
+        return np.sum(dz * q.sample(h, epsilon)) + dkl @ q.kl()
+
+    expected = numerical_gradient(loss, h)
+    loss()
+    np.testing.assert_allclose(q.backward(dz, dkl), expected, rtol=1e-7, atol=1e-8)
+
+
+def test_without_anything_below_the_diagonal_it_is_the_diagonal_one():
+    q, diagonal, rng = FullGaussian(3), DiagonalGaussian(3), np.random.default_rng(0)
+    h, epsilon = rng.standard_normal((4, 6)), rng.standard_normal((2, 4, 3))
+    assert np.allclose(q.sample(np.hstack([h, np.zeros((4, 3))]), epsilon), diagonal.sample(h, epsilon), rtol=1e-15)
+    assert np.array_equal(q.kl(), diagonal.kl()) and np.array_equal(q.log_density(), diagonal.log_density())
+
+
+def test_a_vae_with_full_covariance_checks_trains_and_is_saved(tmp_path):
+    rng = np.random.default_rng(0)
+    model = VAE(mlp([4, 5, 9], rng=rng), mlp([3, 5, 4], rng=rng), GaussianNLL(), FullGaussian(3))
+    x = rng.standard_normal((40, 4))
+    gradcheck.assert_gradients(model, x[:7])
+    fit(model, x, optimizer=Adam(0.01), epochs=1, batch_size=10, rng=0, checkpoint=tmp_path / "c.npz")
+    assert load_model(tmp_path / "c.npz").loss(x, rng=1) == model.loss(x, rng=1)
+    assert np.isfinite(model.log_likelihood(x[:3], 50, rng=0)).all()

@@ -9,7 +9,7 @@ from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus,
 from numpyae.autoencoder import Autoencoder
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
 from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
-from numpyae.latent import DiagonalGaussian
+from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
@@ -27,7 +27,8 @@ def cases(rng):
     unit = rng.random((N, D))
     found = [(repr(layer), layer, (x,)) for layer in layers(rng)]
     found += [(repr(loss), loss, batch) for loss, batch in losses(rng, x, unit)]
-    found += [("DiagonalGaussian(d=2)", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),))]
+    found += [("DiagonalGaussian(d=2)", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)),
+              ("FullGaussian(d=3)", FullGaussian(C), (rng.standard_normal((N, 9)),))]
     found += models(rng, x, unit)
     for _, target, _ in found:
         target.w += 0.1 * rng.standard_normal(target.w.size)      # no bias at 0
