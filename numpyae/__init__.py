@@ -27,7 +27,7 @@ from numpyae.parameters import parameter
 from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
 from numpyae.rbm import RBM
 from numpyae.training import fit, online_backprop
-from numpyae.vae import VAE
+from numpyae.vae import IWAE, VAE
 
 __version__ = "0.1.0"
 __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Sequential", "mlp",
@@ -36,7 +36,7 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
            "HeteroscedasticGaussianNLL", "Model", "Regression", "PCA", "Autoencoder", "RBM",
            "GaussianNoise", "MaskingNoise", "SaltAndPepper", "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
-           "VAE", "DiagonalGaussian", "FullGaussian",
+           "VAE", "IWAE", "DiagonalGaussian", "FullGaussian",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
            "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]
 

@@ -81,6 +81,13 @@ class DiagonalGaussian(Parametric):
         dlogvar = dkl * (0.5 * np.expm1(self.logvar))        # σ² - 1, and no digit lost near σ = 1
         return dmu, dlogvar
 
+    def density_backward(self, dlog_q):
+        """The way back through log q(z|x) of the z drawn, ε held: dlogvar = -½ Σ_k dlog_q, (N, d); μ does not occur in it.
+
+        dlog_q (K, N). The gradient through z itself is the caller's, with that of log p(z).
+        """
+        return np.repeat(-0.5 * np.add.reduce(dlog_q, axis=0)[:, None], self.d, axis=1)
+
 
 class FullGaussian(DiagonalGaussian):
     """q(z|x) = N(μ, Σ), Σ = L Lᵀ, L lower triangular with a positive diagonal ([000]: z = μ + L ε).

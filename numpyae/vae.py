@@ -152,6 +152,59 @@ class VAE(Model):
         self.likelihood.check_target(x, self.decoder.n_out)
 
 
+class IWAE(VAE):
+    """The importance-weighted bound (Burda 2016, eq. 8): loss = -1/N Σ_n log 1/K Σ_k w_kn, in nats, K = samples, and
+
+        w_k = p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
+
+    With K = 1 it is the ELBO, with its KL estimated by sampling; it rises with K, towards log p(x). There is no KL that could be
+    weighted, so beta must be 1. ValueError otherwise.
+    """
+
+    arguments = ("encoder", "decoder", "likelihood", "posterior", "samples")
+    adjustable = ()
+
+    def __init__(self, encoder, decoder, likelihood, posterior, *, samples=5):
+        super().__init__(encoder, decoder, likelihood, posterior, samples=samples)
+
+    def loss(self, x, rng=None, noise=None, training=True):
+        """-1/N Σ_n log 1/K Σ_k w_kn; terms: "bound", all of it: the weights tie its parts together."""
+        rng = self.begin(rng, noise, training)
+        N, K, d = len(x), self.samples, self.posterior.d
+        h = self.encoder.forward(x)
+        if noise is None:
+            epsilon = np.random.default_rng(rng).standard_normal((K, N, d), dtype=h.dtype)
+        else:
+            epsilon = recorded(noise, "epsilon", (K, N, d), h.dtype)
+        z = self.posterior.sample(h, epsilon)
+        o = self.decoder.forward(z.reshape(K * N, d))
+        nll = self.likelihood.forward(o, repeated(x, K)).reshape(K, N)
+        log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
+        log_w = log_prior - nll - self.posterior.log_density()
+        largest = np.maximum.reduce(log_w, axis=0)
+        w = np.exp(log_w - largest)                      # at most 1
+        total = np.add.reduce(w, axis=0)
+        self.share = w / total                           # of each draw in the sum: the gradient of log Σ_k w_k
+        bound = largest + np.log(total) - float(np.log(K))
+        self.noise["epsilon"] = epsilon
+        self.end(N, "bound")
+        self.terms = {"bound": -float(np.add.reduce(bound)) / N}
+        return self.terms["bound"]
+
+    def backward(self):
+        """dlog_w = -share; dnll = share, dz = share z from p(z), dlog_q = share; then as in the VAE."""
+        self.from_zero()
+        dnll = self.share * self._weights["bound"]
+        z = self.posterior.z
+        do = self.likelihood.backward(dnll.reshape(-1))
+        dz = self.decoder.backward(do).reshape(z.shape)
+        dz = dz + dnll[:, :, None] * z
+        dh = self.posterior.backward(dz, np.zeros_like(dnll[0]))
+        dh[:, self.posterior.d:2 * self.posterior.d] += self.posterior.density_backward(dnll)
+        self.encoder.backward(dh, input_gradient=False)
+        return self._grad
+
+
 def repeated(x, K):
     """K copies of x (N, D) below each other, (K N, D): a target for each draw."""
     return x[None].repeat(K, axis=0).reshape(K * len(x), -1)

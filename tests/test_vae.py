@@ -1,13 +1,15 @@
 """The VAE: loss and gradients against a derivation of their own, the bound against what it bounds."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from numpyae import (VAE, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL,
-                     HeteroscedasticGaussianNLL, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, mlp)
+from numpyae import (IWAE, VAE, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, FullGaussian, GaussianNLL,
+                     HeteroscedasticGaussianNLL, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, gradcheck, mlp)
 from tests.numerical import assert_model_gradient
 
 some = settings(deadline=None, max_examples=20, derandomize=True)
@@ -339,3 +341,41 @@ def test_sigmoid_before_a_gaussian_is_fine():
 def test_wrong_use(use, error, words):
     with pytest.raises(error, match=words):
         use(build())
+
+
+# the importance-weighted bound
+
+@pytest.mark.parametrize("posterior, K", [(DiagonalGaussian(2), 1), (DiagonalGaussian(2), 5), (FullGaussian(3), 4)])
+@pytest.mark.parametrize("likelihood", [BernoulliNLL, lambda: GaussianNLL(0.7, learn=True)], ids=["bernoulli", "gaussian"])
+def test_iwae_gradients(posterior, K, likelihood):
+    rng = np.random.default_rng(0)
+    d, posterior = posterior.d, type(posterior)(posterior.d)
+    model = IWAE(mlp([5, 11, posterior.size], rng=rng), mlp([d, 11, 5], rng=rng), likelihood(), posterior, samples=K)
+    model.w += 0.1 * rng.standard_normal(model.w.size)
+    gradcheck.assert_gradients(model, rng.random((7, 5)))
+
+
+def test_iwae_of_one_draw_is_the_elbo_with_its_kl_sampled_and_more_draws_come_closer_to_the_exact_log_p():
+    """p(x|z) = N(W z + b, σ² I), p(z) = N(0, I): log p(x) = log N(b, W Wᵀ + σ² I) is known; the posterior here is a poor one."""
+    rng = np.random.default_rng(1)
+    decoder, sigma = Dense(2, 3, rng=rng), 0.6
+    decoder.b = rng.standard_normal(3)
+    x = rng.standard_normal((4, 3))
+    exact = stats.multivariate_normal(decoder.b, decoder.W.T @ decoder.W + sigma**2 * np.eye(3)).logpdf(x).mean()
+    encoder, bounds = Dense(3, 4, rng=rng), {}
+    for K in (1, 5, 50):
+        model = IWAE(copy.deepcopy(encoder), copy.deepcopy(decoder), GaussianNLL(sigma), DiagonalGaussian(2), samples=K)
+        bounds[K] = np.array([-model.loss(x, rng=seed) for seed in range(400)])
+    model = VAE(copy.deepcopy(encoder), copy.deepcopy(decoder), GaussianNLL(sigma), DiagonalGaussian(2))
+    elbo = model.elbo(x, samples=400, rng=0).mean()
+    error = {K: values.std() / 20 for K, values in bounds.items()}
+    assert abs(bounds[1].mean() - elbo) < 4 * error[1] + 0.05
+    assert bounds[1].mean() + 4 * error[1] < bounds[5].mean() - 4 * error[5]
+    assert bounds[5].mean() + 4 * error[5] < bounds[50].mean() < exact + 4 * error[50]
+
+
+def test_iwae_weights_do_not_overflow_and_float32_stays():
+    rng = np.random.default_rng(0)
+    model = IWAE(Dense(3, 4, rng=rng), Dense(2, 3, rng=rng), GaussianNLL(1e-3), DiagonalGaussian(2), samples=3).astype(np.float32)
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    assert np.isfinite(model.loss(x, rng=0)) and np.isfinite(model.backward()).all() and model.share.dtype == np.float32
