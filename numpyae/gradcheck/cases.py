@@ -16,7 +16,7 @@ from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, H
 from numpyae.models import Regression
 from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
 from numpyae.rbm import RBM
-from numpyae.vae import VAE
+from numpyae.vae import IWAE, VAE
 
 N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, classes
 
@@ -59,6 +59,8 @@ def models(rng, x, unit):
              ("Autoencoder", Autoencoder(mlp([D, H, K], rng=rng), mlp([K, H, D], rng=rng), SquaredError()), (x,)),
              ("Autoencoder, tied, dropout, top-k", tied(rng), (unit,))]
     found += autoencoders(rng, unit)
+    encoder, decoder = mlp([D, H, 9], rng=rng), mlp([C, H, D], rng=rng)
+    found.append(("IWAE, full covariance", IWAE(encoder, decoder, BernoulliNLL(), FullGaussian(C), samples=2), (unit,)))
     found += [(f"RBM, {visible} - {hidden}", RBM(D, H, visible, hidden, rng=rng), (unit,)) for visible, hidden in
               (("bernoulli", "bernoulli"), ("gaussian", "bernoulli"), ("bernoulli", "gaussian"))]
     for likelihood in (BernoulliNLL(), ContinuousBernoulliNLL(), GaussianNLL(0.7), GaussianNLL(0.7, learn=True),
