@@ -25,9 +25,10 @@ from numpyae.models import Model, Regression
 from numpyae.optimizers import AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp, lbfgs
 from numpyae.parameters import parameter
 from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
+from numpyae.priors import GaussianPrior, MixturePrior
 from numpyae.rbm import RBM
 from numpyae.training import fit, online_backprop
-from numpyae.vae import IWAE, VAE
+from numpyae.vae import IWAE, VAE, ScoreFunctionVAE
 
 __version__ = "0.1.0"
 __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Sequential", "mlp",
@@ -36,7 +37,7 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
            "HeteroscedasticGaussianNLL", "Model", "Regression", "PCA", "Autoencoder", "RBM",
            "GaussianNoise", "MaskingNoise", "SaltAndPepper", "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
-           "VAE", "IWAE", "DiagonalGaussian", "FullGaussian",
+           "VAE", "IWAE", "ScoreFunctionVAE", "DiagonalGaussian", "FullGaussian", "GaussianPrior", "MixturePrior",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
            "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]
 

@@ -76,15 +76,6 @@ class Autoencoder(Model):
         self.encoder.backward(dz, added["encoder"], input_gradient=False)
         return self._grad
 
-    def corrupt(self, x, rng, noise):
-        """x̃; what was drawn for it is kept in `noise["corruption"]`."""
-        if noise is None:
-            drawn = self.corruption.draw(x, np.random.default_rng(rng))
-        else:
-            drawn = recorded(noise, "corruption", x.shape, x.dtype)
-        self.noise["corruption"] = drawn
-        return self.corruption.apply(x, drawn)
-
     def draws(self, name, penalty, layers, n, rng, noise):
         """The random numbers of a penalty, kept under its name; mostly None."""
         drawn = penalty.draw(n, layers, rng)

@@ -12,12 +12,13 @@ import operator
 
 import numpy as np
 
-from numpyae import activations, autoencoder, basis, corruption, latent, layers, losses, models, penalties, rbm, vae
+from numpyae import activations, autoencoder, basis, corruption, latent, layers, losses, models, penalties, priors, rbm, vae
 from numpyae.layers import Sequential, TiedDense
 from numpyae.parameters import Parametric, fill, read_arrays, write_arrays
 
 FORMAT = 1
-CLASSES = {name: cls for module in (layers, activations, basis, losses, latent, corruption, penalties, models, autoencoder, rbm, vae)
+CLASSES = {name: cls for module in (layers, activations, basis, losses, latent, priors, corruption, penalties, models, autoencoder, rbm,
+                                        vae)
            for name, cls in vars(module).items() if isinstance(cls, type) and hasattr(cls, "arguments")}
 
 

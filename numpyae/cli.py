@@ -1,4 +1,4 @@
-"""The command line: `python -m numpyae train vae`, `gradcheck`, `trace`, `lecture`, `data`; each with --help.
+"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `reproduce`, `data`; each with --help.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """
@@ -43,6 +43,20 @@ def make_parser():
     tasks = train.add_subparsers(dest="task", metavar="{regression,ae,vae}", required=True)
     for task, words in (("regression", "a network from x to t"), ("ae", "an autoencoder"), ("vae", "a variational autoencoder")):
         add_train_options(tasks.add_parser(task, help=words, description=f"Train {words}.", formatter_class=raw), task)
+    explore = commands.add_parser("explore", help="a window on the code of a trained model", formatter_class=raw, description=(
+        "Move the mouse over the code plane of a trained autoencoder or VAE, and see what the decoder makes of each place.\n"
+        "The points are the codes of held-out data. What lies between two of them, and what where there are none?\n"
+        "A code of more than 2 numbers has sliders for the others; a slider that changes nothing is a number that the\n"
+        "decoder has learnt to ignore.\n\n"
+        "  python -m numpyae explore runs/FOLDER\n"
+        "  python -m numpyae explore runs/FOLDER --axes 3,7 --save plane.png"))
+    explore.add_argument("checkpoint", metavar="CHECKPOINT", help="the folder of a run, or a checkpoint that fit has written")
+    explore.add_argument("--data", metavar="NAME", help="whose codes to draw, as in train (those of the run; without any, circles for N(0, I))")
+    explore.add_argument("--shape", type=sizes, metavar="ROWS,COLUMNS", help="of the images, where the data do not say so")
+    explore.add_argument("--axes", type=sizes, metavar="I,J", help="the two numbers of the code, from 1, that span the plane (the two that "
+                                                                   "change x most)")
+    explore.add_argument("--save", metavar="PICTURE", help="write the picture of the window into a new file, and open none")
+    explore.set_defaults(run=run_explore)
     check = commands.add_parser("gradcheck", help="check every gradient of the library", formatter_class=raw, description=(
         "Compare every hand-written gradient of every layer, loss and model with finite differences.\n"
         "Exit status 1 when one disagrees.\n\n"
@@ -65,6 +79,17 @@ def make_parser():
     lecture.add_argument("number", nargs="?", help="of the lecture, or: all")
     lecture.add_argument("--full", action="store_true", help="real data and longer training; each lecture says how long it takes")
     lecture.set_defaults(run=run_lecture)
+    reproduce = commands.add_parser("reproduce", help="run a published setting, or list them", formatter_class=raw, description=(
+        "Without a name: list the published settings, with their values and our best so far. With one: run it, and say on the\n"
+        "way what is expected at this epoch, from our own recorded run. Stopped at any moment (Ctrl-C, kill), it can go on.\n\n"
+        "  burda-table-1            the VAE of Burda et al. 2016, Table 1 (K = 1)\n"
+        "  burda-table-1-iwae-5     the column IWAE of the same table, K = 5; -iwae-50: K = 50\n"
+        "  hinton-mnist, hinton-curves, sutskever-curves, makhzani-25, cs294a, hwalsuklee"))
+    reproduce.add_argument("name", nargs="?", metavar="NAME", help="of the setting")
+    reproduce.add_argument("--epochs", type=at_least(1), help="others than the setting's; its schedule is stretched over them")
+    reproduce.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/reproduce-NAME)")
+    reproduce.add_argument("--resume", metavar="FOLDER", help="go on with the run in that folder, from its last whole epoch")
+    reproduce.set_defaults(run=run_reproduce)
     data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
         "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
     data.add_argument("name", metavar="NAME", help="digits, mnist, two_moons, curves … (a wrong name lists all), or a file "
@@ -102,6 +127,16 @@ def add_train_options(parser, task):
                         f"gaussian learns one σ; {special}")
     if task == "ae":
         add_variant_options(parser)
+    if task != "regression":
+        parser.add_argument("--corruption", metavar="NAME:NUMBER", help="denoising: the net sees a damaged x, its target stays the clean "
+                            "one: gaussian:SIGMA, masking:P or masking:P:VALUE, salt-and-pepper:P (none)")
+    if task == "vae":
+        parser.add_argument("--dropout", type=share, metavar="P", help="while training, drop each hidden unit of encoder and decoder "
+                                                                       "with this probability, in [0, 1) (0)")
+        parser.add_argument("--plots", type=names, metavar="NAMES", help="draw these after every epoch into the folder epochs/, of more "
+                            "than 20 epochs about 20: reconstruction (originals beside what the model makes of them), manifold (the decoder "
+                            "over a grid of codes from -2 to 2, --latent 2), map (codes, coloured by class); animation makes a film of the "
+                            "training, learning.gif (--latent 2). Commas between, as in reconstruction,manifold,map (none)")
     parser.add_argument("--seed", type=at_least(0), help=f"same seed, same run ({default['seed']})")
     parser.add_argument("--dtype", choices=["float32", "float64"], help=f"of parameters and data ({default['dtype']})")
     parser.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/TASK-DATA-TIME)")
@@ -116,8 +151,6 @@ def add_variant_options(parser):
     parser.add_argument("--code", help="the last layer of the encoder: linear, sigmoid, tanh, relu, or top-K, such as top-25, which keeps "
                                        "the K strongest units of each sample (linear)")
     parser.add_argument("--tied", action="store_true", default=None, help="the decoder uses the encoder's weights, transposed")
-    parser.add_argument("--corruption", metavar="NAME:NUMBER", help="denoising: gaussian:SIGMA, masking:P or masking:P:VALUE, "
-                                                                    "salt-and-pepper:P (none)")
     parser.add_argument("--penalty", action="append", metavar="NAME:NUMBERS", help="a term of the loss, may be given several times: "
                         "kl:RHO:WEIGHT, l1:RHO:WEIGHT, l2:RHO:WEIGHT (sparsity of the code; kl needs --code sigmoid), "
                         "contraction:WEIGHT, decay:WEIGHT (none)")
@@ -135,6 +168,22 @@ def at_least(least):
 def sizes(text):
     """An argparse type: 500,500 -> [500, 500]."""
     return [at_least(1)(part) for part in text.split(",")]
+
+
+def names(text):
+    """An argparse type: map,manifold -> ["map", "manifold"]."""
+    return text.split(",")
+
+
+def share(text):
+    """An argparse type: a number in [0, 1)."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number in [0, 1), got {text!r}")
+    return value
 
 
 def rate(text):
@@ -186,6 +235,15 @@ def run_train(arguments):
     if os.path.exists(kept):
         print(f"wrote {kept}")
     return 130 if history.stopped == "interrupted" else 0
+
+
+def run_explore(arguments):
+    """Open the window, or save its picture."""
+    from numpyae.explore import open_window
+
+    for line in open_window(arguments.checkpoint, arguments.data, arguments.shape, arguments.axes, arguments.save):
+        print(line, flush=True)
+    return 0
 
 
 def run_gradcheck(arguments):
@@ -246,6 +304,18 @@ def run_lecture(arguments):
     if arguments.number != "all" and arguments.number.lstrip("0") not in known:
         raise ValueError(f"number must be one of {', '.join(known)}, or all, got {arguments.number!r}")
     return course.run(lectures if arguments.number == "all" else [int(arguments.number)], arguments.full)
+
+
+def run_reproduce(arguments):
+    """List the published settings, or run one."""
+    from numpyae import reproduce
+
+    if arguments.name is not None:
+        return reproduce.run(arguments.name, arguments.out, arguments.resume, arguments.epochs)
+    if arguments.out or arguments.resume or arguments.epochs:
+        raise ValueError("--epochs, --out and --resume need the name of a setting")
+    print(reproduce.listing())
+    return 0
 
 
 def run_data(arguments):

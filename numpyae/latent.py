@@ -5,9 +5,11 @@ deterministic function of it, the reparameterisation ([000], [001], [003] §7; K
 
     z = μ + σ ε,   ε ~ N(0, I)        so  ∂z/∂μ = 1,  ∂z/∂σ = ε
 
-What q costs is its divergence from the prior p(z) = N(0, I), in nats ([004], derived there line by line):
+What q costs is its divergence from the prior p(z), in nats, for N(0, I) ([004], derived there line by line):
 
     KL(q ‖ p) = ½ Σ_j (μ_j² + σ_j² - log σ_j² - 1)
+
+and for a prior N(μ₀, diag σ₀²) the same, after μ - μ₀ and σ are measured in units of σ₀.
 
 The network gives logvar = log σ², so σ = e^(½ logvar): any real number is allowed. The ½ is the classical mistake:
 e^(logvar) is σ², not σ, and no gradient check sees the difference.
@@ -42,25 +44,36 @@ class DiagonalGaussian(Parametric):
         self.z = self.mu + self.sigma * epsilon
         return self.z
 
-    def kl(self):
-        """KL(q(z|x) ‖ N(0, I)) = ½ Σ_j (μ² + σ² - logvar - 1), (N,), in nats ([004]; Kingma & Welling 2014, appendix B).
+    def kl(self, mu0=0.0, sigma0=1.0):
+        """KL(q(z|x) ‖ N(μ₀, diag σ₀²)), (N,), in nats, for numbers or (d,) μ₀ and σ₀ ([003] §7; for N(0, I) [004], Kingma & Welling B):
 
-        Near σ = 1, where σ² - 1 - logvar is a difference of nearly equal numbers, its series serves.
+        ½ Σ_j (m² + e^v - v - 1),   m = (μ - μ₀) / σ₀,   v = logvar - log σ₀²
+
+        Near v = 0, where e^v - v - 1 is a difference of nearly equal numbers, its series serves.
         """
-        small = np.abs(self.logvar) < 1 / 64
-        v = self.logvar * small
+        zero = np.zeros(self.d, dtype=self.mu.dtype)
+        self.sigma0 = np.asarray(sigma0, dtype=zero.dtype) + zero
+        self.m = (self.mu - np.asarray(mu0, dtype=zero.dtype)) / self.sigma0
+        self.v = self.logvar - 2 * np.log(self.sigma0)
+        small = np.abs(self.v) < 1 / 64
+        v = self.v * small
         series = v * v * (1 / 2 + v * (1 / 6 + v * (1 / 24 + v * (1 / 120 + v * (1 / 720 + v * (1 / 5040 + v / 40320))))))
-        excess = (np.expm1(self.logvar) - self.logvar) * ~small + series
-        return 0.5 * np.add.reduce(self.mu**2 + excess, axis=1)
+        excess = (np.expm1(self.v) - self.v) * ~small + series
+        return 0.5 * np.add.reduce(self.m**2 + excess, axis=1)
+
+    def variance(self):
+        """The variance of each z_j under q(z|x), (N, d)."""
+        return self.sigma**2
 
     def log_density(self):
         """log q(z|x) of the z drawn, (N,) or (K, N): -½ Σ_j (ε² + logvar + log 2π)."""
         return -0.5 * np.add.reduce(self.epsilon**2 + self.logvar + np.log(2 * np.pi, dtype=self.mu.dtype), axis=-1)
 
-    def backward(self, dz, dkl):
-        """dh = [dmu, dlogvar] from dz = ∂L/∂z, through the draw, and dkl = ∂L/∂kl (N,), through the divergence."""
+    def backward(self, dz, dkl=None, dlog_q=None):
+        """dh = [dmu, dlogvar] from dz = ∂L/∂z, through the draw, and from what q costs: dkl = ∂L/∂kl (N,), or, where the KL is
+        estimated from the z drawn, dlog_q = ∂L/∂log q, (N,) or (K, N)."""
         dmu, dlogvar = self.sample_backward(dz)
-        dmu_kl, dlogvar_kl = self.kl_backward(dkl)
+        dmu_kl, dlogvar_kl = self.kl_backward(dkl) if dlog_q is None else self.density_backward(dlog_q)
         dh = np.empty((len(dmu), self.size), dtype=dmu.dtype)
         dh[:, :self.d] = dmu + dmu_kl
         dh[:, self.d:] = dlogvar + dlogvar_kl
@@ -75,18 +88,32 @@ class DiagonalGaussian(Parametric):
         return dmu, dlogvar
 
     def kl_backward(self, dkl):
-        """The way back through the KL: dmu = dkl μ, dlogvar = dkl ½ (σ² - 1)."""
+        """The way back through the KL: dmu = dkl m / σ₀, dlogvar = dkl ½ (e^v - 1); for N(0, I): dkl μ and dkl ½ (σ² - 1)."""
         dkl = dkl[:, None]
-        dmu = dkl * self.mu
-        dlogvar = dkl * (0.5 * np.expm1(self.logvar))        # σ² - 1, and no digit lost near σ = 1
+        dmu = dkl * self.m / self.sigma0
+        dlogvar = dkl * (0.5 * np.expm1(self.v))             # e^v - 1, and no digit lost near v = 0
         return dmu, dlogvar
 
     def density_backward(self, dlog_q):
-        """The way back through log q(z|x) of the z drawn, ε held: dlogvar = -½ Σ_k dlog_q, (N, d); μ does not occur in it.
+        """The way back through log q(z|x) of the z drawn, ε held: dmu = 0, dlogvar = -½ Σ_k dlog_q.
 
-        dlog_q (K, N). The gradient through z itself is the caller's, with that of log p(z).
+        The gradient through z itself is the caller's, with that of log p(z).
         """
-        return np.repeat(-0.5 * np.add.reduce(dlog_q, axis=0)[:, None], self.d, axis=1)
+        if dlog_q.ndim == 2:
+            dlog_q = np.add.reduce(dlog_q, axis=0)
+        return 0.0, -0.5 * dlog_q[:, None]
+
+    def score_backward(self, f):
+        """Σ_k f_k ∇_h log q(z_k|x) with z held, (N, size), for f (N,) or (K, N): the score-function estimator of ∇_h E_q[f(z)].
+
+        Diagonal: dmu = f ε / σ, dlogvar = f ½ (ε² - 1). No gradient of f is needed, but its variance is large (Williams 1992).
+        """
+        f = f[..., None]
+        dmu = f * self.epsilon / self.sigma
+        dlogvar = f * (0.5 * (self.epsilon**2 - 1))
+        if f.ndim == 3:
+            dmu, dlogvar = np.add.reduce(dmu, axis=0), np.add.reduce(dlogvar, axis=0)
+        return np.concatenate([dmu, dlogvar], axis=1)
 
 
 class FullGaussian(DiagonalGaussian):
@@ -115,17 +142,23 @@ class FullGaussian(DiagonalGaussian):
         self.z = self.mu + (self.L @ epsilon[..., None])[..., 0]
         return self.z
 
-    def kl(self):
-        """KL(q(z|x) ‖ N(0, I)) = ½ (μᵀμ + Σ_jk L_jk² - d) - Σ_j log L_jj, (N,), in nats.
+    def kl(self, mu0=0.0, sigma0=1.0):
+        """KL(q(z|x) ‖ N(μ₀, diag σ₀²)), (N,), in nats; for N(0, I) it is ½ (μᵀμ + Σ_jk L_jk² - d) - Σ_j log L_jj.
 
-        That is the diagonal one's, with half the squares below the diagonal added.
+        That is the diagonal one's, with half the squares of what is below the diagonal, in units of σ₀, added.
         """
-        return super().kl() + 0.5 * np.add.reduce(self.below**2, axis=1)
+        diagonal = super().kl(mu0, sigma0)
+        self.l = self.below / self.sigma0[self.rows]
+        return diagonal + 0.5 * np.add.reduce(self.l**2, axis=1)
 
-    def backward(self, dz, dkl):
-        """dh = [dmu, dlogvar, dbelow] from dz, through the draw, and dkl (N,), through the divergence."""
+    def variance(self):
+        """The variance of each z_j under q(z|x), the diagonal of L Lᵀ, (N, d)."""
+        return np.add.reduce(self.L**2, axis=2)
+
+    def backward(self, dz, dkl=None, dlog_q=None):
+        """dh = [dmu, dlogvar, dbelow] from dz, through the draw, and from dkl or dlog_q."""
         dmu, dlogvar, dbelow = self.sample_backward(dz)
-        dmu_kl, dlogvar_kl, dbelow_kl = self.kl_backward(dkl)
+        dmu_kl, dlogvar_kl, dbelow_kl = self.kl_backward(dkl) if dlog_q is None else self.density_backward(dlog_q)
         dh = np.empty((len(dmu), self.size), dtype=dmu.dtype)
         dh[:, :self.d] = dmu + dmu_kl
         dh[:, self.d:2 * self.d] = dlogvar + dlogvar_kl
@@ -141,5 +174,23 @@ class FullGaussian(DiagonalGaussian):
         return dmu, dlogvar, dbelow
 
     def kl_backward(self, dkl):
-        """The way back through the KL: as for the diagonal, and dL_jk = dkl L_jk below it."""
-        return *super().kl_backward(dkl), dkl[:, None] * self.below
+        """The way back through the KL: as for the diagonal, and dL_jk = dkl L_jk / σ₀_j² below it."""
+        dbelow = dkl[:, None] * self.l / self.sigma0[self.rows]
+        return *super().kl_backward(dkl), dbelow
+
+    def density_backward(self, dlog_q):
+        """The way back through log q(z|x) of the z drawn, ε held: as for the diagonal; what is below it does not occur."""
+        return *super().density_backward(dlog_q), 0.0
+
+    def score_backward(self, f):
+        """Σ_k f_k ∇_h log q(z_k|x) with z held, (N, size), for f (N,) or (K, N), where u = L⁻ᵀ ε:
+
+        dmu = f u,   dL = f (the lower triangle of u εᵀ, minus 1 / L_jj on the diagonal)
+        """
+        u = np.linalg.solve(np.swapaxes(self.L, -1, -2), self.epsilon[..., None])[..., 0]
+        f = f[..., None]
+        dmu = f * u
+        dlogvar = f * (0.5 * (u * self.epsilon * self.sigma - 1))
+        dbelow = f * u[..., self.rows] * self.epsilon[..., self.columns]
+        dh = np.concatenate([dmu, dlogvar, dbelow], axis=-1)
+        return np.add.reduce(dh, axis=0) if f.ndim == 3 else dh

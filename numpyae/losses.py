@@ -30,7 +30,8 @@ class Loss(Parametric):
 
     takes_logits = False              # if so, no Sigmoid or Softmax may stand before it
     takes_labels = False              # if so, targets may be integers (N,)
-    is_likelihood = True              # then values are -log p(t | o) in nats
+    is_likelihood = True              # then values are -log p(t | o) in nats, of
+    convention = "a density of real data"
     outputs_per_feature = 1
 
     def forward(self, o, t):
@@ -79,6 +80,7 @@ class SoftmaxCrossEntropy(Loss):
     Targets: integers (N,) from 0 to K - 1, or rows (N, K) of probabilities, one-hot or soft, that sum to 1.
     """
 
+    convention = "a probability of a class"
     takes_logits = takes_labels = True
 
     def forward(self, o, t):
@@ -131,6 +133,7 @@ class BernoulliNLL(Loss):
     ContinuousBernoulliNLL).
     """
 
+    convention = "a probability of 0/1 data"
     takes_logits = True
 
     def forward(self, o, t):
@@ -167,6 +170,7 @@ class ContinuousBernoulliNLL(Loss):
     happens at λ = ½ but 0/0 in the formula (there its series serves). Its derivative A'(o) is the mean.
     """
 
+    convention = "a density of data in [0, 1]"
     takes_logits = True
 
     def forward(self, o, t):

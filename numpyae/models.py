@@ -62,6 +62,15 @@ class Model(Parametric):
             layer.replay = recorded(noise, name) if noise is not None and training else None
         return rng
 
+    def corrupt(self, x, rng, noise):
+        """x̃, by the model's corruption; what was drawn for it is kept in `noise["corruption"]`."""
+        if noise is None:
+            drawn = self.corruption.draw(x, np.random.default_rng(rng))
+        else:
+            drawn = recorded(noise, "corruption", x.shape, x.dtype)
+        self.noise["corruption"] = drawn
+        return self.corruption.apply(x, drawn)
+
     def end(self, n, term):
         """After a forward pass of n values: keep what the layers drew, and, for this term, the weight 1/n of each value."""
         for name, layer in self._drawing.items():

@@ -12,6 +12,7 @@
     gradient_check     is the backward pass the derivative of the forward pass?
     network            which units are there, and which weights lead to them?
     moving_basis       how do the hidden units move while a network is trained? (an animation)
+    learning_animation how does a code take shape while a VAE is trained? (an animation of what a Recorder has written down)
 
 Each returns a matplotlib Figure and shows nothing: `figure.savefig("curve.png")` saves it, `plt.show()` shows all that were
 made, `plt.close(figure)` frees it. Each says in one sentence below what there is to see.
@@ -101,10 +102,10 @@ def reconstructions(model, x, image_shape, n=100):
 def denoised(model, x, image_shape, n=8, rng=None):
     """Three rows: the first n images of x, what the model's corruption makes of them, and what the model makes of that.
 
-    model: an Autoencoder with a corruption; x: (N, D) in [0, 1]. ValueError for a model without one, or images that do not fit.
+    model: an Autoencoder or a VAE with a corruption; x: (N, D) in [0, 1]. ValueError for a model without one, or images that do not fit.
     """
     check_size("denoised: n", n)
-    require("denoised", model, "reconstruct", "an Autoencoder")
+    require("denoised", model, "reconstruct", "an Autoencoder or a VAE")
     check_data("denoised: x", x, model.encoder.n_in, model.dtype)
     check_image("denoised", image_shape, x.shape[1], "x has")
     corruption = getattr(model, "corruption", None)
@@ -204,8 +205,6 @@ def manifold(model, image_shape, n=20, x=None):
     image stands for the same share of the prior. An Autoencoder has no prior: pass data x (N, D), and the grid is moved and
     stretched to the mean and standard deviation of their codes. ValueError unless the code has 2 dimensions and images fit.
     """
-    from scipy.special import ndtri
-
     check_size("manifold: n", n)
     require("manifold", model, "decode", "an Autoencoder or a VAE")
     if model.decoder.n_in != 2:
@@ -214,9 +213,8 @@ def manifold(model, image_shape, n=20, x=None):
     if x is not None:
         code = model.encode(x)
         mean, sigma, see = code.mean(axis=0), code.std(axis=0), "the grid lies where the codes of the data are"
-    z1, z2 = mean[:, None] + sigma[:, None] * ndtri((np.arange(n) + 0.5) / n)
-    z = np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(n * n, 2)       # the first row of images is the top
-    images = model.decode(z.astype(model.dtype))
+    z1, z2 = mean[:, None] + sigma[:, None] * quantiles(n)
+    images = model.decode(plane(z1, z2).astype(model.dtype))
     check_image("manifold", image_shape, images.shape[1], "the model gives")
     figure = new_figure(f"Each image is a decoded code; {see}.", 10, 9)
     axes = new_axes(figure, figure.add_gridspec()[0], f"What {n} x {n} codes stand for", "$z_1$", "$z_2$")
@@ -394,6 +392,108 @@ def moving_basis(model, snapshots, x, t, truth):
     return matplotlib.animation.FuncAnimation(figure, show, frames, interval=150)
 
 
+class Recorder:
+    """Writes down how a VAE with a 2-D code learns, epoch by epoch, for `learning_animation`: fit(..., callbacks=[recorder]).
+
+    x (N, D) inputs to encode, held-out ones say, image_shape (rows, columns), labels (N,) whole numbers or None. After an epoch
+    it keeps the codes of at most `limit` rows, evenly spread over x, the mean ELBO of these rows, and n x n decoded codes as
+    `manifold` has them, in 16 grey levels. Of so many epochs that there would be more than `most`, it keeps every second,
+    every fourth ..., and the last. `recorder.add(model, 0)` before the training begins the film with what chance has made.
+    ValueError or TypeError for what does not fit together.
+    """
+
+    def __init__(self, x, image_shape, labels=None, n=10, most=50, limit=1000):
+        for name, size in (("n", n), ("most", most), ("limit", limit)):
+            check_size(f"Recorder: {name}", size)
+        check_data("Recorder: x", x, None, getattr(x, "dtype", None))
+        check_image("Recorder", image_shape, x.shape[1], "x has")
+        labels = check_labels("Recorder", labels, len(x))
+        rows = np.linspace(0, len(x) - 1, min(limit, len(x))).round().astype(int)
+        self.x, self.labels = x[rows], None if labels is None else labels[rows]
+        self.image_shape, self.n, self.most, self.every = image_shape, n, most, 1
+        self.kept, self.last = {}, {}                    # {epoch: (codes, ELBO, page)}
+
+    def __call__(self, model, history, optimizer):
+        """What fit calls after each epoch."""
+        self.add(model, history.epochs)
+
+    def add(self, model, epoch):
+        """Write down the model's state at the end of this epoch."""
+        require("Recorder", model, "elbo", "a VAE")
+        if model.decoder.n_in != 2:
+            raise ValueError(f"Recorder: the code must have 2 dimensions, got {model.decoder.n_in}")
+        images = model.decode(plane(*[quantiles(self.n)] * 2).astype(model.dtype))
+        page = tile(np.clip(images, 0, 1) * 15, self.image_shape, self.n**2)
+        page = page.round().filled(15).astype(np.uint8)                          # few grey levels make a small file
+        self.last = {epoch: (model.encode(self.x), float(model.elbo(self.x, rng=0).mean()), page)}
+        if epoch % self.every == 0:
+            self.kept |= self.last
+        while len(self.kept) > self.most:
+            self.every *= 2
+            self.kept = {epoch: frame for epoch, frame in self.kept.items() if epoch % self.every == 0}
+
+
+def learning_animation(recorder):
+    """A film of the learning process of a VAE with a 2-D code ([000]): its codes, its manifold, its ELBO, a frame per epoch.
+
+    recorder: a Recorder that was called while the model was trained. Returns a FuncAnimation:
+    `animation.save("learning.gif", writer="pillow")` makes a GIF of 960 x 540 pixels, which stays at its last frame for a second.
+    ValueError for a recorder that has seen nothing.
+    """
+    if not isinstance(recorder, Recorder):
+        raise TypeError(f"learning_animation: expected a Recorder, got {type(recorder).__name__}")
+    frames = recorder.kept | recorder.last
+    if not frames:
+        raise ValueError("learning_animation: the recorder must have seen at least one epoch, got none")
+    epochs, bounds = list(frames), [bound for _, bound, _ in frames.values()]
+    first, _, page = frames[epochs[0]]
+    figure = new_figure("Learning spreads the codes over N(0, I), dashed at σ and 2 σ, and parts those of different inputs.", 12, 6.75)
+    figure.set_dpi(80)
+    grid = figure.add_gridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[2.8, 1])
+    left = new_axes(figure, grid[:, 0], f"Epoch {epochs[-1]}: codes of {len(recorder.x)} inputs", "$z_1$", "$z_2$")
+    edge = max(2.2, *(1.1 * np.quantile(np.abs(codes), 0.995) for codes, *_ in frames.values()))
+    left.set(xlim=(-edge, edge), ylim=(-edge, edge))
+    left.set_aspect("equal")
+    left.locator_params(nbins=5)                                             # most of the time of a frame goes into its texts
+    for radius in (1, 2):
+        left.add_patch(matplotlib.patches.Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4"))
+    labels = np.zeros(len(first), int) if recorder.labels is None else recorder.labels
+    classes = [np.flatnonzero(labels == name) for name in np.unique(labels)]
+    outline = [patheffects.withStroke(linewidth=4, foreground="white")]
+    points, names = [], []
+    for k, rows in enumerate(classes):
+        colour = COLOURS[k % len(COLOURS)]
+        points += left.plot(*first[rows].T, "os^dvPX<>*"[k % 10], markersize=4.5, markeredgewidth=0, color=colour, alpha=0.8)
+        name = "" if recorder.labels is None else str(labels[rows[0]])
+        names.append(left.text(0, 0, name, fontsize=20, weight="bold", ha="center", va="center", path_effects=outline, clip_on=True,
+                               color=np.array(matplotlib.colors.to_rgb(colour)) * 0.65))
+    right = new_axes(figure, grid[0, 1], "What the plane of codes stands for")
+    image = right.imshow(page, cmap="gray", vmin=0, vmax=15, interpolation="nearest")
+    right.set_xticks([])
+    right.set_yticks([])
+    right.spines[:].set_visible(False)
+    below = new_axes(figure, grid[1, 1], "", "epoch", "ELBO (nats)")
+    curve, = below.plot(epochs, bounds, "o-", markersize=3, linewidth=2, color=COLOURS[2])
+    whole_epochs(below, max(epochs[-1], 1))
+    low, high = min(bounds[1:] or bounds), max(bounds)                       # what chance has made may lie far below
+    below.set(xlim=(epochs[0] - 0.5, epochs[-1] + 0.5), ylim=(low - 0.1 * (high - low) - 0.5, high + 0.1 * (high - low) + 0.5))
+    below.locator_params(axis="y", nbins=3)
+    figure.canvas.draw()
+    figure.set_layout_engine(None)                                           # all frames have the layout of the last
+
+    def show(epoch):
+        codes, _, page = frames[epoch]
+        left.title.set_text(f"Epoch {epoch}: codes of {len(codes)} inputs")
+        places = keep_apart(np.stack([densest_point(codes[rows[:100]]) for rows in classes]), 0.12 * edge)
+        for rows, line, name, place in zip(classes, points, names, places, strict=True):
+            line.set_data(*codes[rows].T)
+            name.set_position(place)
+        image.set_data(page)
+        curve.set_data(epochs[:epochs.index(epoch) + 1], bounds[:epochs.index(epoch) + 1])
+
+    return matplotlib.animation.FuncAnimation(figure, show, epochs + 4 * epochs[-1:], interval=200)
+
+
 def columns_of(network):
     """The columns of units that `network` draws, from left to right, each as `new_column` makes it."""
     if not isinstance(network, (Layer, Model)):
@@ -542,6 +642,18 @@ def tile(images, image_shape, n):
         top, left = k // across * (rows + 1) + 1, k % across * (columns + 1) + 1
         page[top:top + rows, left:left + columns] = image.reshape(rows, columns)
     return np.ma.masked_invalid(page)
+
+
+def quantiles(n):
+    """The quantiles 0.5/n, 1.5/n, ... of N(0, 1), (n,): each stands for the same share of the prior."""
+    from scipy.special import ndtri
+
+    return ndtri((np.arange(n) + 0.5) / n)
+
+
+def plane(z1, z2):
+    """Codes over a grid, (len(z2) len(z1), 2), row by row from the top: z1 rises to the right, z2 upwards."""
+    return np.stack(np.meshgrid(z1, z2[::-1]), axis=-1).reshape(-1, 2)
 
 
 def signed(value):

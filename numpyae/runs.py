@@ -17,7 +17,7 @@ from numpyae.autoencoder import Autoencoder
 from numpyae.checkpoints import read_checkpoint, read_record
 from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Dense, Sequential, TiedDense, TopK
+from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
 from numpyae.models import Regression, check_data
@@ -35,14 +35,17 @@ DEFAULTS = {
                        dtype="float64")}
 LIKELIHOODS = {"bernoulli": BernoulliNLL, "continuous-bernoulli": ContinuousBernoulliNLL, "gaussian": GaussianNLL,
                "heteroscedastic": HeteroscedasticGaussianNLL, "squared-error": SquaredError, "classes": SoftmaxCrossEntropy}
-VARIANTS = dict(code="linear", tied=False, corruption=None, penalty=[])         # of an autoencoder, the plain one
+VARIANTS = dict(code="linear", tied=False, corruption=None, penalty=[], dropout=0.0, plots=[])           # the plain one
 DEFAULTS = {task: values | VARIANTS for task, values in DEFAULTS.items()}
 # For a --penalty or --corruption such as kl:0.05:3 the class and how many numbers follow, the least and the most.
 PENALTIES = {"kl": (KLSparsity, 2, 2), "l1": (L1Sparsity, 2, 2), "l2": (L2Sparsity, 2, 2), "contraction": (Contraction, 1, 1),
              "decay": (WeightDecay, 1, 1)}
 CORRUPTIONS = {"gaussian": (GaussianNoise, 1, 1), "masking": (MaskingNoise, 1, 2), "salt-and-pepper": (SaltAndPepper, 1, 1)}
 CODES = {"linear": None, "sigmoid": Sigmoid, "tanh": Tanh, "relu": ReLU}
+# For a name in --plots: the picture that is drawn after an epoch, a file name in Run.pictures; the film is made at the end.
+PLOTS = {"reconstruction": "reconstructions", "manifold": "manifold", "map": "code_map", "animation": None}
 MOST_CLASSES = 1000
+MOST_DRAWN = 20                       # epochs, about, whose pictures --plots draws
 HELD_OUT = 0.1                        # of data that come without a test set
 
 
@@ -59,7 +62,8 @@ class Run:
         x, y, x_test, y_test = self.dataset[1:5]
         self.labels = y_test if y_test is not None and y_test.ndim == 1 else None
         self.convention = self.judged = self.dataset.convention
-        self.data, self.held_out, self.each_epoch = (x,), (x_test,), None
+        self.data, self.held_out, self.each_epoch, self.film = (x,), (x_test,), None, None
+        check_plots(settings, self.dataset.image_shape)
         if settings["task"] == "regression":
             y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
             self.data, self.held_out = (x, y), (x_test, y_test)
@@ -76,6 +80,7 @@ class Run:
         settings, N, D = self.settings, len(self.data[0]), self.data[0].shape[1]
         shape = "×".join(map(str, self.dataset.image_shape)) + " images" if self.dataset.image_shape else f"rows of {D} numbers"
         steps = -(-N // settings["batch_size"])
+        drawn = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
         return "\n".join([
             f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
             f"            {self.convention}",
@@ -83,7 +88,7 @@ class Run:
             f"            {self.model.w.size} parameters, {settings['dtype']}",
             f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} batches of "
             f"{settings['batch_size']}, seed {settings['seed']}",
-            f"results     {folder}"])
+            *drawn, f"results     {folder}"])
 
     def check_resume(self, checkpoint):
         """ValueError unless the checkpoint is of this run's model: before anything is written."""
@@ -96,9 +101,28 @@ class Run:
         def falling_rate(model, history, optimizer):
             optimizer.alpha = settings["lr"] * 0.1 ** (history.epochs / max(settings["epochs"], 1))
 
+        callbacks, shown = [falling_rate], drawn_epochs(settings["epochs"])
+        digits = max(3, len(str(settings["epochs"])))
+
+        def draw_epoch(model, history, optimizer):
+            pictures = self.pictures(history)
+            for name in settings["plots"]:
+                if PLOTS[name] and history.epochs in shown:
+                    os.makedirs(os.path.join(folder, "epochs"), exist_ok=True)
+                    save(pictures[PLOTS[name]], os.path.join(folder, "epochs", f"{name}-{history.epochs:0{digits}}.png"))
+
+        if settings["plots"]:
+            callbacks.append(draw_epoch)
+        if "animation" in settings["plots"]:
+            from numpyae.plots import Recorder
+
+            self.film = Recorder(self.held_out[0], self.dataset.image_shape, self.labels)
+            if resume is None:
+                self.film.add(self.model, 0)
+            callbacks.append(self.film)
         return fit(self.model, *self.data, optimizer=Adam(settings["lr"]), epochs=settings["epochs"],
                    batch_size=settings["batch_size"], rng=np.random.default_rng(settings["seed"]), each_epoch=self.each_epoch,
-                   validation=self.held_out, callbacks=[falling_rate], checkpoint=os.path.join(folder, "checkpoint.npz"),
+                   validation=self.held_out, callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"),
                    resume=resume, progress=True)
 
     def result(self):
@@ -118,14 +142,12 @@ class Run:
 
     def draw(self, folder, history):
         """Write the pictures that fit the model, each as soon as it is drawn; gives their paths one by one."""
-        import matplotlib.pyplot as plt
-
         for name, make in self.pictures(history).items():
-            figure = make()
-            path = os.path.join(folder, name + ".png")
-            figure.savefig(path)
-            plt.close(figure)
-            yield path
+            yield save(make, os.path.join(folder, name + ".png"))
+        if self.film and self.film.last:
+            yield save_film(self.film, os.path.join(folder, "learning.gif"))
+        if os.path.isdir(os.path.join(folder, "epochs")):
+            yield os.path.join(folder, "epochs")
 
     def pictures(self, history):
         """{file name: function that draws it}."""
@@ -159,6 +181,49 @@ class Run:
         if shape:
             pictures["filters"] = lambda: plots.filters(first, shape)
         return pictures
+
+
+def save(make, path):
+    """Write the figure that `make` draws, and free it. Returns the path."""
+    import matplotlib.pyplot as plt
+
+    figure = make()
+    figure.savefig(path)
+    plt.close(figure)
+    return path
+
+
+def save_film(recorder, path):
+    """Write what a Recorder has seen as a GIF. Returns the path."""
+    import matplotlib.pyplot as plt
+
+    from numpyae import plots
+
+    animation = plots.learning_animation(recorder)
+    figure = plt.gcf()
+    animation.save(path, writer="pillow")
+    plt.close(figure)
+    return path
+
+
+def drawn_epochs(epochs):
+    """The epochs whose pictures are drawn: each, or MOST_DRAWN, more of the beginning, where more happens, and the last."""
+    if epochs <= MOST_DRAWN:
+        return set(range(1, epochs + 1))
+    return set((np.linspace(1, np.sqrt(epochs), MOST_DRAWN)**2).round().astype(int).tolist())
+
+
+def check_plots(settings, image_shape):
+    """ValueError unless each name in --plots can be drawn for these data and this code: before the training starts."""
+    for name in settings["plots"]:
+        if name not in PLOTS:
+            raise ValueError(f"--plots must be names out of {', '.join(PLOTS)}, with commas between, got {name!r}")
+        if name != "map" and not image_shape:
+            raise ValueError(f"--plots {name} needs data that are images, got {settings['data']}, which are rows of numbers")
+        if name in ("manifold", "animation") and settings["latent"] != 2:
+            raise ValueError(f"--plots {name} needs a code of 2 numbers, --latent 2, got {settings['latent']}")
+        if name == "map" and settings["latent"] < 2:
+            raise ValueError(f"--plots map needs a code of at least 2 numbers, --latent 2 or more, got {settings['latent']}")
 
 
 def load_split(name, dtype, seed):
@@ -199,15 +264,24 @@ def build_model(settings, D, y, y_test):
         return Regression(mlp([D, *hidden, outputs], rng=rng), criterion)
     criterion = likelihood(settings)
     outputs = D * criterion.outputs_per_feature
-    code = latent if settings["task"] == "ae" else 2 * latent
+    corruption = settings["corruption"] and named("--corruption", CORRUPTIONS, settings["corruption"])
     if settings["task"] == "ae":
         encoder = encoder_of(settings, [D, *hidden, latent], rng)
         decoder = mirror(encoder) if settings["tied"] else mlp([latent, *hidden[::-1], outputs], rng=rng)
         penalties = [named("--penalty", PENALTIES, text) for text in settings["penalty"]]
-        corruption = settings["corruption"] and named("--corruption", CORRUPTIONS, settings["corruption"])
         return Autoencoder(encoder, decoder, criterion, corruption, penalties)
-    encoder, decoder = mlp([D, *hidden, code], rng=rng), mlp([latent, *hidden[::-1], outputs], rng=rng)
-    return VAE(encoder, decoder, criterion, DiagonalGaussian(latent))
+    encoder, decoder = mlp([D, *hidden, 2 * latent], rng=rng), mlp([latent, *hidden[::-1], outputs], rng=rng)
+    if settings["dropout"]:
+        encoder, decoder = with_dropout(encoder, settings["dropout"]), with_dropout(decoder, settings["dropout"])
+    return VAE(encoder, decoder, criterion, DiagonalGaussian(latent), corruption=corruption)
+
+
+def with_dropout(network, p):
+    """The network with a Dropout after each hidden activation."""
+    layers = []
+    for layer in network.layers:
+        layers += [layer] if isinstance(layer, Dense) else [layer, Dropout(p)]
+    return Sequential(*layers)
 
 
 def encoder_of(settings, sizes, rng):
@@ -262,7 +336,7 @@ def architecture(settings, D, model):
     back = "".join(f"{size}-" for size in settings["hidden"][::-1])
     name = {"ae": "Autoencoder", "vae": "VAE"}[settings["task"]]
     variants = [f"{settings['code']} code"] * (settings["code"] != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
-    variants += [settings["corruption"]] * bool(settings["corruption"])
+    variants += [f"dropout {settings['dropout']:g}"] * bool(settings["dropout"]) + [settings["corruption"]] * bool(settings["corruption"])
     return ", ".join([f"{name} {D}{hidden}-[{settings['latent']}]-{back}{model.decoder.n_out}, tanh, {settings['likelihood']}", *variants])
 
 
@@ -292,20 +366,31 @@ def withdraw(folder):
 
 def resumed_settings(path):
     """(settings, checkpoint path) of a run to go on with: its folder, or the checkpoint in it."""
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
-    checkpoint = os.path.join(folder, "checkpoint.npz") if os.path.isdir(path) else path
+    checkpoint, source = files_of(path)
     if not os.path.exists(checkpoint):
         raise FileNotFoundError(f"--resume {path}: there is no checkpoint {checkpoint}")
     read_record(checkpoint)           # a damaged one is refused before the data are loaded
-    source = os.path.join(folder, "run.json")
+    try:
+        return read_settings(source), checkpoint
+    except FileNotFoundError:
+        raise FileNotFoundError(f"--resume {path}: there is no {source}, which says what to build") from None
+
+
+def files_of(path):
+    """(checkpoint, run.json) of a run: its folder, or the checkpoint in it. Whether they are there is another question."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    checkpoint = os.path.join(folder, "checkpoint.npz") if os.path.isdir(path) else path
+    return checkpoint, os.path.join(folder, "run.json")
+
+
+def read_settings(source):
+    """The settings in a run.json, checked; those that an older run did not have are the plain ones."""
     try:
         with open(source) as file:
             settings = json.load(file)
-        settings = {name: (VARIANTS | settings)[name] for name in ("task", *DEFAULTS["vae"])}        # older runs had no variants
+        settings = {name: (VARIANTS | settings)[name] for name in ("task", *DEFAULTS["vae"])}
         check_settings(settings)
-        return settings, checkpoint
-    except FileNotFoundError:
-        raise FileNotFoundError(f"--resume {path}: there is no {source}, which says what to build") from None
+        return settings
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{source}: expected the settings of a run, got a damaged or other file ({error})") from None
 
@@ -321,6 +406,8 @@ def check_settings(settings):
             "code": isinstance(settings["code"], str), "tied": isinstance(settings["tied"], bool),
             "corruption": isinstance(settings["corruption"], (str, type(None))),
             "penalty": isinstance(settings["penalty"], list) and all(isinstance(text, str) for text in settings["penalty"]),
+            "dropout": type(settings["dropout"]) in (int, float) and 0 <= settings["dropout"] < 1,
+            "plots": isinstance(settings["plots"], list) and all(isinstance(name, str) for name in settings["plots"]),
             "dtype": settings["dtype"] in ("float32", "float64"),
             **{name: isinstance(settings[name], int) and settings[name] >= value for name, value in least.items()}}
     bad = [name for name, fit_in in fits.items() if not fit_in]

@@ -25,11 +25,13 @@ import numpy as np
 
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
-from numpyae.latent import DiagonalGaussian
+from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, Loss,
                             SoftmaxCrossEntropy, SquaredError)
 from numpyae.models import Model, Regression, as_network
+from numpyae.priors import GaussianPrior, MixturePrior
+from numpyae.vae import IWAE
 
 WIDTH = 100                           # columns of a printed tableau
 CELL = 24                             # of these for a value, and for a gradient
@@ -173,6 +175,7 @@ class Recorder:
         self.names = []               # (name, array) of everything computed so far
         self.target, self.N = model.batch_names[-1], len(batch[0])
         self.K, self.beta = getattr(model, "samples", 1), getattr(model, "beta", 1)
+        self.importance = isinstance(model, IWAE)
         self.penalties = [name for name, *_ in getattr(model, "acting", ())]
         self.n = "N" if self.K == 1 else f"({self.K} N)"
         for name, array in zip(model.batch_names, batch):
@@ -190,7 +193,9 @@ class Recorder:
             if part._parts:
                 self.listen_to(part)
             if isinstance(part, DiagonalGaussian):
-                listen(part, self.posterior, ("sample", "kl", "sample_backward", "kl_backward", "backward"))
+                listen(part, self.posterior, ("sample", "kl", "log_density", "sample_backward", "kl_backward", "density_backward", "backward"))
+            elif isinstance(part, (GaussianPrior, MixturePrior)):
+                listen(part, self.prior, ("log_density", "backward"))
             elif isinstance(part, Loss):
                 listen(part, self.criterion, ("forward", "backward"))
             elif not isinstance(part, Sequential):
@@ -304,34 +309,64 @@ class Recorder:
             self.rows.append(Row(name, repr(penalty), got, None, False))
         return got
 
-    def posterior(self, q, method, call, *arrays):
+    def posterior(self, q, method, call, *arrays, **options):
         """Of q(z|x): the draw, its cost, and both ways back."""
-        got = call(*arrays)
+        got = call(*arrays, **options)
+        full = isinstance(q, FullGaussian)
         if method == "sample":
             self.h, d = arrays[0], q.d
             h = self.name_of(self.h)
             self.forward("mu", f"{h}[:, :{d}]", q.mu)
-            self.forward("logvar", f"{h}[:, {d}:], log σ²", q.logvar)
+            self.forward("logvar", f"{h}[:, {d}:{2 * d if full else ''}], log σ²", q.logvar)
             self.forward("sigma", "e^(½ logvar)", q.sigma)
+            if full:
+                self.forward("below", f"{h}[:, {2 * d}:]", q.below)
+                self.forward("L", "sigma on the diagonal, below beneath", q.L)
             self.forward("epsilon", "drawn from N(0, I)", q.epsilon)
-            self.forward("z", "mu + sigma epsilon", got)
+            self.forward("z", "mu + L epsilon" if full else "mu + sigma epsilon", got)
         elif method == "kl":
-            self.forward("KL", "½ Σ_j (mu² + sigma² - logvar - 1)", got)
+            standard = not np.any(q.m != q.mu)
+            text = "½ Σ_j (mu² + sigma² - logvar - 1)" if standard else "½ Σ_j (m² + e^v - v - 1)"
+            text += " + ½ Σ below²" * full
+            self.forward("KL", text if standard else text + ", mu, sigma and below in units of the prior", got)
+        elif method == "log_density":
+            self.forward("log q", "-½ Σ_j (epsilon² + logvar + log 2π)", got)
         elif method == "backward":
-            self.backward(f"d{self.name_of(self.h)}", "(dmu, dlogvar), summed", self.h, got)
+            self.backward(f"d{self.name_of(self.h)}", "(dmu, dlogvar, dbelow), summed" if full else "(dmu, dlogvar), summed", self.h, got)
+        elif method == "density_backward":
+            self.backward("dlogvar|log q", "-½ Σ_k dlog q" if self.K > 1 else "-½ dlog q", q.logvar, np.repeat(got[1], q.d, axis=1))
         else:
             many, beta = "Σ_k " * (self.K > 1), f"{self.beta:g} " * (self.beta != 1)
-            way, texts = {"sample_backward": ("draw", (f"{many}dz", f"{many}½ dz epsilon sigma")),
-                          "kl_backward": ("KL", (f"{beta}mu / N", f"{beta}½ (sigma² - 1) / N"))}[method]
-            for name, text, value, gradient in zip(("dmu", "dlogvar"), texts, (q.mu, q.logvar), got):
+            way, texts = {"sample_backward": ("draw", (f"{many}dz", f"{many}½ dz epsilon sigma", f"{many}below the diagonal of dz epsilonᵀ")),
+                          "kl_backward": ("KL", (f"{beta}m / sigma0 / N", f"{beta}½ (e^v - 1) / N", f"{beta}below / sigma0² / N"))}[method]
+            if way == "KL" and not np.any(q.m != q.mu):
+                texts = (f"{beta}mu / N", f"{beta}½ (sigma² - 1) / N", f"{beta}below / N")
+            values = (q.mu, q.logvar, *([q.below] if full else []))
+            for name, text, value, gradient in zip(("dmu", "dlogvar", "dbelow"), texts, values, got):
                 self.backward(f"{name}|{way}", text, value, gradient)
+        return got
+
+    def prior(self, prior, method, call, *arrays):
+        """Of p(z), where the KL is estimated from the z drawn."""
+        got = call(*arrays)
+        if method == "log_density":
+            self.z = arrays[0]
+            self.forward("log p(z)", f"{type(prior).__name__}.log_density", got)
+        else:
+            self.backward("dz|prior", f"dlog p ∂log p/∂z, {type(prior).__name__}.backward", self.z, got)
+            for name, gradient in prior.named_gradients().items():
+                self.backward(f"d{name} of the prior", f"∂L/∂{name}", prior.named_parameters()[name], gradient)
         return got
 
     def total(self, value):
         """The loss, out of its values per sample."""
-        written = {"NLL": f"1/{self.K} Σ_k NLL" if self.K > 1 else "NLL", "KL": f"{self.beta:g} KL" if self.beta != 1 else "KL", "E": "E"}
+        beta = f"{self.beta:g} " * (self.beta != 1)
+        written = {"NLL": f"1/{self.K} Σ_k NLL" if self.K > 1 else "NLL", "KL": f"{beta}KL", "E": "E",
+                   "log p(z)": f"{beta}" + (f"1/{self.K} Σ_k (log q - log p(z))" if self.K > 1 else "(log q - log p(z))")}
         terms = [written[row.step] for row in self.rows if row.step in written]
         penalties = "".join(f" + {row.step}" for row in self.rows if row.step in self.penalties)
+        if self.importance:
+            terms = [f"-log 1/{self.K} Σ_k p(z) / (e^NLL q)"]
         text = f"1/N Σ_n {terms[0] if len(terms) == 1 else '(' + ' + '.join(terms) + ')'}{penalties}"
         self.rows.append(Row("L", text, value, None, False))
 

@@ -96,7 +96,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
 
     ValueError or TypeError for data that do not fit, before the first step. Diverged when the loss is no longer a number.
     """
-    validation = check_arguments(model, data, optimizer, epochs, batch_size, validation, patience, checkpoint)
+    sample = data if each_epoch is None else as_tuple(each_epoch(np.random.default_rng(0), *data))
+    validation = check_arguments(model, sample, optimizer, epochs, batch_size, validation, patience, checkpoint)
     rng = np.random.default_rng(rng)
     history, best = History(), model.w.copy()
     if resume is not None:

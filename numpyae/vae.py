@@ -6,80 +6,116 @@ p(x) = ∫ p(x|z) p(z) dz has no closed form, so we raise a lower bound of it in
     log p(x) >= ELBO(x) = E_q(z|x)[log p(x|z)] - KL(q(z|x) ‖ p(z))
                           reconstruction         regularisation
 
-where the encoder gives q(z|x). The loss is -ELBO, in nats per sample. The way forward and the way back:
+where the encoder gives q(z|x). The loss is -ELBO, in nats per sample. The KL has a closed form when the prior is Gaussian; it can
+also be estimated from the z drawn, as it must be for a mixture (Kingma & Welling 2014, eq. 7 and 6). The way forward and the way back:
 
     x ─▶ encoder ─▶ h = (μ, logvar) ─▶ z = μ + σ ε ─▶ decoder ─▶ o ─▶ -log p(x|z)
     encoder ◀─ dh = (dmu, dlogvar) ◀──── dz ◀──────── decoder ◀─ do ◀─┘     and the KL's own way into dh
 """
 
+import warnings
+
 import numpy as np
 
+from numpyae.corruption import Corruption
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer, check_size
-from numpyae.losses import Loss
+from numpyae.losses import BernoulliNLL, Loss
 from numpyae.models import Model, as_network, check_data, check_fit_together, recorded, require_part
+from numpyae.priors import GaussianPrior, MixturePrior
 
 CHUNK = 4096                          # rows that an evaluation sends through a network at once
 
 
 class VAE(Model):
-    """encoder h(x), posterior q(z|x), decoder o(z), likelihood p(x|z): loss = -ELBO for beta = 1, in nats.
+    """encoder h(x), posterior q(z|x), decoder o(z), likelihood p(x|z), prior p(z): loss = -ELBO for beta = 1, in nats.
 
-    The encoder must have `posterior.size` outputs. `beta` multiplies the KL in the loss (1: the ELBO; Higgins 2017),
-    `samples` is the number of ε per x in the loss ([004]: "just a single sample (!)"); `elbo` and `log_likelihood` ignore beta.
+    The encoder must have `posterior.size` outputs. `prior` is N(0, I) unless another is given. `samples` is the number of ε per x in
+    the loss ([004]: "just a single sample (!)"). `beta` multiplies the KL in the loss (1: the ELBO; Higgins 2017); `elbo` and
+    `log_likelihood` ignore it. `kl`: "analytic", or "sampled" from the same z. `corruption` damages what the encoder sees in
+    training, the target stays clean. ValueError or TypeError for parts that do not fit.
     """
 
-    arguments = ("encoder", "decoder", "likelihood", "posterior", "samples", "beta")
+    arguments = ("encoder", "decoder", "likelihood", "posterior", "prior", "samples", "beta", "kl", "corruption")
     adjustable = ("beta",)
+    _warned = False                   # of grey data
 
-    def __init__(self, encoder, decoder, likelihood, posterior, *, samples=1, beta=1.0):
-        require_part("VAE: encoder", encoder, Layer)
-        require_part("VAE: decoder", decoder, Layer)
-        require_part("VAE: likelihood", likelihood, Loss)
-        require_part("VAE: posterior", posterior, DiagonalGaussian)
+    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=1, beta=1.0, kl="analytic", corruption=None):
+        kind = type(self).__name__
+        require_part(f"{kind}: encoder", encoder, Layer)
+        require_part(f"{kind}: decoder", decoder, Layer)
+        require_part(f"{kind}: likelihood", likelihood, Loss)
+        require_part(f"{kind}: posterior", posterior, DiagonalGaussian)
+        prior = GaussianPrior(posterior.d) if prior is None else prior
+        if not isinstance(prior, (GaussianPrior, MixturePrior)):
+            raise TypeError(f"{kind}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
+        if prior.d != posterior.d:
+            raise ValueError(f"{kind}: prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}")
+        if kl not in ("analytic", "sampled"):
+            raise ValueError(f"{kind}: kl must be 'analytic' or 'sampled', got {kl!r}")
+        if kl == "analytic" and not isinstance(prior, GaussianPrior):
+            raise ValueError(f"{kind}: kl must be 'sampled' for a {type(prior).__name__}, whose KL has no closed form, got 'analytic'")
+        if corruption is not None:
+            require_part(f"{kind}: corruption", corruption, Corruption)
         if not likelihood.is_likelihood:
-            raise ValueError(f"VAE: likelihood must be the negative log of a density, got {likelihood!r}: "
+            raise ValueError(f"{kind}: likelihood must be the negative log of a density, got {likelihood!r}: "
                              "GaussianNLL(sigma) is the likelihood behind a squared error")
-        check_size("VAE: samples", samples)
+        check_size(f"{kind}: samples", samples)
         if not beta >= 0:
-            raise ValueError(f"VAE: beta must not be negative, got {beta}")
+            raise ValueError(f"{kind}: beta must not be negative, got {beta}")
         if encoder.n_out not in (None, posterior.size):
-            raise ValueError(f"VAE: the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")
-        check_fit_together("VAE", encoder, posterior.d, decoder, likelihood)
+            raise ValueError(f"{kind}: the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")
+        check_fit_together(kind, encoder, posterior.d, decoder, likelihood)
         self.encoder, self.decoder = as_network(encoder), as_network(decoder)
-        self.likelihood, self.posterior = likelihood, posterior
-        self.samples, self.beta = int(samples), float(beta)
-        self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior)
+        self.likelihood, self.posterior, self.prior, self.corruption = likelihood, posterior, prior, corruption
+        self.samples, self.beta, self.kl, self.sampled = int(samples), float(beta), kl, kl == "sampled"
+        self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior, prior=prior)
 
     def loss(self, x, rng=None, noise=None, training=True):
-        """1/N Σ_n [1/K Σ_k -log p(x_n|z_kn) + beta KL_n] with K = samples: -ELBO for beta = 1.
+        """1/N Σ_n 1/K Σ_k [-log p(x_n|z_kn) + beta KL_n] with K = samples: -ELBO for beta = 1.
 
         terms: "reconstruction" and "kl", the latter with its beta.
         """
         rng = self.begin(rng, noise, training)
         N, K, d = len(x), self.samples, self.posterior.d
-        h = self.encoder.forward(x)
-        shape = (N, d) if K == 1 else (K, N, d)
+        seen = x if self.corruption is None or not training else self.corrupt(x, rng, noise)
+        h = self.encoder.forward(seen)
+        epsilon = self.draw_epsilon(h, rng, noise)
+        z = self.posterior.sample(h, epsilon)
+        o = self.decoder.forward(z.reshape(K * N, d))
+        self.nll = nll = self.likelihood.forward(o, x if K == 1 else repeated(x, K))
+        if self.sampled:
+            kl = self.posterior.log_density() - self.prior.log_density(z)
+        else:
+            kl = self.posterior.kl(self.prior.mu, self.prior.sigma)
+        self.end(K * N, "reconstruction")
+        self._weights["kl"] = np.empty(kl.shape, kl.dtype)
+        self._weights["kl"].fill(float(self.beta) / kl.size)
+        kl = float(self.beta) * float(np.add.reduce(kl, axis=None)) / kl.size
+        self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": kl}
+        return self.terms["reconstruction"] + self.terms["kl"]
+
+    def draw_epsilon(self, h, rng, noise):
+        """ε ~ N(0, I), (N, d), or (K, N, d) where K > 1; kept in `noise["epsilon"]`."""
+        shape = (len(h), self.posterior.d) if self.samples == 1 else (self.samples, len(h), self.posterior.d)
         if noise is None:
             epsilon = np.random.default_rng(rng).standard_normal(shape, dtype=h.dtype)
         else:
             epsilon = recorded(noise, "epsilon", shape, h.dtype)
-        z = self.posterior.sample(h, epsilon)
-        o = self.decoder.forward(z.reshape(K * N, d))
-        nll = self.likelihood.forward(o, x if K == 1 else repeated(x, K))
-        kl = self.posterior.kl()
         self.noise["epsilon"] = epsilon
-        self.end(K * N, "reconstruction")
-        self._weights["kl"] = self._mean[:N] * (float(self.beta) * K)      # beta / N each
-        self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": float(self.beta) * float(np.add.reduce(kl)) / N}
-        return self.terms["reconstruction"] + self.terms["kl"]
+        return epsilon
 
     def backward(self):
         """do, back through the decoder to dz, through the draw and the KL to dh = (dmu, dlogvar), back through the encoder."""
         self.from_zero()
+        dkl = self._weights["kl"]
         do = self.likelihood.backward(self._weights["reconstruction"])
         dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
-        dh = self.posterior.backward(dz, self._weights["kl"])
+        if self.sampled:
+            dz = dz + self.prior.backward(-dkl)
+            dh = self.posterior.backward(dz, dlog_q=dkl)
+        else:
+            dh = self.posterior.backward(dz, dkl)
         self.encoder.backward(dh, input_gradient=False)
         return self._grad
 
@@ -97,11 +133,10 @@ class VAE(Model):
         return self.decode(self.encode(x))
 
     def sample(self, n, rng=None, mean=True):
-        """n new samples, (n, D): z ~ N(0, I), then E[x|z], or with mean=False a draw from p(x|z)."""
+        """n new samples, (n, D): z ~ p(z), then E[x|z], or with mean=False a draw from p(x|z)."""
         check_size("VAE.sample: n", n)
         rng = np.random.default_rng(rng)
-        z = rng.standard_normal((n, self.posterior.d), dtype=self.dtype)
-        o = self.evaluate(self.decoder, z)
+        o = self.evaluate(self.decoder, self.prior.sample(n, rng, self.dtype))
         return self.likelihood.mean(o) if mean else self.likelihood.sample(o, rng)
 
     def elbo(self, x, samples=1, rng=None):
@@ -109,17 +144,28 @@ class VAE(Model):
 
         An estimate, whose expectation is at most log p(x).
         """
+        reconstruction, kl = self.bound_terms(x, samples, rng)
+        return -reconstruction - kl
+
+    def bound_terms(self, x, samples=1, rng=None):
+        """The two parts of -ELBO of every row of x, each (N,), in nats: -log p(x|z) averaged over draws of z, and the KL.
+
+        The KL is exact for a GaussianPrior, and averaged over the same draws for a mixture.
+        """
         self.check(x)
         check_size("VAE.elbo: samples", samples)
         rng = np.random.default_rng(rng)
-        bounds = np.zeros(len(x))
+        reconstruction, kl = np.zeros(len(x)), np.zeros(len(x))
         for rows in chunks(len(x), CHUNK):
             h = self.evaluate(self.encoder, x[rows])
             for _ in range(samples):
-                _, nll = self._draw(x[rows], h, 1, rng)
-                bounds[rows] -= nll[0] / samples
-            bounds[rows] -= self.posterior.kl()
-        return bounds
+                z, nll = self._draw(x[rows], h, 1, rng)
+                reconstruction[rows] += nll[0] / samples
+                if isinstance(self.prior, GaussianPrior):
+                    kl[rows] = self.posterior.kl(self.prior.mu, self.prior.sigma)
+                else:
+                    kl[rows] += (self.posterior.log_density() - self.prior.log_density(z))[0] / samples
+        return reconstruction, kl
 
     def log_likelihood(self, x, samples=5000, rng=None):
         """log p(x) of every row, (N,), in nats, estimated by importance sampling from q(z|x):
@@ -134,8 +180,7 @@ class VAE(Model):
             h = self.evaluate(self.encoder, x[rows])
             for draws in chunks(samples, max(1, CHUNK // len(h))):
                 z, nll = self._draw(x[rows], h, draws.stop - draws.start, rng)
-                log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
-                log_weight = (log_prior - nll - self.posterior.log_density()).astype(np.float64)
+                log_weight = (self.prior.log_density(z) - nll - self.posterior.log_density()).astype(np.float64)
                 total[rows] = np.logaddexp(total[rows], np.logaddexp.reduce(log_weight, axis=0))
         return total - np.log(samples)
 
@@ -147,9 +192,13 @@ class VAE(Model):
         return z, self.likelihood.forward(o, repeated(x, K)).reshape(K, N)
 
     def check(self, x):
-        """x (N, D) finite, of the model's dtype, and what the likelihood is defined for."""
+        """x (N, D) finite, of the model's dtype, and what the likelihood is defined for. Warns, once, of grey data under Bernoulli."""
         check_data("VAE: x", x, self.encoder.n_in, self.dtype)
         self.likelihood.check_target(x, self.decoder.n_out)
+        if isinstance(self.likelihood, BernoulliNLL) and not self._warned and ((x > 0) & (x < 1)).any():
+            self._warned = True
+            warnings.warn("VAE: x has values between 0 and 1, for which BernoulliNLL gives a bound that is no probability of x: binarise "
+                          "(datasets.binarize), or take ContinuousBernoulliNLL or GaussianNLL(learn=True)", stacklevel=3)
 
 
 class IWAE(VAE):
@@ -158,49 +207,70 @@ class IWAE(VAE):
         w_k = p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
 
     With K = 1 it is the ELBO, with its KL estimated by sampling; it rises with K, towards log p(x). There is no KL that could be
-    weighted, so beta must be 1. ValueError otherwise.
+    weighted, so there is no beta.
     """
 
-    arguments = ("encoder", "decoder", "likelihood", "posterior", "samples")
+    arguments = ("encoder", "decoder", "likelihood", "posterior", "prior", "samples")
     adjustable = ()
 
-    def __init__(self, encoder, decoder, likelihood, posterior, *, samples=5):
-        super().__init__(encoder, decoder, likelihood, posterior, samples=samples)
+    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=5):
+        super().__init__(encoder, decoder, likelihood, posterior, prior, samples=samples, kl="sampled")
 
     def loss(self, x, rng=None, noise=None, training=True):
         """-1/N Σ_n log 1/K Σ_k w_kn; terms: "bound", all of it: the weights tie its parts together."""
         rng = self.begin(rng, noise, training)
         N, K, d = len(x), self.samples, self.posterior.d
         h = self.encoder.forward(x)
-        if noise is None:
-            epsilon = np.random.default_rng(rng).standard_normal((K, N, d), dtype=h.dtype)
-        else:
-            epsilon = recorded(noise, "epsilon", (K, N, d), h.dtype)
+        epsilon = self.draw_epsilon(h, rng, noise)
         z = self.posterior.sample(h, epsilon)
         o = self.decoder.forward(z.reshape(K * N, d))
-        nll = self.likelihood.forward(o, repeated(x, K)).reshape(K, N)
-        log_prior = -0.5 * np.add.reduce(z * z + float(np.log(2 * np.pi)), axis=2)
-        log_w = log_prior - nll - self.posterior.log_density()
+        nll = self.likelihood.forward(o, x if K == 1 else repeated(x, K))
+        log_ratio = self.prior.log_density(z) - self.posterior.log_density()
+        log_w = (log_ratio.reshape(K * N) - nll).reshape(K, N)
         largest = np.maximum.reduce(log_w, axis=0)
         w = np.exp(log_w - largest)                      # at most 1
         total = np.add.reduce(w, axis=0)
         self.share = w / total                           # of each draw in the sum: the gradient of log Σ_k w_k
         bound = largest + np.log(total) - float(np.log(K))
-        self.noise["epsilon"] = epsilon
         self.end(N, "bound")
         self.terms = {"bound": -float(np.add.reduce(bound)) / N}
         return self.terms["bound"]
 
     def backward(self):
-        """dlog_w = -share; dnll = share, dz = share z from p(z), dlog_q = share; then as in the VAE."""
+        """dnll = share / N for each draw, and as much for log q - log p(z); from there as in the VAE."""
         self.from_zero()
-        dnll = self.share * self._weights["bound"]
         z = self.posterior.z
+        dnll = self.share * self._weights["bound"]
+        dlog_q = dnll.reshape(z.shape[:-1])
         do = self.likelihood.backward(dnll.reshape(-1))
         dz = self.decoder.backward(do).reshape(z.shape)
-        dz = dz + dnll[:, :, None] * z
-        dh = self.posterior.backward(dz, np.zeros_like(dnll[0]))
-        dh[:, self.posterior.d:2 * self.posterior.d] += self.posterior.density_backward(dnll)
+        dz = dz + self.prior.backward(-dlog_q)
+        dh = self.posterior.backward(dz, dlog_q=dlog_q)
+        self.encoder.backward(dh, input_gradient=False)
+        return self._grad
+
+
+class ScoreFunctionVAE(VAE):
+    """The VAE whose encoder learns by the score function, ∇ E_q[f(z)] = E_q[f(z) ∇ log q(z|x)], f = -log p(x|z) (Williams 1992).
+
+    Its gradient is right on average over ε, as that of the VAE, but it is not the gradient of the loss at the ε drawn: a check by
+    finite differences must disagree. It needs no ∂f/∂z, and pays for that with variance. The KL must be analytic.
+    """
+
+    def __init__(self, *parts, **options):
+        super().__init__(*parts, **options)
+        if self.sampled:
+            raise ValueError("ScoreFunctionVAE: kl must be 'analytic', got 'sampled'")
+
+    def backward(self):
+        """do, back through the decoder for its own sake; what z did is told by -log p(x|z) alone: dh = Σ_k nll_k ∇ log q(z_k|x) / K N."""
+        self.from_zero()
+        z, weight = self.posterior.z, self._weights["reconstruction"]
+        do = self.likelihood.backward(weight)
+        self.decoder.backward(do, input_gradient=False)
+        f = self.nll * weight
+        dh = self.posterior.score_backward(f.reshape(z.shape[:-1]))
+        dh = dh + self.posterior.backward(np.zeros_like(z), self._weights["kl"])
         self.encoder.backward(dh, input_gradient=False)
         return self._grad
 

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 
+import matplotlib.animation
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from numpyae import datasets
 from numpyae.checkpoints import load_model
 from numpyae.cli import main
+from numpyae.runs import Run, drawn_epochs
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def test_a_run_from_before_the_variants_can_be_resumed(blobs, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["train", "vae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--hidden", "5", "--out", str(out)]) == 0
     settings = json.loads((out / "run.json").read_text())
-    for name in ("code", "tied", "corruption", "penalty"):
+    for name in ("code", "tied", "corruption", "penalty", "dropout", "plots"):
         del settings[name]
     (out / "run.json").write_text(json.dumps(settings))
     assert main(["train", "vae", "--resume", str(out), "--epochs", "2", "--out", str(tmp_path / "more")]) == 0
@@ -140,6 +143,79 @@ def test_a_run_from_before_the_variants_can_be_resumed(blobs, tmp_path, capsys):
     (["--code", "top-2", "--penalty", "contraction:1"], "second derivative (Sigmoid, Tanh, Softplus, ELU, Identity), got TopK")])
 def test_bad_variants(words, message, blobs, tmp_path, capsys):
     assert message in refused(capsys, "train", "ae", "--data", blobs, "--epochs", "1", *words, "--out", str(tmp_path / "out"))
+
+
+@pytest.fixture
+def pictures(monkeypatch):
+    """The pictures of a run are empty figures, under the names that they have."""
+    names = Run.pictures
+    monkeypatch.setattr(Run, "pictures", lambda run, history: dict.fromkeys(names(run, history), plt.figure))
+
+
+@pytest.mark.usefixtures("unrendered", "pictures")
+def test_the_example_of_001_draws_after_every_epoch(blobs, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["train", "vae", "--data", blobs, "--epochs", "3", "--batch-size", "9", "--hidden", "5,4", "--dropout", "0.25", "--latent",
+                 "2", "--corruption", "salt-and-pepper:0.3", "--plots", "reconstruction,manifold,map", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert ", dropout 0.25, salt-and-pepper:0.3\n" in said and f"wrote {out / 'epochs'}\n" in said
+    assert sorted(os.listdir(out / "epochs")) == sorted(f"{name}-00{k}.png" for name in ("reconstruction", "manifold", "map") for k in (1, 2, 3))
+    assert {"denoised.png", "manifold.png", "code_map.png", "reconstructions.png"} <= set(os.listdir(out))
+    model = load_model(out / "checkpoint.npz")
+    kinds = [type(layer).__name__ for layer in model.encoder.layers]
+    assert kinds == ["Dense", "Tanh", "Dropout"] * 2 + ["Dense"] == [type(layer).__name__ for layer in model.decoder.layers]
+    assert model.encoder.layers[2].p == 0.25
+    x = np.full((500, 30), 0.5, dtype=np.float32)
+    model.loss(x, rng=0)
+    damage = model.corruption.apply(x, model.noise["corruption"])
+    assert set(np.unique(damage)) == {0, 0.5, 1}                   # the program that [001] shows made a 2 of some
+    assert main(["train", "vae", "--resume", str(out), "--epochs", "4", "--out", str(tmp_path / "more")]) == 0
+    assert sorted(os.listdir(tmp_path / "more" / "epochs")) == [f"{name}-004.png" for name in ("manifold", "map", "reconstruction")]
+    assert len(os.listdir(out / "epochs")) == 9
+    assert main(["train", "vae", "--data", blobs, "--epochs", "1", "--batch-size", "9", "--out", str(tmp_path / "plain")]) == 0
+    assert not (tmp_path / "plain" / "epochs").exists()
+
+
+@pytest.mark.usefixtures("unrendered", "pictures")
+def test_of_many_epochs_about_twenty_are_drawn(blobs, tmp_path, monkeypatch, capsys):
+    assert drawn_epochs(20) == set(range(1, 21)) and drawn_epochs(0) == set()
+    for epochs in (21, 40, 150, 2000):
+        drawn = sorted(drawn_epochs(epochs))
+        assert 14 <= len(drawn) <= 20 and drawn[0] == 1 and drawn[-1] == epochs and max(np.diff(drawn)) < 0.12 * epochs
+    monkeypatch.setattr("numpyae.runs.MOST_DRAWN", 3)
+    assert main(["train", "vae", "--data", blobs, "--epochs", "5", "--batch-size", "54", "--hidden", "2", "--plots", "map", "--out",
+                 str(tmp_path / "out")]) == 0
+    assert sorted(os.listdir(tmp_path / "out" / "epochs")) == ["map-001.png", "map-003.png", "map-005.png"]
+
+
+@pytest.mark.usefixtures("pictures", "unrendered")
+def test_animation_is_a_film_and_leaves_the_training_as_it_is(blobs, tmp_path, monkeypatch, capsys):
+    films = []
+    monkeypatch.setattr(matplotlib.animation.Animation, "save", lambda film, path, writer: films.append((film, path)))
+    words = ["train", "vae", "--data", blobs, "--epochs", "3", "--batch-size", "9", "--hidden", "5", "--dropout", "0.1"]
+    assert main([*words, "--out", str(tmp_path / "still")]) == 0
+    assert main([*words, "--plots", "animation", "--out", str(tmp_path / "film")]) == 0
+    assert f"wrote {tmp_path / 'film' / 'learning.gif'}" in capsys.readouterr().out
+    (film, path), = films
+    assert path == str(tmp_path / "film" / "learning.gif") and list(film.new_frame_seq())[:4] == [0, 1, 2, 3]
+    film._draw_was_started = True                                  # it is not shown, and that is no mistake
+    still, moved = np.load(tmp_path / "still" / "checkpoint.npz"), np.load(tmp_path / "film" / "checkpoint.npz")
+    for name in set(still.files) - {"checkpoint"}:
+        assert still[name].tobytes() == moved[name].tobytes(), name
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--plots", "map,film"], "--plots must be names out of reconstruction, manifold, map, animation, with commas between, got 'film'"),
+    (["--plots", ""], "with commas between, got ''"),
+    (["--plots", "manifold", "--latent", "3"], "--plots manifold needs a code of 2 numbers, --latent 2, got 3"),
+    (["--plots", "animation", "--latent", "3"], "--plots animation needs a code of 2 numbers, --latent 2, got 3"),
+    (["--plots", "map", "--latent", "1"], "--plots map needs a code of at least 2 numbers, --latent 2 or more, got 1"),
+    (["--plots", "reconstruction", "--data", "two_moons", "--likelihood", "gaussian"],
+     "--plots reconstruction needs data that are images, got two_moons, which are rows of numbers"),
+    (["--corruption", "salt-and-pepper:2"], "SaltAndPepper: p must be in [0, 1], got 2.0")])
+def test_what_cannot_be_drawn_is_said_before_the_training(words, message, blobs, tmp_path, capsys):
+    assert message in refused(capsys, "train", "vae", "--data", blobs, *words, "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_train_regression_fits_the_sine(tmp_path, capsys):
@@ -249,7 +325,8 @@ def test_bad_data_for_a_bernoulli_vae(array, message, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words", [["--epochs", "-1"], ["--batch-size", "0"], ["--lr", "0"], ["--lr", "nan"], ["--hidden", "5,,5"],
-                                   ["--hidden", "-3"], ["--latent", "0"], ["--likelihood", "poisson"], ["--dtype", "float16"]])
+                                   ["--hidden", "-3"], ["--latent", "0"], ["--likelihood", "poisson"], ["--dtype", "float16"], ["--dropout", "1"],
+                                   ["--dropout", "much"]])
 def test_bad_options_are_usage_errors(words, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["train", "vae", *words])
@@ -289,7 +366,8 @@ def test_data_command_of_an_unknown_name(capsys):
 
 def test_help_and_no_command(capsys):
     assert main([]) == 2
-    for words in (["--help"], ["train", "--help"], ["train", "vae", "--help"], ["gradcheck", "--help"], ["data", "--help"]):
+    for words in (["--help"], ["train", "--help"], ["train", "vae", "--help"], ["gradcheck", "--help"], ["data", "--help"],
+                  ["explore", "--help"]):
         with pytest.raises(SystemExit) as stop:
             main(words)
         assert stop.value.code == 0
@@ -312,7 +390,8 @@ def test_resume_with_damaged_settings_names_the_file(blobs, tmp_path, capsys):
     capsys.readouterr()
     settings = json.loads((out / "run.json").read_text())
     for name, value in (("likelihood", "foo"), ("lr", None), ("latent", None), ("hidden", 8), ("hidden", ["x"]), ("task", "gan"),
-                        ("dtype", "float16"), ("data", 3), ("seed", -1), ("tied", "yes"), ("penalty", "kl:0.1:1"), ("corruption", 3)):
+                        ("dtype", "float16"), ("data", 3), ("seed", -1), ("tied", "yes"), ("penalty", "kl:0.1:1"), ("corruption", 3),
+                        ("dropout", 1), ("dropout", True), ("plots", "map"), ("plots", [2])):
         (out / "run.json").write_text(json.dumps(settings | {name: value}))
         assert "run.json: expected the settings of a run" in refused(capsys, "train", "vae", "--resume", str(out)), (name, value)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from numpyae import VAE, Dense, DiagonalGaussian, GaussianNLL
-from numpyae.evaluation import active_units, annealed_importance_sampling, probe
+from numpyae import VAE, Dense, DiagonalGaussian, FullGaussian, GaussianNLL, GaussianPrior, MixturePrior
+from numpyae.evaluation import active_units, annealed_importance_sampling, cluster_purity, evaluate, kl_of_units, probe
 
 
 def two_clouds(n, distance, rng):
@@ -87,3 +87,62 @@ def test_a_unit_whose_mean_code_never_moves_is_not_active():
     model.encoder.layers[0].W[:, 1] = 0
     variances = active_units(model, x)
     assert variances[0] > 0.01 and variances[1] == 0
+
+
+def test_clusters_that_are_classes_are_pure_and_noise_is_not():
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    z = 10 * np.eye(3)[y] + rng.standard_normal((300, 3))
+    assert cluster_purity(z, y, 3, rng=0) == 1.0
+    assert cluster_purity(rng.standard_normal((300, 2)), y, 3, rng=0) < 0.5
+    assert cluster_purity(z[:5], y[:5], 5, rng=0) == 1.0
+    with pytest.raises(ValueError, match="C must be from 1 to 300, the number of codes, got 301"):
+        cluster_purity(z, y, 301)
+    with pytest.raises(ValueError, match="y must be 300 whole numbers, got float64"):
+        cluster_purity(z, y / 2, 3)
+
+
+@pytest.mark.parametrize("posterior", [DiagonalGaussian, FullGaussian])
+def test_the_parts_of_the_kl(posterior):
+    """Of a diagonal q they add up to the KL; of a full one each is that of its marginal, by Monte Carlo within 4 standard errors."""
+    rng = np.random.default_rng(0)
+    prior = GaussianPrior(2, [0.5, -1.0], [1.5, 0.7])
+    model = VAE(Dense(3, posterior(2).size, rng=rng), Dense(2, 3, rng=rng), GaussianNLL(), posterior(2), prior)
+    x = rng.standard_normal((1, 3))
+    parts, kl = kl_of_units(model, x), model.bound_terms(x, rng=0)[1]
+    if posterior is DiagonalGaussian:
+        assert parts.sum() == pytest.approx(kl[0], rel=1e-12)
+    q = model.posterior
+    h = model.evaluate(model.encoder, x)
+    z = q.sample(h, rng.standard_normal((100_000, 1, 2)))[:, 0]
+    spread = np.sqrt(q.variance()[0])
+    ratio = norm(q.mu[0], spread).logpdf(z) - norm(prior.mu, prior.sigma).logpdf(z)
+    assert (np.abs(ratio.mean(axis=0) - parts) < 4 * ratio.std(axis=0) / np.sqrt(100_000)).all()
+
+
+def test_all_numbers_at_once_with_errors_and_what_they_are_of():
+    model, x, exact = linear_model(2.0)
+    model.encoder.w = 0 * model.encoder.w                # q(z|x) is the prior, good enough for a σ of 2
+    x = exact.rvs(200, random_state=1)
+    found = evaluate(model, x, "drawn from the model", samples=3000, rng=0)
+    assert np.allclose(found.elbo, -found.reconstruction - found.kl)
+    assert found.log_p.mean() == pytest.approx(exact.logpdf(x).mean(), abs=0.05) and found.elbo.mean() < found.log_p.mean()
+    text = str(found)
+    assert "200 held-out samples; drawn from the model; a density of real data" in text and "active units" in text
+    error = found.elbo.std() / np.sqrt(200)
+    assert f"{found.elbo.mean():9.2f} ± {error:.2f} nats" in text and "-log p(x), 3000 draws" in text
+
+
+def test_annealing_with_a_mixture_for_a_prior():
+    """p(x) by quadrature over a code of one number."""
+    rng = np.random.default_rng(0)
+    prior = MixturePrior(1, 2, rng)
+    prior.mu = np.array([[-2.0], [1.5]])
+    model = VAE(Dense(2, 2, rng=rng), Dense(1, 2, rng=rng), GaussianNLL(0.5), DiagonalGaussian(1), prior, kl="sampled")
+    x = model.sample(3, rng, mean=False)
+    z = np.linspace(-12, 12, 4001)[:, None]
+    o = model.evaluate(model.decoder, z)
+    joint = [prior.log_density(z) - model.likelihood.forward(o, np.repeat(row[None], len(z), axis=0)) for row in x]
+    exact = np.logaddexp.reduce(joint, axis=1) + np.log(z[1, 0] - z[0, 0])
+    assert np.abs(annealed_importance_sampling(model, x, chains=200, steps=100, rng=0) - exact).max() < 0.15
+    assert np.abs(model.log_likelihood(x, 20_000, rng=0) - exact).max() < 0.1

@@ -15,8 +15,8 @@ from scipy.stats import norm
 
 from PIL import Image
 
-from numpyae import (VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, Regression, ReLU, Sequential,
-                     SaltAndPepper, Sigmoid, Softmax, SquaredError, Tanh, TiedDense, mlp, plots)
+from numpyae import (VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, Regression, ReLU, Sequential,
+                     SaltAndPepper, Sigmoid, Softmax, SquaredError, Tanh, TiedDense, fit, mlp, plots)
 from numpyae.training import History
 
 SHAPE = (5, 4)
@@ -495,6 +495,61 @@ def test_moving_basis_shows_the_fit_and_the_hidden_units_of_every_snapshot(tmp_p
     assert all(np.mean(np.abs(frames[a] - frames[b]) > 50) > 0.01 for a, b in ((0, 1), (1, 2), (0, 2)))
 
 
+def recorded(epochs, **options):
+    """A Recorder, and the models it has seen: {epoch: w}."""
+    model, seen = vae(), {}
+    recorder = plots.Recorder(data().round(), SHAPE, np.arange(120) % 3, **options)
+
+    def keep(model, history, optimizer):
+        seen[history.epochs] = model.w.copy()
+
+    fit(model, data().round(), optimizer=Adam(0.03), epochs=epochs, batch_size=40, rng=0, callbacks=[recorder, keep])
+    return recorder, model, seen
+
+
+def test_a_recorder_keeps_what_the_model_was_at_the_end_of_each_epoch():
+    recorder, model, seen = recorded(3, n=4)
+    assert list(recorder.kept) == [1, 2, 3] and list(recorder.last) == [3]
+    for epoch, (codes, bound, page) in recorder.kept.items():
+        model.w = seen[epoch]
+        np.testing.assert_allclose(codes, model.encode(data().round()), rtol=1e-12)
+        assert bound == pytest.approx(model.elbo(data().round(), rng=0).mean(), rel=1e-12)
+        images = plots.manifold(model, SHAPE, 4).axes[0].images[0].get_array()
+        assert page.dtype == np.uint8 and page.max() <= 15
+        np.testing.assert_array_equal(page, np.where(images.mask, 15, np.round(15 * images.data.clip(0, 1))))
+
+
+def test_a_recorder_of_many_epochs_keeps_few_evenly_spread_and_the_last():
+    recorder, model, seen = recorded(13, n=2, most=5, limit=10)
+    recorder.add(model, 14)
+    assert list(recorder.kept) == [4, 8, 12] and list(recorder.last) == [14]
+    assert all(len(codes) == 10 for codes, *_ in recorder.kept.values())
+
+
+def test_the_film_of_a_training_shows_codes_manifold_and_elbo_of_every_epoch(tmp_path):
+    recorder, model, seen = recorded(2, n=3)
+    model.w = np.random.default_rng(0).normal(size=model.w.size)
+    recorder.add(model, 4)
+    plots.learning_animation(recorder).save(tmp_path / "film.gif", writer="pillow")
+    left, right, below = plt.gcf().axes                                        # it stands at the last frame
+    codes, bound, page = recorder.last[4]
+    for k, line in enumerate(left.lines):
+        np.testing.assert_allclose(line.get_xydata(), codes[k::3], rtol=1e-12)
+    assert len({line.get_marker() for line in left.lines}) == 3 and {text.get_text() for text in left.texts} == {"0", "1", "2"}
+    np.testing.assert_array_equal(right.images[0].get_array(), page)
+    bounds = [recorder.kept[epoch][1] for epoch in (1, 2, 4)]
+    np.testing.assert_allclose(below.lines[0].get_xydata(), np.stack([[1, 2, 4], bounds], axis=1), rtol=1e-12)
+    assert left.get_title() == "Epoch 4: codes of 120 inputs"
+    assert_texts_can_be_read(plt.gcf())
+    gif = Image.open(tmp_path / "film.gif")
+    assert (gif.n_frames, gif.size) == (3, (960, 540))                         # the repeated last one is one that lasts
+    durations = []
+    for k in range(3):
+        gif.seek(k)
+        durations.append(gif.info["duration"])
+    assert durations == [200, 200, 1000]                                       # milliseconds
+
+
 def entries(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
@@ -686,6 +741,15 @@ def test_the_colour_check_can_fail():
      lambda: film({0: np.zeros(2)}, Regression(Dense(1, 1), SquaredError()))),
     (ValueError, "moving_basis: t must have shape (N, 1), got (4, 2)",
      lambda: plots.moving_basis(fitted(), {0: np.zeros(16)}, np.zeros((4, 1)), np.zeros((4, 2)), np.sin)),
+    (ValueError, "Recorder: image_shape (2, 2) has 4 pixels, but x has 20 features", lambda: plots.Recorder(data(), (2, 2))),
+    (ValueError, "Recorder: most must be a whole number of at least 1, got 0", lambda: plots.Recorder(data(), SHAPE, most=0)),
+    (ValueError, "Recorder: labels must have shape (120,), one for each row of x, got (3,)",
+     lambda: plots.Recorder(data(), SHAPE, [1, 2, 3])),
+    (TypeError, "Recorder: the model must be a VAE, got Autoencoder", lambda: plots.Recorder(data(), SHAPE).add(autoencoder(), 0)),
+    (ValueError, "Recorder: the code must have 2 dimensions, got 3", lambda: plots.Recorder(data(), SHAPE).add(vae(3), 0)),
+    (TypeError, "learning_animation: expected a Recorder, got list", lambda: plots.learning_animation([])),
+    (ValueError, "learning_animation: the recorder must have seen at least one epoch, got none",
+     lambda: plots.learning_animation(plots.Recorder(data(), SHAPE))),
     (ValueError, "regression: x must have shape (N, 1), got (4, 2)",
      lambda: plots.regression(fitted(), np.zeros((4, 2)), np.zeros((4, 1)))),
     (ValueError, "regression: t must have as many rows as x, 4, got 3",

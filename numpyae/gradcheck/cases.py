@@ -16,6 +16,7 @@ from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, H
 from numpyae.models import Regression
 from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
 from numpyae.rbm import RBM
+from numpyae.priors import GaussianPrior, MixturePrior
 from numpyae.vae import IWAE, VAE
 
 N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, classes
@@ -67,6 +68,9 @@ def models(rng, x, unit):
                        HeteroscedasticGaussianNLL()):
         found.append((f"VAE, {likelihood!r}", vae(rng, likelihood), (unit,)))
     found.append(("VAE, beta=0.5, samples=3", vae(rng, BernoulliNLL(), samples=3, beta=0.5), (unit,)))
+    found.append(("VAE, Gaussian prior", vae(rng, GaussianNLL(), prior=GaussianPrior(K, 0.5, 1.7)), (unit,)))
+    found.append(("VAE, mixture prior, KL sampled, corruption", vae(rng, GaussianNLL(), prior=MixturePrior(K, C, rng), kl="sampled",
+                                                                    corruption=MaskingNoise(0.3)), (unit,)))
     return found
 
 

@@ -237,7 +237,7 @@ class Gaussian27(DiagonalGaussian):
 
 
 class Gaussian28(DiagonalGaussian):
-    def kl(self):
+    def kl(self, mu0=0.0, sigma0=1.0):
         log_sigma = self.logvar                          # wrong: ½ logvar
         return 0.5 * np.sum(self.mu**2 + np.exp(2 * log_sigma) - 2 * log_sigma - 1, axis=1)
 

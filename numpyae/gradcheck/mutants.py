@@ -27,15 +27,16 @@ from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, H
                             SquaredError)
 from numpyae.models import Model, Regression
 from numpyae.penalties import Contraction, KLSparsity, L2Sparsity
-from numpyae.vae import VAE
+from numpyae.priors import GaussianPrior, MixturePrior
+from numpyae.vae import IWAE, VAE
 
 N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, inputs: pairwise distinct primes
 ELEMENTWISE = (Identity, Sigmoid, Tanh, ReLU, Softplus, ELU, Softmax)
 LOSSES = (SquaredError, SoftmaxCrossEntropy, BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL)
 METHODS = [(cls, "backward") for cls in (Dense, TiedDense, Dropout, TopK, Sequential, *ELEMENTWISE, *LOSSES, DiagonalGaussian,
-                                         Regression, Autoencoder, VAE)]
+                                         GaussianPrior, MixturePrior, Regression, Autoencoder, VAE, IWAE)]
 METHODS += [(ContinuousBernoulliNLL, "mean"), (DiagonalGaussian, "sample"), (DiagonalGaussian, "sample_backward"),
-            (DiagonalGaussian, "kl_backward"), (Model, "from_zero")]
+            (DiagonalGaussian, "kl_backward"), (DiagonalGaussian, "density_backward"), (Model, "from_zero")]
 DEEPEST = 6                           # so many nodes around a site: what lies deeper in a series is below every error bar
 SUMS = (DiagonalGaussian, Sequential, VAE)               # their gradient is a sum of terms that have a name
 
@@ -120,7 +121,14 @@ def subjects():
     found[Autoencoder] = [("autoencoder", Autoencoder(mlp([D, K], rng=rng), mlp([K, D], rng=rng), SquaredError()), (z,))]
     found[Autoencoder] += [("three penalties", penalised(rng), (z,))]
     found[VAE] = [("vae", vae(rng), (unit,)), ("three draws", vae(rng, samples=3, beta=0.5), (unit,))]
-    found[DiagonalGaussian] = [("alone", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)), *found[VAE]]
+    encoder, decoder = mlp([D, 2 * K], rng=rng), mlp([K, D], rng=rng)
+    found[IWAE] = [("three draws", IWAE(encoder, decoder, BernoulliNLL(), DiagonalGaussian(K), samples=3), (unit,))]
+    another = ("another prior", vae(rng, prior=GaussianPrior(K, 0.5, 1.7)), (unit,))
+    sampled = ("another prior, sampled", vae(rng, prior=GaussianPrior(K, 0.5, 1.7), kl="sampled"), (unit,))
+    mixture = ("a mixture", vae(rng, prior=MixturePrior(K, C, rng), kl="sampled", samples=3, beta=0.5), (unit,))
+    found[DiagonalGaussian] = [("alone", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)), *found[VAE], another, mixture]
+    found[GaussianPrior], found[MixturePrior] = [sampled], [mixture]
+    found[VAE] += [sampled, mixture]
     found[Model] = [*found[Regression], *found[VAE][:1]]
     for target in {id(target): target for several in found.values() for _, target, _ in several}.values():
         target.w += 0.1 * rng.standard_normal(target.w.size)
@@ -202,10 +210,10 @@ def summed(site):
     """Sum over another axis, over all, or a mean."""
     if not (isinstance(site.node, ast.Call) and ast.unparse(site.node.func) == "np.add.reduce"):
         return []
-    axis = next(keyword.value.value for keyword in site.node.keywords if keyword.arg == "axis")
+    axis = next(ast.unparse(keyword.value) for keyword in site.node.keywords if keyword.arg == "axis")
     found = [("sum over all axes" if other is None else "sum over another axis",
               site.text.replace(f"axis={axis}", f"axis={other}"), {"axes", "shape", "raises"} | (scale_labels(site) - {"factor"}))
-             for other in (0, 1, None) if other != axis]
+             for other in (0, 1, None) if str(other) != axis]
     return found + [("sum to mean", site.text.replace("np.add.reduce", "np.mean"), scale_labels(site))]
 
 
@@ -441,6 +449,7 @@ def one_pass(target, batch):
         epsilon, u, v = rng.standard_normal((N, K)), rng.standard_normal((N, K)), rng.standard_normal(N)
         for a, b in ((1, 1), (1, 0), (0, 1)):
             target.sample(batch[0], epsilon)
+            target.kl()
             dh = target.backward(a * u, b * v)
             found |= {f"h {a}{b}": dh, f"mu {a}{b}": dh[:, :K], f"logvar {a}{b}": dh[:, K:]}
     else:

@@ -136,30 +136,32 @@ class LossSubject(Subject):
 
 
 class PosteriorSubject(Subject):
-    """A posterior at h and epsilon: f = Σ u z + Σ v kl, its two parts are its terms."""
+    """A posterior at h and epsilon: f = Σ u z + Σ v kl, its two parts are its terms; `drawn`: log q of the z drawn in place of the KL."""
 
-    terms = names = ("draw", "kl")
-
-    def __init__(self, posterior, batch, rng, deltas=None, epsilon=None):
-        self.target, self.parts = posterior, {"": posterior}
+    def __init__(self, posterior, batch, rng, deltas=None, epsilon=None, drawn=False):
+        self.target, self.parts, self.drawn = posterior, {"": posterior}, drawn
+        self.terms = self.names = ("draw", "log q" if drawn else "kl")
         self.inputs, self.parameters = {"h": batch[0]}, posterior.named_parameters()
         self.fixed = {"epsilon": rng.standard_normal((len(batch[0]), posterior.d)) if epsilon is None else epsilon}
         self.deltas = deltas or [rng.standard_normal(self.fixed["epsilon"].shape), rng.standard_normal(len(batch[0]))]
 
     def forward(self):
-        return [self.target.sample(self.inputs["h"], self.fixed["epsilon"]), self.target.kl()]
+        z = self.target.sample(self.inputs["h"], self.fixed["epsilon"])
+        return [z, self.target.log_density() if self.drawn else self.target.kl()]
 
     def f(self):
-        z, kl = self.target.sample(self.inputs["h"].copy(), self.fixed["epsilon"]), self.target.kl()
-        draw, cost = np.add.reduce(self.deltas[0] * z, axis=None), np.add.reduce(self.deltas[1] * kl)
+        z = self.target.sample(self.inputs["h"].copy(), self.fixed["epsilon"])
+        cost = self.target.log_density() if self.drawn else self.target.kl()
+        draw, cost = np.add.reduce(self.deltas[0] * z, axis=None), np.add.reduce(self.deltas[1] * cost, axis=None)
         return np.array([draw + cost, draw, cost])
 
     def gradients(self, term=None):
         u, v = self.deltas
-        return self.backward([u if term in (None, "draw") else 0 * u, v if term in (None, "kl") else 0 * v])
+        return self.backward([u if term in (None, self.terms[0]) else 0 * u, v if term in (None, self.terms[1]) else 0 * v])
 
     def backward(self, deltas, from_zero=True):
-        return {"h": self.target.backward(*deltas)}
+        dz, dcost = deltas
+        return {"h": self.target.backward(dz, dlog_q=dcost) if self.drawn else self.target.backward(dz, dcost)}
 
 
 class ModelSubject(Subject):

@@ -64,7 +64,8 @@ class Tap:
     def back(self, run, *deltas, **options):
         """The part's backward, after a note of what it received and whether its cache is still what it was."""
         self.dtypes = {np.asarray(delta).dtype for delta in deltas}
-        self.deltas = [np.array(delta, dtype=np.float64) for delta in deltas]
+        self.drawn = "dlog_q" in options                 # of a posterior: what it costs is estimated from the z drawn
+        self.deltas = [np.array(delta, dtype=np.float64) for delta in (*deltas, *([options["dlog_q"]] if self.drawn else []))]
         self.spoilt = next((name for name in self.kept if not np.array_equal(self.kept[name], self.kept_before[name], equal_nan=True)),
                            None)
         self.log.append(self)
@@ -79,7 +80,7 @@ class Tap:
         """The part as a subject of its own, at the x and delta it had."""
         if isinstance(self.part, DiagonalGaussian):
             h, epsilon = self.inputs["sample"]
-            return PosteriorSubject(self.part, [h], rng, list(self.deltas), epsilon)
+            return PosteriorSubject(self.part, [h], rng, list(self.deltas), epsilon, self.drawn)
         if getattr(self.part, "noise_name", None):
             self.part.replay = getattr(self.part, self.part.noise_name)
             if self.part.replay is None:                 # it was silent

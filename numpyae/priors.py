@@ -1,0 +1,96 @@
+"""Priors: how likely a code is before any x was seen, p(z).
+
+N(0, I) is the usual one. It loses nothing in principle, since the decoder can bend it into any shape ([001], [004]), and it makes the
+KL a closed form. Another prior moves work from the decoder to the code: N(μ₀, diag σ₀²) only renames the axes, while a
+mixture has a hill for each kind of x. Of a mixture no KL is known in closed form; it is estimated from the z drawn:
+
+    KL(q ‖ p) ≈ log q(z|x) - log p(z),   z ~ q(z|x)          (Kingma & Welling 2014, eq. 6)
+"""
+
+import math
+
+import numpy as np
+
+from numpyae.layers import check_size
+from numpyae.parameters import Parametric, parameter
+
+
+class GaussianPrior(Parametric):
+    """p(z) = N(μ₀, diag σ₀²) over d numbers, fixed; μ₀ and σ₀ are numbers or d of them. N(0, I) unless said otherwise.
+
+    ValueError unless μ₀ is finite and σ₀ positive.
+    """
+
+    arguments = ("d", "mu", "sigma")
+
+    def __init__(self, d, mu=0.0, sigma=1.0):
+        check_size("GaussianPrior: d", d)
+        for name, value, fits in (("mu", mu, np.isfinite(mu)), ("sigma", sigma, np.isfinite(sigma) & (np.asarray(sigma) > 0))):
+            if np.shape(value) not in ((), (d,)) or not np.all(fits):
+                kind = "finite" if name == "mu" else "positive"
+                raise ValueError(f"GaussianPrior: {name} must be a {kind} number, or {d} of them, got {value}")
+        self.d, self.mu, self.sigma = int(d), np.asarray(mu, dtype=float).tolist(), np.asarray(sigma, dtype=float).tolist()
+
+    def log_density(self, z):
+        """log p(z) = -½ Σ_j [((z_j - μ₀) / σ₀)² + log 2π σ₀²], (N,) or (K, N), in nats, for z (N, d) or (K, N, d)."""
+        mu, sigma = np.asarray(self.mu, dtype=z.dtype), np.asarray(self.sigma, dtype=z.dtype)
+        self.slope = -(z - mu) / sigma**2
+        normalizer = math.log(2 * math.pi) + 2 * np.log(sigma)
+        return 0.5 * np.add.reduce(self.slope * (z - mu) - normalizer, axis=-1)
+
+    def backward(self, dlog_p):
+        """dz = dlog_p ∂log p/∂z = -dlog_p (z - μ₀) / σ₀², of the shape of z."""
+        return dlog_p[..., None] * self.slope
+
+    def sample(self, n, rng, dtype=np.float64):
+        """n codes z ~ p(z), (n, d)."""
+        mu, sigma = np.asarray(self.mu, dtype=dtype), np.asarray(self.sigma, dtype=dtype)
+        return mu + sigma * rng.standard_normal((n, self.d), dtype=dtype)
+
+
+class MixturePrior(Parametric):
+    """p(z) = Σ_c π_c N(z; μ_c, diag σ_c²), C Gaussians over d numbers, learnt: π = softmax(logits), σ² = e^logvar.
+
+    Starts with equal π_c, σ_c = 1 and μ_c drawn from N(0, I). ValueError unless d and C are at least 1.
+    """
+
+    logits, dlogits = parameter("logits")
+    mu, dmu = parameter("mu")
+    logvar, dlogvar = parameter("logvar")
+    arguments = ("d", "C")
+
+    def __init__(self, d, C, rng=None):
+        check_size("MixturePrior: d", d)
+        check_size("MixturePrior: C", C)
+        self.d, self.C = int(d), int(C)
+        mu = np.random.default_rng(rng).standard_normal((self.C, self.d))
+        self.add_parameters(logits=np.zeros(self.C), mu=mu, logvar=np.zeros((self.C, self.d)))
+
+    def log_density(self, z):
+        """log p(z) = log Σ_c e^(a_c), a_c = log π_c - ½ Σ_j [(z_j - μ_cj)² / σ_cj² + logvar_cj + log 2π], (N,) or (K, N), in nats."""
+        self.precision = np.exp(-self.logvar)
+        self.r = z[..., None, :] - self.mu                              # (..., C, d)
+        log_pi = self.logits - np.logaddexp.reduce(self.logits)
+        squares = self.r**2 * self.precision + self.logvar + math.log(2 * math.pi)
+        a = log_pi - 0.5 * np.add.reduce(squares, axis=-1)
+        log_p = np.logaddexp.reduce(a, axis=-1)
+        self.share = np.exp(a - log_p[..., None])                       # p(c|z): which Gaussian z is from
+        return log_p
+
+    def backward(self, dlog_p):
+        """da_c = dlog_p p(c|z); dr = -da r / σ²; dmu = -Σ dr, dlogvar = Σ da ½ (r² / σ² - 1), dlogits = Σ (da - dlog_p π); dz = Σ_c dr."""
+        da = dlog_p[..., None] * self.share
+        dr = -da[..., None] * self.r * self.precision
+        dlogvar = da[..., None] * (0.5 * (self.r**2 * self.precision - 1))
+        pi = np.exp(self.logits - np.logaddexp.reduce(self.logits))
+        over = tuple(range(dlog_p.ndim))                                # all draws of all samples
+        self.dlogits += np.add.reduce(da, axis=over) - np.add.reduce(dlog_p, axis=over) * pi
+        self.dmu -= np.add.reduce(dr, axis=over)
+        self.dlogvar += np.add.reduce(dlogvar, axis=over)
+        return np.add.reduce(dr, axis=-2)
+
+    def sample(self, n, rng, dtype=np.float64):
+        """n codes z ~ p(z), (n, d): first which Gaussian, then where in it."""
+        pi = np.exp(self.logits - np.logaddexp.reduce(self.logits)).astype(np.float64)
+        c = rng.choice(self.C, n, p=pi / pi.sum())
+        return (self.mu[c] + np.exp(0.5 * self.logvar[c]) * rng.standard_normal((n, self.d))).astype(dtype)
