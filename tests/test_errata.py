@@ -13,6 +13,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from numpyae import (VAE, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL,
                      Regression, ReLU, Sigmoid, SquaredError, TopK, datasets, gradcheck, lbfgs, mlp)
@@ -377,6 +378,25 @@ def test_sigma_alone_limits_no_information():
         kl.append(kl_normal(mu[0], 1.0, 0, 1))
     assert wrong[0] == pytest.approx(0.3085, abs=0.006)                      # Φ(-½), 5 standard errors
     assert wrong[1] < 1e-4 and kl[1] == pytest.approx(100 * kl[0])
+
+
+def test_one_network_for_every_x_is_worse_than_the_best_q_for_each():
+    """p(x|z) = N(z + ½z², ¼): the best Gaussian q of each x, and its μ and log σ² as the best linear functions of x: nats are lost."""
+    z, dz = np.linspace(-8, 8, 801), 0.02
+    nodes, weights = np.polynomial.hermite_e.hermegauss(30)
+    weights = weights / weights.sum()
+    x = np.linspace(-0.5, 4, 30)
+
+    def minus_elbo(x, mu, logvar):
+        code = mu + np.exp(0.5 * logvar) * nodes
+        return np.sum(weights * 2 * (x - code - 0.5 * code**2)**2) + kl_normal(mu, math.exp(logvar), 0, 1)
+
+    best = [optimize.minimize(lambda q: minus_elbo(each, *q), [each / 2, -2.0]) for each in x]
+    each = np.array([found.fun for found in best])
+    lines = np.polyfit(x, np.array([found.x for found in best]), 1)
+    shared = np.array([minus_elbo(one, *q) for one, q in zip(x, x[:, None] * lines[0] + lines[1])])
+    evidence = [-np.log(np.sum(np.exp(-2 * (one - z - 0.5 * z**2)**2 - 0.5 * z**2)) * dz / math.sqrt(2 * math.pi)) for one in x]
+    assert (shared > each).all() and np.median(shared - each) > 0.05 and (each > evidence).all()
 
 
 # [002] deep learning and neural networks, part 5
@@ -745,6 +765,16 @@ def test_how_grey_mnist_is():
     assert share[31:225].sum() == pytest.approx(0.0808, abs=5e-5)
     assert share[230:255].sum() / share[1:255].sum() == pytest.approx(0.438, abs=5e-4)
     assert (share[0], share[255]) == (pytest.approx(0.8088, abs=5e-5), pytest.approx(0.0067, abs=5e-5))
+
+
+def test_a_draw_is_not_blurred_but_speckled():
+    """Pixels are independent given z: beside its mean p(1-p) is the variance of each pixel, whatever its neighbours have. Of a grey
+    ramp the mean is smooth, and neighbours in a draw differ in more than a third of the places."""
+    p = np.linspace(0.3, 0.7, 100)[None]
+    o = np.log(p / (1 - p))
+    draw = BernoulliNLL().sample(np.repeat(o, 500, axis=0), np.random.default_rng(0))
+    assert np.abs(np.diff(BernoulliNLL().mean(o))).max() < 0.005
+    assert np.mean(np.abs(np.diff(draw)) == 1) > 1 / 3 and set(np.unique(draw)) == {0, 1}
 
 
 def test_sigma_zero_costs_infinitely_many_nats():

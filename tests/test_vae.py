@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from numpyae import (IWAE, VAE, Adam, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout, FullGaussian, GaussianNLL,
                      HeteroscedasticGaussianNLL, MaskingNoise, ScoreFunctionVAE, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy,
-                     SquaredError, Tanh, datasets, fit, gradcheck, mlp)
+                     SquaredError, Tanh, datasets, evaluation, fit, gradcheck, mlp)
 from tests.numerical import assert_model_gradient, numerical_gradient
 
 some = settings(deadline=None, max_examples=20, derandomize=True)
@@ -294,6 +294,80 @@ def test_chunks_do_not_show(monkeypatch):
     assert bound.shape == (180,)
     np.testing.assert_allclose(bound, truth, atol=1.0)
     assert np.mean(bound - truth) == pytest.approx(0, abs=0.05)
+
+
+def linear_vae(x, d, likelihood, seed=0):
+    """Train encoder Dense, decoder Dense on x without any noise in the loss: with the 2d points ε = ±√d e_j in place of draws the mean of
+    a quadratic is exact, so L-BFGS can go to the end. Returns the model and its exact ELBO, a mean over x."""
+    rng = np.random.default_rng(seed)
+    model = VAE(Dense(x.shape[1], 2 * d, rng=rng), Dense(d, x.shape[1], rng=rng), likelihood, DiagonalGaussian(d), samples=2 * d)
+    points = np.sqrt(d) * np.concatenate([np.eye(d), -np.eye(d)])
+    noise = {"epsilon": np.repeat(points[:, None], len(x), axis=1)}
+
+    def value_and_slope(w):
+        model.w = w
+        return model.loss(x, noise=noise), model.backward().copy()
+
+    found = optimize.minimize(value_and_slope, model.w.copy(), jac=True, method="L-BFGS-B",
+                              options={"maxiter": 3000, "maxfun": 6000, "ftol": 1e-15, "gtol": 1e-9})
+    model.w = found.x
+    return model, -found.fun
+
+
+def gaussian_data(eigenvalues, N=400, seed=1):
+    """x whose covariance (1/N) has exactly these eigenvalues."""
+    rng = np.random.default_rng(seed)
+    D = len(eigenvalues)
+    white = rng.standard_normal((N, D))
+    white -= white.mean(axis=0)
+    white = white @ np.linalg.inv(np.linalg.cholesky(white.T @ white / N).T)
+    return white * np.sqrt(eigenvalues) @ np.linalg.qr(rng.standard_normal((D, D)))[0] + rng.standard_normal(D)
+
+
+def test_the_linear_vae_is_probabilistic_pca():
+    """At the optimum the bound is the exact log-likelihood (Tipping & Bishop 1999), σ² the mean of the dropped eigenvalues."""
+    eigenvalues = np.array([5.0, 3.0, 1.2, 0.5, 0.3, 0.1])
+    x, d, D = gaussian_data(eigenvalues), 2, 6
+    model, elbo = linear_vae(x, d, GaussianNLL(1.0, learn=True))
+    sigma2 = eigenvalues[d:].mean()
+    best = -0.5 * (D * np.log(2 * np.pi) + np.log(eigenvalues[:d]).sum() + (D - d) * np.log(sigma2) + D)
+    assert model.likelihood.sigma**2 == pytest.approx(sigma2, rel=1e-3)
+    assert abs(elbo - best) < 1e-3
+    V, c = model.decoder.layers[0].W, model.decoder.layers[0].b
+    exact = stats.multivariate_normal(c, V.T @ V + model.likelihood.sigma**2 * np.eye(D)).logpdf(x).mean()
+    assert abs(elbo - exact) < 1e-3 and (evaluation.active_units(model, x) > 0.01).all()
+
+
+@pytest.mark.parametrize("sigma, active", [(0.9, 3), (1.3, 2), (2.0, 1), (2.4, 0)])
+def test_collapse_is_known_in_advance(sigma, active):
+    """With σ fixed, as many units are active as there are eigenvalues above σ²; the others' q is the prior (Lucas 2019)."""
+    x = gaussian_data(np.array([5.0, 3.0, 1.2, 0.5, 0.3]))
+    model, _ = linear_vae(x, 4, GaussianNLL(sigma))
+    assert np.count_nonzero(evaluation.active_units(model, x) > 0.01) == active
+    assert np.count_nonzero(evaluation.kl_of_units(model, x) > 0.01) == active
+
+
+def test_a_full_covariance_closes_the_gap_that_a_diagonal_one_must_leave():
+    """p(x|z) = N(z V, σ² I): the posterior's precision P = I + V Vᵀ/σ² is the same for all x; the best diagonal q misses
+    ½ (Σ_j log P_jj - log det P) nats, the full one nothing."""
+    rng = np.random.default_rng(0)
+    V, sigma = np.array([[1.0, 0.8, 0.3], [0.9, 1.0, -0.2]]), 0.5
+    P = np.eye(2) + V @ V.T / sigma**2
+    Sigma = np.linalg.inv(P)
+    x = rng.standard_normal((5, 2)) @ V + sigma * rng.standard_normal((5, 3))
+    exact = stats.multivariate_normal(np.zeros(3), V.T @ V + sigma**2 * np.eye(3)).logpdf(x)
+    points = np.sqrt(2) * np.concatenate([np.eye(2), -np.eye(2)])
+    L = np.linalg.cholesky(Sigma)
+    rest = {DiagonalGaussian: -np.log(np.diag(P)), FullGaussian: np.r_[2 * np.log(np.diag(L)), L[1, 0]]}
+    for posterior, predicted in ((DiagonalGaussian, 0.5 * (np.log(np.diag(P)).sum() - np.linalg.slogdet(P)[1])), (FullGaussian, 0.0)):
+        encoder, decoder = Dense(3, posterior(2).size, rng=rng), Dense(2, 3, rng=rng)
+        encoder.W, encoder.b, decoder.W = np.zeros_like(encoder.W), np.r_[0, 0, rest[posterior]], V
+        encoder.W[:, :2] = V.T @ Sigma / sigma**2
+        model = VAE(encoder, decoder, GaussianNLL(sigma), posterior(2), samples=4)
+        elbo = -model.loss(x, noise={"epsilon": np.repeat(points[:, None], 5, axis=1)})
+        assert exact.mean() - elbo == pytest.approx(predicted, abs=1e-12)
+        assert np.abs(model.backward()[:encoder.W.size + encoder.b.size]).max() < 1e-12              # no better q of this kind nearby
+    assert 0.5 * (np.log(np.diag(P)).sum() - np.linalg.slogdet(P)[1]) > 0.3
 
 
 # ----------------------------------------------------------------------------------------------- what is refused
