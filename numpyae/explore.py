@@ -91,11 +91,13 @@ class Explorer:
 
     def caption(self, d, sliders):
         """What the mouse and the keys do."""
-        said = "Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. Key 0: back to the mean."
+        said = ("Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. "
+                "Key 0: back to the mean.")
         if d == 3:
             return said + " The slider sets the third number."
         if d > 3:
-            said += f" The sliders set {'the other' if sliders == d - 2 else 'the next'} {sliders} of {d} numbers, those that matter most first."
+            which = "the other" if sliders == d - 2 else "the next"
+            said += f" The sliders set {which} {sliders} of {d} numbers, those that matter most first."
         return said
 
     def draw_plane(self, codes, labels):

@@ -8,6 +8,7 @@ and its convention, and pictures. Every run has a fresh folder. Nothing that exi
 import json
 import os
 import time
+import warnings
 
 import numpy as np
 
@@ -68,7 +69,9 @@ class Run:
             y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
             self.data, self.held_out = (x, y), (x_test, y_test)
         self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
-        check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"], self.held_out)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)             # of grey levels under Bernoulli: they are binarised below
+            check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"], self.held_out)
         if settings["task"] != "regression" and settings["likelihood"] == "bernoulli":
             self.convention += ", binarised anew each epoch: a pixel is 1 with the probability of its grey level"
             self.judged += ", binarised once"
