@@ -158,7 +158,7 @@ class FullGaussian(DiagonalGaussian):
     def backward(self, dz, dkl=None, dlog_q=None):
         """dh = [dmu, dlogvar, dbelow] from dz, through the draw, and from dkl or dlog_q."""
         dmu, dlogvar, dbelow = self.sample_backward(dz)
-        dmu_kl, dlogvar_kl, dbelow_kl = self.kl_backward(dkl) if dlog_q is None else self.density_backward(dlog_q)
+        dmu_kl, dlogvar_kl, dbelow_kl = self.kl_backward(dkl) if dlog_q is None else (*self.density_backward(dlog_q), 0.0)
         dh = np.empty((len(dmu), self.size), dtype=dmu.dtype)
         dh[:, :self.d] = dmu + dmu_kl
         dh[:, self.d:2 * self.d] = dlogvar + dlogvar_kl
@@ -167,20 +167,20 @@ class FullGaussian(DiagonalGaussian):
 
     def sample_backward(self, dz):
         """The way back through z = μ + L ε: dmu = dz, dL = the lower triangle of dz εᵀ, dlogvar = ½ dL_jj σ_j."""
-        dmu, dlogvar = super().sample_backward(dz)
+        dmu = dz
+        dlogvar = 0.5 * dz * self.epsilon * self.sigma
         dbelow = dz[..., self.rows] * self.epsilon[..., self.columns]
-        if dz.ndim == 3:
-            dbelow = np.add.reduce(dbelow, axis=0)
+        if dz.ndim == 3:              # K draws share one μ and one L: their gradients add up
+            dmu, dlogvar, dbelow = np.add.reduce(dmu, axis=0), np.add.reduce(dlogvar, axis=0), np.add.reduce(dbelow, axis=0)
         return dmu, dlogvar, dbelow
 
     def kl_backward(self, dkl):
         """The way back through the KL: as for the diagonal, and dL_jk = dkl L_jk / σ₀_j² below it."""
-        dbelow = dkl[:, None] * self.l / self.sigma0[self.rows]
-        return *super().kl_backward(dkl), dbelow
-
-    def density_backward(self, dlog_q):
-        """The way back through log q(z|x) of the z drawn, ε held: as for the diagonal; what is below it does not occur."""
-        return *super().density_backward(dlog_q), 0.0
+        dkl = dkl[:, None]
+        dmu = dkl * self.m / self.sigma0
+        dlogvar = dkl * (0.5 * np.expm1(self.v))
+        dbelow = dkl * self.l / self.sigma0[self.rows]
+        return dmu, dlogvar, dbelow
 
     def score_backward(self, f):
         """Σ_k f_k ∇_h log q(z_k|x) with z held, (N, size), for f (N,) or (K, N), where u = L⁻ᵀ ε:

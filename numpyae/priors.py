@@ -79,14 +79,15 @@ class MixturePrior(Parametric):
 
     def backward(self, dlog_p):
         """da_c = dlog_p p(c|z); dr = -da r / σ²; dmu = -Σ dr, dlogvar = Σ da ½ (r² / σ² - 1), dlogits = Σ (da - dlog_p π); dz = Σ_c dr."""
-        da = dlog_p[..., None] * self.share
-        dr = -da[..., None] * self.r * self.precision
-        dlogvar = da[..., None] * (0.5 * (self.r**2 * self.precision - 1))
+        dlogits, dmu, dlogvar = self.dlogits, self.dmu, self.dlogvar
         pi = np.exp(self.logits - np.logaddexp.reduce(self.logits))
         over = tuple(range(dlog_p.ndim))                                # all draws of all samples
-        self.dlogits += np.add.reduce(da, axis=over) - np.add.reduce(dlog_p, axis=over) * pi
-        self.dmu -= np.add.reduce(dr, axis=over)
-        self.dlogvar += np.add.reduce(dlogvar, axis=over)
+        da = dlog_p[..., None] * self.share
+        dr = -da[..., None] * self.r * self.precision
+        half = 0.5 * (self.r**2 * self.precision - 1)
+        dlogits += np.add.reduce(da, axis=over) - np.add.reduce(dlog_p, axis=over) * pi
+        dmu -= np.add.reduce(dr, axis=over)
+        dlogvar += np.add.reduce(da[..., None] * half, axis=over)
         return np.add.reduce(dr, axis=-2)
 
     def sample(self, n, rng, dtype=np.float64):

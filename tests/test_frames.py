@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from numpyae import (ELU, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, ReLU, Regression,
-                     Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, Softplus, SquaredError, Tanh, TiedDense, mlp)
+from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, FullGaussian, GaussianNLL,
+                     MixturePrior, ReLU, Regression, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, Softplus, SquaredError, Tanh,
+                     TiedDense, mlp)
 
 X = np.random.default_rng(0).random((7, 5))
 
@@ -50,10 +51,12 @@ def models():
             (Regression(mlp([5, 4, 3]), SoftmaxCrossEntropy()), (X, np.arange(7) % 3)),
             (Autoencoder(Sequential(dense, Tanh(), Dropout(0.5)), Sequential(TiedDense(dense)), BernoulliNLL()), (X,)),
             (VAE(mlp([5, 4, 4]), mlp([2, 4, 5]), BernoulliNLL(), DiagonalGaussian(2)), (X,)),
-            (VAE(mlp([5, 4, 4]), mlp([2, 4, 5]), GaussianNLL(learn=True), DiagonalGaussian(2), samples=3), (X,))]
+            (VAE(mlp([5, 4, 4]), mlp([2, 4, 5]), GaussianNLL(learn=True), DiagonalGaussian(2), samples=3), (X,)),
+            (VAE(mlp([5, 5]), mlp([2, 5]), GaussianNLL(), FullGaussian(2), MixturePrior(2, 3), kl="sampled"), (X,)),
+            (IWAE(mlp([5, 4]), mlp([2, 5]), BernoulliNLL(), DiagonalGaussian(2), samples=3), (X,))]
 
 
-@pytest.mark.parametrize("model, batch", models(), ids=["squares", "classes", "tied", "vae", "gaussian"])
+@pytest.mark.parametrize("model, batch", models(), ids=["squares", "classes", "tied", "vae", "gaussian", "mixture", "iwae"])
 def test_three_frames_from_a_model_and_none_of_numpys(model, batch):
     rng, optimizer = np.random.default_rng(0), Adam()
     model.loss(*batch, rng=rng)
