@@ -51,7 +51,7 @@ def make_parser():
         "  python -m numpyae explore runs/FOLDER\n"
         "  python -m numpyae explore runs/FOLDER --axes 3,7 --save plane.png"))
     explore.add_argument("checkpoint", metavar="CHECKPOINT", help="the folder of a run, or a checkpoint that fit has written")
-    explore.add_argument("--data", metavar="NAME", help="whose codes to draw, as in train (those of the run; without any, circles for N(0, I))")
+    explore.add_argument("--data", metavar="NAME", help="whose codes to draw, as in train (those of the run; without any, circles for the prior)")
     explore.add_argument("--shape", type=sizes, metavar="ROWS,COLUMNS", help="of the images, where the data do not say so")
     explore.add_argument("--axes", type=sizes, metavar="I,J", help="the two numbers of the code, from 1, that span the plane (the two that "
                                                                    "change x most)")

@@ -9,15 +9,17 @@ importance-weighted bound with 5 draws, with 5000 (`model.log_likelihood`), and 
 nats of a density of grey ones cannot be compared.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from numpyae.layers import Dense, Sequential
+from numpyae.layers import Dense, Sequential, check_size
 from numpyae.losses import SoftmaxCrossEntropy
-from numpyae.models import Regression
+from numpyae.models import Regression, check_data, require_part
 from numpyae.optimizers import lbfgs
 from numpyae.priors import GaussianPrior
+from numpyae.vae import VAE
 
 ACTIVE = 0.01                         # the variance of a mean code above which its unit counts as active
 
@@ -52,12 +54,16 @@ def cluster_purity(z, y, C, rng=None):
     from scipy.cluster.vq import kmeans2
 
     y = np.asarray(y)
-    if y.shape != (len(z),) or y.dtype.kind not in "iu":
-        raise ValueError(f"cluster_purity: y must be {len(z)} whole numbers, got {y.dtype} of shape {y.shape}")
-    if not 1 <= C <= len(z):
+    check_data("cluster_purity: z", z, None, getattr(z, "dtype", None))
+    check_size("cluster_purity: C", C)
+    if y.shape != (len(z),) or y.dtype.kind not in "iu" or y.min() < 0:
+        raise ValueError(f"cluster_purity: y must be {len(z)} whole numbers from 0, got {y.dtype} of shape {y.shape}")
+    if C > len(z):
         raise ValueError(f"cluster_purity: C must be from 1 to {len(z)}, the number of codes, got {C}")
     rng = np.random.default_rng(rng)
-    starts = [kmeans2(z, C, minit="++", seed=rng) for _ in range(10)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                  # of 0/0 and empty clusters, as equal codes must leave
+        starts = [kmeans2(z, C, minit="++", seed=rng) for _ in range(10)]
     centres, cluster = min(starts, key=lambda start: np.sum((z - start[0][start[1]]) ** 2))
     commonest = [np.bincount(y[cluster == c]).max() for c in range(C) if np.any(cluster == c)]
     return float(np.sum(commonest) / len(z))
@@ -79,7 +85,8 @@ class Evaluation(NamedTuple):
         lines = [f"{len(self.elbo)} held-out samples; {self.convention}"]
         for name, values in (("ELBO", self.elbo), ("reconstruction", self.reconstruction), ("KL", self.kl),
                              (f"-log p(x), {self.samples} draws", -self.log_p)):
-            lines.append(f"{name:24} {values.mean():9.2f} ± {values.std() / np.sqrt(len(values)):.2f} nats")
+            error = f" ± {values.std() / np.sqrt(len(values)):.2f}" * (len(values) > 1)
+            lines.append(f"{name:24} {values.mean():9.2f}{error} nats")
         active, kl = np.count_nonzero(self.variance_of_unit > ACTIVE), np.sort(self.kl_of_unit)[::-1]
         lines.append(f"{'active units':24} {active:6} of {len(kl)}   KL of each: " + " ".join(f"{value:.2f}" for value in kl[:12])
                      + " …" * (len(kl) > 12))
@@ -92,6 +99,7 @@ def evaluate(model, x, convention, samples=5000, rng=None):
     `convention` says what x is, "MNIST, binarised once", say; the kind of likelihood is added. `samples` draws of z for each x in
     -log p(x). ValueError or TypeError for x that the model would not train on.
     """
+    require_part("evaluate: model", model, VAE)
     rng = np.random.default_rng(rng)
     reconstruction, kl = model.bound_terms(x, rng=rng)
     log_p = model.log_likelihood(x, samples, rng)
@@ -105,6 +113,7 @@ def kl_of_units(model, x):
 
     With a diagonal q they add up to the KL, with a full one to less. A mixture has no such form: there it is measured against N(0, I).
     """
+    require_part("kl_of_units: model", model, VAE)
     q, prior = model.posterior, model.prior
     mu0, sigma0 = (np.asarray(prior.mu), np.asarray(prior.sigma)) if isinstance(prior, GaussianPrior) else (0.0, 1.0)
     model.encode(x)
@@ -124,10 +133,13 @@ def annealed_importance_sampling(model, x, chains=16, steps=500, leaps=10, rng=N
     """log p(x_n) (N,) of a VAE without its encoder: by annealing from the prior to p(z) p(x|z) (Wu et al. 2017; Neal 2001).
 
     Each chain starts at z ~ p(z) and moves through f_t(z) = p(z) p(x|z)^β_t, β rising from 0 to 1, by one Hamiltonian move of
-    `leaps` leapfrog steps for each β; its weight is Π_t p(x|z_t)^(β_t+1 - β_t). The mean weight is p(x) in expectation, so
-    the log is on average too low. Needs float64 for steep likelihoods, N · chains · steps · leaps passes through the decoder, and so
+    `leaps` leapfrog steps for each β; its weight is Π_t p(x|z_t)^(β_t+1 - β_t). In expectation the mean weight is p(x), up
+    to what it does that each chain fits its step to its own past; so the log is on average too low. Needs float64 for steep likelihoods, N · chains · steps · leaps passes through the decoder, and so
     small nets. ValueError or TypeError for x that the model would not train on.
     """
+    require_part("annealed_importance_sampling: model", model, VAE)
+    for name, count in (("chains", chains), ("steps", steps), ("leaps", leaps)):
+        check_size(f"annealed_importance_sampling: {name}", count)
     model.check(x)
     rng, N = np.random.default_rng(rng), len(x)
     x = np.repeat(x, chains, axis=0)                     # rows n · chains … of one x
@@ -144,7 +156,7 @@ def annealed_importance_sampling(model, x, chains=16, steps=500, leaps=10, rng=N
         return -nll, -model.decoder.backward(model.likelihood.backward(one)), log_p, model.prior.backward(one)
 
     value, slope, log_p, pull = both(z)
-    for before, after in zip(beta[:-1], beta[1:]):
+    for before, after in zip(beta[:-1].tolist(), beta[1:].tolist()):
         log_weight += (after - before) * value
         p = rng.standard_normal(z.shape).astype(model.dtype)
         start = after * value + log_p - 0.5 * np.sum(p * p, axis=1)

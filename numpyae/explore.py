@@ -16,12 +16,13 @@ import os
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.backends import BackendFilter, backend_registry
+from matplotlib.patches import Ellipse
 from matplotlib.widgets import Slider
 
 from numpyae import runs
 from numpyae.checkpoints import load_model
 from numpyae.models import check_data
-from numpyae.plots import COLOURS, TEXT, TICKS, TITLE, check_image, check_labels, new_axes, new_figure, show_classes, signed
+from numpyae.plots import COLOURS, TEXT, TICKS, TITLE, check_image, check_labels, extent, new_axes, new_figure, show_classes, signed
 
 SLIDERS = 12                          # at the most: more do not fit
 SHOWN = 2000                          # codes, at the most
@@ -40,7 +41,7 @@ class Explorer:
     model: with a decoder and a code of d >= 2 numbers, a VAE or an Autoencoder. image_shape: (rows, columns), None for data that are
     no images; x (N, D), labels (N,): data whose codes are drawn, or None. dims: which two numbers of the code, from 0, span the plane.
     Without them it is the two whose change changes the decoded x most, from one standard deviation of the codes below their mean to
-    one above (without x: 0 and 1, those of the prior), and the next 12 have sliders; what is left stays at the mean.
+    one above (without x: those of the prior), and the next 12 have sliders; what is left stays at the mean.
     ValueError or TypeError for what does not fit.
     """
 
@@ -49,7 +50,7 @@ class Explorer:
         if image_shape is not None:
             check_image("explore", image_shape, D, "the model gives")
         self.model, self.image_shape = model, image_shape
-        codes, self.centre, self.spread = None, np.zeros(d), np.ones(d)
+        codes, (self.centre, self.spread) = None, extent(model)
         if x is not None:
             check_data("explore: x", x, D, model.dtype)
             labels = check_labels("explore", labels, len(x))
@@ -101,7 +102,7 @@ class Explorer:
         return said
 
     def draw_plane(self, codes, labels):
-        """The codes of the data, or circles for N(0, I); and the cross, the place whose x is shown."""
+        """The codes of the data, or circles of 1, 2 and 3 σ for the prior; and the cross, the place whose x is shown."""
         centre, spread, axes = self.centre[[self.i, self.j]], self.spread[[self.i, self.j]], self.plane
         low, high = centre - REACH * spread, centre + REACH * spread
         if codes is not None:
@@ -113,8 +114,9 @@ class Explorer:
                 show_classes(axes, points, labels)
         elif hasattr(self.model, "posterior"):
             for radius in (1, 2, 3):
-                axes.add_patch(plt.Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4"))
-                axes.text(0, radius, f"{radius} σ", fontsize=TICKS, ha="center", va="bottom", color="0.3")
+                ellipse = Ellipse(centre, *(2 * radius * spread), fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4")
+                axes.add_patch(ellipse)
+                axes.text(centre[0], centre[1] + radius * spread[1], f"{radius} σ", fontsize=TICKS, ha="center", va="bottom", color="0.3")
         middle, reach = (low + high) / 2, 0.55 * (high - low).max()
         axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
         axes.set_aspect("equal")
@@ -262,8 +264,8 @@ def open_window(path, data=None, image_shape=None, axes=None, save=None):
                          f"{','.join(map(str, image_shape))}")
     if save is None:
         check_window()
-    elif os.path.exists(save):
-        raise ValueError(f"--save {save}: expected the name of a new file, got one that is there")
+    else:
+        check_save(save)
     x, labels, shape, said = find_data(source, data, D, model.dtype)
     yield said
     shape = image_shape or shape
@@ -283,6 +285,18 @@ def check_axes(axes, d):
     if len(axes) != 2 or axes[0] == axes[1] or max(axes) > d:
         raise ValueError(f"--axes must be two different numbers from 1 to {d}, with a comma between, got {','.join(map(str, axes))}")
     return [k - 1 for k in axes]
+
+
+def check_save(save):
+    """ValueError unless the picture can be written under this name: a known ending, a folder that is there, no file of the name."""
+    known = sorted(plt.figure().canvas.get_supported_filetypes())
+    plt.close()
+    if os.path.splitext(save)[1].lstrip(".").lower() not in known:
+        raise ValueError(f"--save {save}: the name must end in .{', .'.join(known)}")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(save))):
+        raise ValueError(f"--save {save}: there is no folder to put it in")
+    if os.path.exists(save):
+        raise ValueError(f"--save {save}: expected the name of a new file, got one that is there")
 
 
 def check_window():

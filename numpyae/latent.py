@@ -70,13 +70,16 @@ class DiagonalGaussian(Parametric):
         return -0.5 * np.add.reduce(self.epsilon**2 + self.logvar + np.log(2 * np.pi, dtype=self.mu.dtype), axis=-1)
 
     def backward(self, dz, dkl=None, dlog_q=None):
-        """dh = [dmu, dlogvar] from dz = ∂L/∂z, through the draw, and from what q costs: dkl = ∂L/∂kl (N,), or, where the KL is
+        """dh = [dmu, dlogvar], of a FullGaussian [.., dbelow], from dz = ∂L/∂z, through the draw, and from what q costs: dkl = ∂L/∂kl (N,), or, where the KL is
         estimated from the z drawn, dlog_q = ∂L/∂log q, (N,) or (K, N)."""
-        dmu, dlogvar = self.sample_backward(dz)
-        dmu_kl, dlogvar_kl = self.kl_backward(dkl) if dlog_q is None else self.density_backward(dlog_q)
-        dh = np.empty((len(dmu), self.size), dtype=dmu.dtype)
-        dh[:, :self.d] = dmu + dmu_kl
-        dh[:, self.d:] = dlogvar + dlogvar_kl
+        drawn = self.sample_backward(dz)
+        cost = self.kl_backward(dkl) if dlog_q is None else self.density_backward(dlog_q)
+        dh = np.empty((len(drawn[0]), self.size), dtype=drawn[0].dtype)
+        start = 0
+        for through_draw, through_cost in zip(drawn, cost):
+            stop = start + through_draw.shape[1]
+            dh[:, start:stop] = through_draw + through_cost
+            start = stop
         return dh
 
     def sample_backward(self, dz):
@@ -101,7 +104,7 @@ class DiagonalGaussian(Parametric):
         """
         if dlog_q.ndim == 2:
             dlog_q = np.add.reduce(dlog_q, axis=0)
-        return 0.0, -0.5 * dlog_q[:, None]
+        return 0.0, -0.5 * dlog_q[:, None], 0.0          # the last: of what FullGaussian has below the diagonal
 
     def score_backward(self, f):
         """Σ_k f_k ∇_h log q(z_k|x) with z held, (N, size), for f (N,) or (K, N): the score-function estimator of ∇_h E_q[f(z)].
@@ -154,16 +157,6 @@ class FullGaussian(DiagonalGaussian):
     def variance(self):
         """The variance of each z_j under q(z|x), the diagonal of L Lᵀ, (N, d)."""
         return np.add.reduce(self.L**2, axis=2)
-
-    def backward(self, dz, dkl=None, dlog_q=None):
-        """dh = [dmu, dlogvar, dbelow] from dz, through the draw, and from dkl or dlog_q."""
-        dmu, dlogvar, dbelow = self.sample_backward(dz)
-        dmu_kl, dlogvar_kl, dbelow_kl = self.kl_backward(dkl) if dlog_q is None else (*self.density_backward(dlog_q), 0.0)
-        dh = np.empty((len(dmu), self.size), dtype=dmu.dtype)
-        dh[:, :self.d] = dmu + dmu_kl
-        dh[:, self.d:2 * self.d] = dlogvar + dlogvar_kl
-        dh[:, 2 * self.d:] = dbelow + dbelow_kl
-        return dh
 
     def sample_backward(self, dz):
         """The way back through z = μ + L ε: dmu = dz, dL = the lower triangle of dz εᵀ, dlogvar = ½ dL_jj σ_j."""

@@ -41,6 +41,9 @@ class Model(Parametric):
         """ValueError or TypeError, one sentence, unless the batch is fit to be trained on. `fit` calls this before it begins."""
         raise NotImplementedError(f"{type(self).__name__}.check")
 
+    def check_settings(self):
+        """ValueError unless what a callback may set, such as `beta`, can be. `fit` calls this after the callbacks."""
+
     def own(self, **parts):
         """Take these networks, losses and posteriors as parts, after a look at whether they can be in one model."""
         leaves = leaves_of(parts)

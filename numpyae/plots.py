@@ -201,15 +201,15 @@ def code_map(model, x, labels=None, limit=5000):
 def manifold(model, image_shape, n=20, x=None):
     """What the decoder makes of n x n codes spread over a 2-D code: the surface in pixel space that the model has learnt.
 
-    The codes are the quantiles 0.5/n, 1.5/n, ... of N(0, 1) in each direction (through the inverse normal cdf), so that each
-    image stands for the same share of the prior. An Autoencoder has no prior: pass data x (N, D), and the grid is moved and
+    The codes are the quantiles 0.5/n, 1.5/n, ... of the prior in each direction (through the inverse normal cdf), so that each
+    image stands for the same share of it; of a mixture, of the Gaussian that has its mean and spread. An Autoencoder has no prior: pass data x (N, D), and the grid is moved and
     stretched to the mean and standard deviation of their codes. ValueError unless the code has 2 dimensions and images fit.
     """
     check_size("manifold: n", n)
     require("manifold", model, "decode", "an Autoencoder or a VAE")
     if model.decoder.n_in != 2:
         raise ValueError(f"manifold: the code must have 2 dimensions, got {model.decoder.n_in}")
-    mean, sigma, see = np.zeros(2), np.ones(2), "the codes are the quantiles of N(0, 1)"
+    mean, sigma, see = *extent(model), "the codes are quantiles of the prior"
     if x is not None:
         code = model.encode(x)
         mean, sigma, see = code.mean(axis=0), code.std(axis=0), "the grid lies where the codes of the data are"
@@ -422,7 +422,8 @@ class Recorder:
         require("Recorder", model, "elbo", "a VAE")
         if model.decoder.n_in != 2:
             raise ValueError(f"Recorder: the code must have 2 dimensions, got {model.decoder.n_in}")
-        images = model.decode(plane(*[quantiles(self.n)] * 2).astype(model.dtype))
+        mean, sigma = extent(model)
+        images = model.decode(plane(*(mean[:, None] + sigma[:, None] * quantiles(self.n))).astype(model.dtype))
         page = tile(np.clip(images, 0, 1) * 15, self.image_shape, self.n**2)
         page = page.round().filled(15).astype(np.uint8)                          # few grey levels make a small file
         self.last = {epoch: (model.encode(self.x), float(model.elbo(self.x, rng=0).mean()), page)}
@@ -642,6 +643,13 @@ def tile(images, image_shape, n):
         top, left = k // across * (rows + 1) + 1, k % across * (columns + 1) + 1
         page[top:top + rows, left:left + columns] = image.reshape(rows, columns)
     return np.ma.masked_invalid(page)
+
+
+def extent(model):
+    """Mean and standard deviation of each code number under the prior; 0 and 1 where there is no prior."""
+    if hasattr(model, "prior"):
+        return model.prior.extent()
+    return np.zeros(model.decoder.n_in), np.ones(model.decoder.n_in)
 
 
 def quantiles(n):

@@ -25,16 +25,28 @@ class GaussianPrior(Parametric):
 
     def __init__(self, d, mu=0.0, sigma=1.0):
         check_size("GaussianPrior: d", d)
-        for name, value, fits in (("mu", mu, np.isfinite(mu)), ("sigma", sigma, np.isfinite(sigma) & (np.asarray(sigma) > 0))):
-            if np.shape(value) not in ((), (d,)) or not np.all(fits):
-                kind = "finite" if name == "mu" else "positive"
-                raise ValueError(f"GaussianPrior: {name} must be a {kind} number, or {d} of them, got {value}")
-        self.d, self.mu, self.sigma = int(d), np.asarray(mu, dtype=float).tolist(), np.asarray(sigma, dtype=float).tolist()
+        self.d = int(d)
+        self.mu, self.sigma = self.numbers("mu", mu, -np.inf), self.numbers("sigma", sigma, 0)
+
+    def numbers(self, name, value, above):
+        """value as a float, or a list of d floats; ValueError unless they are finite and above this."""
+        try:
+            array = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            array = np.full(0, np.nan)
+        if array.shape not in ((), (self.d,)) or not np.all(np.isfinite(array) & (array > above)):
+            kind = "positive" if above == 0 else "finite"
+            raise ValueError(f"GaussianPrior: {name} must be a {kind} number, or {self.d} of them, got {value!r}")
+        return array.tolist()
+
+    def extent(self):
+        """Mean and standard deviation of each number, (d,) both."""
+        return np.zeros(self.d) + self.mu, np.zeros(self.d) + self.sigma
 
     def log_density(self, z):
         """log p(z) = -½ Σ_j [((z_j - μ₀) / σ₀)² + log 2π σ₀²], (N,) or (K, N), in nats, for z (N, d) or (K, N, d)."""
         mu, sigma = np.asarray(self.mu, dtype=z.dtype), np.asarray(self.sigma, dtype=z.dtype)
-        self.slope = -(z - mu) / sigma**2
+        self.slope = -(z - mu) / sigma / sigma
         normalizer = math.log(2 * math.pi) + 2 * np.log(sigma)
         return 0.5 * np.add.reduce(self.slope * (z - mu) - normalizer, axis=-1)
 
@@ -42,8 +54,9 @@ class GaussianPrior(Parametric):
         """dz = dlog_p ∂log p/∂z = -dlog_p (z - μ₀) / σ₀², of the shape of z."""
         return dlog_p[..., None] * self.slope
 
-    def sample(self, n, rng, dtype=np.float64):
+    def sample(self, n, rng=None, dtype=np.float64):
         """n codes z ~ p(z), (n, d)."""
+        rng = np.random.default_rng(rng)
         mu, sigma = np.asarray(self.mu, dtype=dtype), np.asarray(self.sigma, dtype=dtype)
         return mu + sigma * rng.standard_normal((n, self.d), dtype=dtype)
 
@@ -65,6 +78,12 @@ class MixturePrior(Parametric):
         self.d, self.C = int(d), int(C)
         mu = np.random.default_rng(rng).standard_normal((self.C, self.d))
         self.add_parameters(logits=np.zeros(self.C), mu=mu, logvar=np.zeros((self.C, self.d)))
+
+    def extent(self):
+        """Mean and standard deviation of each number, (d,) both: Σ_c π_c μ_c, and that of the whole mixture."""
+        pi = np.exp(self.logits - np.logaddexp.reduce(self.logits))[:, None]
+        mean = np.sum(pi * self.mu, axis=0)
+        return mean, np.sqrt(np.sum(pi * (np.exp(self.logvar) + self.mu**2), axis=0) - mean**2)
 
     def log_density(self, z):
         """log p(z) = log Σ_c e^(a_c), a_c = log π_c - ½ Σ_j [(z_j - μ_cj)² / σ_cj² + logvar_cj + log 2π], (N,) or (K, N), in nats."""
@@ -90,8 +109,9 @@ class MixturePrior(Parametric):
         dlogvar += np.add.reduce(da[..., None] * half, axis=over)
         return np.add.reduce(dr, axis=-2)
 
-    def sample(self, n, rng, dtype=np.float64):
+    def sample(self, n, rng=None, dtype=np.float64):
         """n codes z ~ p(z), (n, d): first which Gaussian, then where in it."""
+        rng = np.random.default_rng(rng)
         pi = np.exp(self.logits - np.logaddexp.reduce(self.logits)).astype(np.float64)
         c = rng.choice(self.C, n, p=pi / pi.sum())
         return (self.mu[c] + np.exp(0.5 * self.logvar[c]) * rng.standard_normal((n, self.d))).astype(dtype)

@@ -70,7 +70,7 @@ class Run:
             self.data, self.held_out = (x, y), (x_test, y_test)
         self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)             # of grey levels under Bernoulli: they are binarised below
+            warnings.filterwarnings("ignore", ".*values between 0 and 1", UserWarning)               # they are binarised below
             check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"], self.held_out)
         if settings["task"] != "regression" and settings["likelihood"] == "bernoulli":
             self.convention += ", binarised anew each epoch: a pixel is 1 with the probability of its grey level"
@@ -267,7 +267,7 @@ def build_model(settings, D, y, y_test):
         return Regression(mlp([D, *hidden, outputs], rng=rng), criterion)
     criterion = likelihood(settings)
     outputs = D * criterion.outputs_per_feature
-    corruption = settings["corruption"] and named("--corruption", CORRUPTIONS, settings["corruption"])
+    corruption = None if settings["corruption"] is None else named("--corruption", CORRUPTIONS, settings["corruption"])
     if settings["task"] == "ae":
         encoder = encoder_of(settings, [D, *hidden, latent], rng)
         decoder = mirror(encoder) if settings["tied"] else mlp([latent, *hidden[::-1], outputs], rng=rng)

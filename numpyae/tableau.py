@@ -31,7 +31,7 @@ from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, H
                             SoftmaxCrossEntropy, SquaredError)
 from numpyae.models import Model, Regression, as_network
 from numpyae.priors import GaussianPrior, MixturePrior
-from numpyae.vae import IWAE
+from numpyae.vae import IWAE, ScoreFunctionVAE
 
 WIDTH = 100                           # columns of a printed tableau
 CELL = 24                             # of these for a value, and for a gradient
@@ -149,6 +149,8 @@ def trace(network_or_model, *batch, rng=None):
     TypeError for something without a network, ValueError or TypeError for data that do not fit, one sentence each.
     """
     if isinstance(network_or_model, Model):
+        if isinstance(network_or_model, ScoreFunctionVAE):
+            raise TypeError("trace: a ScoreFunctionVAE has no way back through z to show: trace the VAE of the same parts")
         model = copy.deepcopy(network_or_model)
         names = model.batch_names
     elif isinstance(network_or_model, Layer):
@@ -175,7 +177,7 @@ class Recorder:
         self.names = []               # (name, array) of everything computed so far
         self.target, self.N = model.batch_names[-1], len(batch[0])
         self.K, self.beta = getattr(model, "samples", 1), getattr(model, "beta", 1)
-        self.importance = isinstance(model, IWAE)
+        self.importance, self.share = isinstance(model, IWAE), lambda: model.share
         self.penalties = [name for name, *_ in getattr(model, "acting", ())]
         self.n = "N" if self.K == 1 else f"({self.K} N)"
         for name, array in zip(model.batch_names, batch):
@@ -292,6 +294,8 @@ class Recorder:
         for name, gradient in loss.named_gradients().items():
             self.backward(f"d{name}", f"∂L/∂{name}", loss.named_parameters()[name], gradient)
         text = "(softmax({x}) - [k = {t}]) / {n}" if self.labels else formula(loss, 1)
+        if self.importance:
+            text = text.replace("/ {n}", "share / N")
         self.backward(f"d{o}", text.format(x=o, t=self.target, n=self.n), self.output, do)
         return do
 
@@ -366,6 +370,7 @@ class Recorder:
         terms = [written[row.step] for row in self.rows if row.step in written]
         penalties = "".join(f" + {row.step}" for row in self.rows if row.step in self.penalties)
         if self.importance:
+            self.forward("share", "w_k / Σ_k w_k, w_k = p(z) / (e^NLL q)", self.share())
             terms = [f"-log 1/{self.K} Σ_k p(z) / (e^NLL q)"]
         text = f"1/N Σ_n {terms[0] if len(terms) == 1 else '(' + ' + '.join(terms) + ')'}{penalties}"
         self.rows.append(Row("L", text, value, None, False))

@@ -44,6 +44,8 @@ def interpolate(model, start, end, steps, spherical=True):
     """
     require_part("interpolate: model", model, VAE)
     check_size("interpolate: steps", steps)
+    if np.ndim(start) != 1 or np.shape(start) != np.shape(end):
+        raise ValueError(f"interpolate: start and end must be two rows of one length, got shapes {np.shape(start)} and {np.shape(end)}")
     z0, z1 = model.encode(np.stack([start, end]))
     s = np.linspace(0, 1, steps, dtype=z0.dtype)[:, None]
     if not spherical:
@@ -75,14 +77,15 @@ def fill_in(model, x, missing, rounds=100, rng=None):
         raise ValueError(f"fill_in: missing must be True and False of the shape of x, {np.shape(x)}, got {missing.dtype} of shape "
                          f"{missing.shape}")
     rng = np.random.default_rng(rng)
-    filled = np.where(missing, model.sample(256, rng).mean(axis=0), x).astype(x.dtype)
-    model.check(np.where(missing, filled.dtype.type(0), x))
+    known = np.where(missing, model.dtype.type(0), x)
+    model.check(known)
+    filled = np.where(missing, model.sample(256, rng).mean(axis=0), known)
     for left in range(rounds, 0, -1):
         h = model.evaluate(model.encoder, filled)
         z = model.posterior.sample(h, rng.standard_normal((len(x), model.posterior.d), dtype=h.dtype))
         o = model.evaluate(model.decoder, z)
         new = model.likelihood.sample(o, rng) if left > 1 else model.likelihood.mean(o)
-        filled = np.where(missing, new, x)
+        filled = np.where(missing, new, known)
     return filled
 
 
@@ -91,7 +94,7 @@ def augment(model, x, y, n, scale=1.0, rng=None):
 
     For few labels and many samples without: the model has seen them all, and knows in which directions a sample may vary.
     """
-    if len(y) != len(x):
-        raise ValueError(f"augment: y must have as many rows as x, {len(x)}, got {len(y)}")
+    if np.shape(y) != (len(x),):
+        raise ValueError(f"augment: y must have a label for each row of x, shape ({len(x)},), got shape {np.shape(y)}")
     new = neighbours(model, x, n, scale, rng)
     return np.concatenate([x, new.reshape(n * len(x), -1)]), np.concatenate([y, np.repeat(y, n)])

@@ -124,6 +124,7 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
             for callback in callbacks:
                 callback(model, history, optimizer)
             optimizer.alpha = check_rate(optimizer, optimizer.alpha)
+            model.check_settings()
             if checkpoint is not None:
                 write_checkpoint(checkpoint, model, optimizer, rng, history, best)
             lines.epoch(history)

@@ -19,7 +19,7 @@ import numpy as np
 
 from numpyae.corruption import Corruption
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Layer, check_size
+from numpyae.layers import Layer, check_number, check_size
 from numpyae.losses import BernoulliNLL, Loss
 from numpyae.models import Model, as_network, check_data, check_fit_together, recorded, require_part
 from numpyae.priors import GaussianPrior, MixturePrior
@@ -38,6 +38,7 @@ class VAE(Model):
 
     arguments = ("encoder", "decoder", "likelihood", "posterior", "prior", "samples", "beta", "kl", "corruption")
     adjustable = ("beta",)
+    analytic_only = False             # whether the KL must be in closed form
     _warned = False                   # of grey data
 
     def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=1, beta=1.0, kl="analytic", corruption=None):
@@ -53,6 +54,10 @@ class VAE(Model):
             raise ValueError(f"{kind}: prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}")
         if kl not in ("analytic", "sampled"):
             raise ValueError(f"{kind}: kl must be 'analytic' or 'sampled', got {kl!r}")
+        if self.analytic_only and not isinstance(prior, GaussianPrior):
+            raise ValueError(f"{kind}: prior must be a GaussianPrior, whose KL has a closed form, got a {type(prior).__name__}")
+        if self.analytic_only and kl == "sampled":
+            raise ValueError(f"{kind}: kl must be 'analytic', got 'sampled'")
         if kl == "analytic" and not isinstance(prior, GaussianPrior):
             raise ValueError(f"{kind}: kl must be 'sampled' for a {type(prior).__name__}, whose KL has no closed form, got 'analytic'")
         if corruption is not None:
@@ -61,14 +66,13 @@ class VAE(Model):
             raise ValueError(f"{kind}: likelihood must be the negative log of a density, got {likelihood!r}: "
                              "GaussianNLL(sigma) is the likelihood behind a squared error")
         check_size(f"{kind}: samples", samples)
-        if not beta >= 0:
-            raise ValueError(f"{kind}: beta must not be negative, got {beta}")
         if encoder.n_out not in (None, posterior.size):
             raise ValueError(f"{kind}: the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")
         check_fit_together(kind, encoder, posterior.d, decoder, likelihood)
         self.encoder, self.decoder = as_network(encoder), as_network(decoder)
         self.likelihood, self.posterior, self.prior, self.corruption = likelihood, posterior, prior, corruption
-        self.samples, self.beta, self.kl, self.sampled = int(samples), float(beta), kl, kl == "sampled"
+        self.samples, self.beta, self.kl = int(samples), beta, kl
+        self.check_settings()
         self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior, prior=prior)
 
     def loss(self, x, rng=None, noise=None, training=True):
@@ -84,7 +88,7 @@ class VAE(Model):
         z = self.posterior.sample(h, epsilon)
         o = self.decoder.forward(z.reshape(K * N, d))
         self.nll = nll = self.likelihood.forward(o, x if K == 1 else repeated(x, K))
-        if self.sampled:
+        if self.kl == "sampled":
             kl = self.posterior.log_density() - self.prior.log_density(z)
         else:
             kl = self.posterior.kl(self.prior.mu, self.prior.sigma)
@@ -94,6 +98,10 @@ class VAE(Model):
         kl = float(self.beta) * float(np.add.reduce(kl, axis=None)) / kl.size
         self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": kl}
         return self.terms["reconstruction"] + self.terms["kl"]
+
+    def check_settings(self):
+        """ValueError unless beta is a number of at least 0."""
+        check_number(f"{type(self).__name__}: beta", self.beta, 0, np.inf, "a finite number of at least 0")
 
     def draw_epsilon(self, h, rng, noise):
         """ε ~ N(0, I), (N, d), or (K, N, d) where K > 1; kept in `noise["epsilon"]`."""
@@ -111,7 +119,7 @@ class VAE(Model):
         dkl = self._weights["kl"]
         do = self.likelihood.backward(self._weights["reconstruction"])
         dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
-        if self.sampled:
+        if self.kl == "sampled":
             dz = dz + self.prior.backward(-dkl)
             dh = self.posterior.backward(dz, dlog_q=dkl)
         else:
@@ -161,10 +169,10 @@ class VAE(Model):
             for _ in range(samples):
                 z, nll = self._draw(x[rows], h, 1, rng)
                 reconstruction[rows] += nll[0] / samples
-                if isinstance(self.prior, GaussianPrior):
-                    kl[rows] = self.posterior.kl(self.prior.mu, self.prior.sigma)
-                else:
+                if not isinstance(self.prior, GaussianPrior):
                     kl[rows] += (self.posterior.log_density() - self.prior.log_density(z))[0] / samples
+            if isinstance(self.prior, GaussianPrior):
+                kl[rows] = self.posterior.kl(self.prior.mu, self.prior.sigma)
         return reconstruction, kl
 
     def log_likelihood(self, x, samples=5000, rng=None):
@@ -216,6 +224,11 @@ class IWAE(VAE):
     def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=5):
         super().__init__(encoder, decoder, likelihood, posterior, prior, samples=samples, kl="sampled")
 
+    def check_settings(self):
+        """ValueError when a beta was set."""
+        if self.beta != 1:
+            raise ValueError(f"IWAE: beta must stay 1, there is no KL to weigh, got {self.beta}")
+
     def loss(self, x, rng=None, noise=None, training=True):
         """-1/N Σ_n log 1/K Σ_k w_kn; terms: "bound", all of it: the weights tie its parts together."""
         rng = self.begin(rng, noise, training)
@@ -257,10 +270,7 @@ class ScoreFunctionVAE(VAE):
     finite differences must disagree. It needs no ∂f/∂z, and pays for that with variance. The KL must be analytic.
     """
 
-    def __init__(self, *parts, **options):
-        super().__init__(*parts, **options)
-        if self.sampled:
-            raise ValueError("ScoreFunctionVAE: kl must be 'analytic', got 'sampled'")
+    analytic_only = True
 
     def backward(self):
         """do, back through the decoder for its own sake; what z did is told by -log p(x|z) alone: dh = Σ_k nll_k ∇ log q(z_k|x) / K N."""

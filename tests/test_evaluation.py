@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from numpyae import VAE, Dense, DiagonalGaussian, FullGaussian, GaussianNLL, GaussianPrior, MixturePrior
+from numpyae import PCA, VAE, Dense, DiagonalGaussian, FullGaussian, GaussianNLL, GaussianPrior, MixturePrior
 from numpyae.evaluation import active_units, annealed_importance_sampling, cluster_purity, evaluate, kl_of_units, probe
 
 
@@ -98,7 +98,8 @@ def test_clusters_that_are_classes_are_pure_and_noise_is_not():
     assert cluster_purity(z[:5], y[:5], 5, rng=0) == 1.0
     with pytest.raises(ValueError, match="C must be from 1 to 300, the number of codes, got 301"):
         cluster_purity(z, y, 301)
-    with pytest.raises(ValueError, match="y must be 300 whole numbers, got float64"):
+    assert 0.3 < cluster_purity(np.ones((300, 2)), y, 3, rng=0) < 0.4                                # all codes equal
+    with pytest.raises(ValueError, match="y must be 300 whole numbers from 0, got float64"):
         cluster_purity(z, y / 2, 3)
 
 
@@ -146,3 +147,18 @@ def test_annealing_with_a_mixture_for_a_prior():
     exact = np.logaddexp.reduce(joint, axis=1) + np.log(z[1, 0] - z[0, 0])
     assert np.abs(annealed_importance_sampling(model, x, chains=200, steps=100, rng=0) - exact).max() < 0.15
     assert np.abs(model.log_likelihood(x, 20_000, rng=0) - exact).max() < 0.1
+
+
+@pytest.mark.parametrize("use, error, words", [
+    (lambda model, x: annealed_importance_sampling(model, x, steps=0), ValueError, "steps must be a whole number of at least 1, got 0"),
+    (lambda model, x: annealed_importance_sampling(model, x, leaps=-1), ValueError, "leaps must be a whole number of at least 1, got -1"),
+    (lambda model, x: annealed_importance_sampling(model, x, chains=1.5), ValueError, "chains must be a whole number"),
+    (lambda model, x: evaluate(PCA(1), x, ""), TypeError, "evaluate: model must be a VAE, got PCA"),
+    (lambda model, x: kl_of_units(PCA(1), x), TypeError, "kl_of_units: model must be a VAE, got PCA"),
+    (lambda model, x: evaluate(model, x, "", samples=0), ValueError, "samples must be a whole number"),
+    (lambda model, x: cluster_purity(x, np.full(4, -1), 2), ValueError, "y must be 4 whole numbers from 0"),
+    (lambda model, x: cluster_purity(x, np.zeros(4, int), 1.5), ValueError, "C must be a whole number")])
+def test_wrong_use(use, error, words):
+    model, x, _ = linear_model(1.0)
+    with pytest.raises(error, match=words):
+        use(model, x)

@@ -110,7 +110,7 @@ def test_codes_of_data_are_drawn_else_the_prior():
     for k, slider in explorer.sliders.items():
         codes = model.encode(x)[:, k]
         np.testing.assert_allclose([slider.valmin, slider.valmax], [codes.mean() - 3 * codes.std(), codes.mean() + 3 * codes.std()])
-    assert [circle.radius for circle in Explorer(model, SHAPE).plane.patches] == [1, 2, 3]
+    assert [(ellipse.width, ellipse.height) for ellipse in Explorer(model, SHAPE).plane.patches] == [(2, 2), (4, 4), (6, 6)]
     ae = Autoencoder(mlp([D, 8, 2], rng=0), mlp([2, 8, D], rng=1), BernoulliNLL())
     assert not Explorer(ae, SHAPE).plane.patches                                           # it has no prior
 

@@ -11,7 +11,6 @@ import pytest
 from numpyae import Adam, Autoencoder, Dense, Sequential, SquaredError, TopK, datasets, mlp, reproduce
 from numpyae.cli import main
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*values between 0 and 1:UserWarning")       # fit sees the grey data first
 
 
 @pytest.fixture(scope="module")

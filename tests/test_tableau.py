@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import numpyae
-from numpyae import (Autoencoder, Dense, DiagonalGaussian, Dropout, GaussianNLL, Layer, Regression, Sequential, SoftmaxCrossEntropy,
-                     SquaredError, Tanh, TiedDense, TopK, VAE, mlp, parameter, trace)
+from numpyae import (IWAE, VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, FullGaussian, GaussianNLL, GaussianPrior, Layer,
+                     MixturePrior, Regression, ScoreFunctionVAE, Sequential, SoftmaxCrossEntropy,
+                     SquaredError, Tanh, TiedDense, TopK, mlp, parameter, trace)
 from numpyae.course.examples import tiny_vae, two_two_two
 from numpyae.tableau import Tableau
 
@@ -245,3 +246,47 @@ def test_bad_input(arguments, sentence):
 
 def test_loaded_when_first_used():
     assert numpyae.trace is trace
+
+
+def row(tableau, step):
+    """The row of that name."""
+    return next(row for row in tableau.rows if row.step == step)
+
+
+def test_an_iwae_shows_the_share_of_each_draw():
+    """The weights are the point of it: do is (σ(o) - x) share / N, and the shares of a sample add up to 1."""
+    model = IWAE(mlp([3, 4], rng=0), mlp([2, 3], rng=1), BernoulliNLL(), DiagonalGaussian(2), samples=3)
+    x = (np.random.default_rng(0).random((2, 3)) < 0.5).astype(float)
+    tableau = trace(model, x, rng=0)
+    share, o, do = row(tableau, "share").value, row(tableau, "o").value, row(tableau, "do")
+    assert do.formula == "(σ(o) - x) share / N"
+    np.testing.assert_allclose(share.sum(axis=0), 1)
+    np.testing.assert_allclose(do.gradient, (1 / (1 + np.exp(-o)) - np.tile(x, (3, 1))) * share.reshape(-1, 1) / 2, rtol=1e-12)
+    weight = np.exp(row(tableau, "log p(z)").value - row(tableau, "NLL").value.reshape(3, 2) - row(tableau, "log q").value)
+    np.testing.assert_allclose(share, weight / weight.sum(axis=0), rtol=1e-12)
+    assert row(tableau, "L").value == pytest.approx(-np.log(weight.mean(axis=0)).mean(), rel=1e-12)
+
+
+def test_a_full_covariance_another_prior_and_a_kl_that_is_sampled():
+    x = np.random.default_rng(0).standard_normal((2, 3))
+    model = VAE(mlp([3, 5], rng=0), mlp([2, 3], rng=1), GaussianNLL(), FullGaussian(2), GaussianPrior(2, 0.5, 2.0))
+    tableau = trace(model, x, rng=0)
+    z, mu, L, epsilon = (row(tableau, name).value for name in ("z", "mu", "L", "epsilon"))
+    np.testing.assert_allclose(z, mu + np.einsum("njk,nk->nj", L, epsilon), rtol=1e-12)
+    dz, below = row(tableau, "dz").gradient, row(tableau, "below").value
+    np.testing.assert_allclose(row(tableau, "dbelow|draw").gradient[:, 0], dz[:, 1] * epsilon[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(row(tableau, "dbelow|KL").gradient, below / 4 / 2, rtol=1e-12)
+    np.testing.assert_allclose(row(tableau, "dmu|KL").gradient, (mu - 0.5) / 4 / 2, rtol=1e-12)
+    assert row(tableau, "KL").formula == "½ Σ_j (m² + e^v - v - 1) + ½ Σ below², mu, sigma and below in units of the prior"
+    model = VAE(mlp([3, 4], rng=0), mlp([2, 3], rng=1), GaussianNLL(), DiagonalGaussian(2), MixturePrior(2, 3, 0), kl="sampled", beta=0.5)
+    tableau = trace(model, x, rng=0)
+    terms = row(tableau, "NLL").value + 0.5 * (row(tableau, "log q").value - row(tableau, "log p(z)").value)
+    assert row(tableau, "L").value == pytest.approx(terms.mean(), rel=1e-12)
+    assert row(tableau, "L").formula == "1/N Σ_n (NLL + 0.5 (log q - log p(z)))"
+    np.testing.assert_allclose(row(tableau, "dlogvar|log q").gradient, -0.5 * 0.5 / 2)
+    assert {"dz|prior", "dmu of the prior", "dlogits of the prior"} <= {row.step for row in tableau.rows}
+
+
+def test_a_score_function_has_no_way_back_to_show():
+    with pytest.raises(TypeError, match="trace: a ScoreFunctionVAE has no way back through z"):
+        trace(ScoreFunctionVAE(mlp([3, 4]), mlp([2, 3]), GaussianNLL(), DiagonalGaussian(2)), np.zeros((2, 3)))

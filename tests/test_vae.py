@@ -389,8 +389,8 @@ def parts(code=4, latent=2, outputs=6):
     (lambda: VAE(*parts(outputs=5), BernoulliNLL(), DiagonalGaussian(2)), ValueError, "decoder must give 6 outputs, got 5"),
     (lambda: VAE(*parts(), HeteroscedasticGaussianNLL(), DiagonalGaussian(2)), ValueError, "decoder must give 12 outputs, got 6"),
     (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), samples=0), ValueError, "VAE: samples must be a whole number"),
-    (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=-1), ValueError, "beta must not be negative, got -1"),
-    (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=np.nan), ValueError, "beta must not be negative, got nan"),
+    (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=-1), ValueError, "VAE: beta must be a finite number of at least 0, got -1"),
+    (lambda: VAE(*parts(), BernoulliNLL(), DiagonalGaussian(2), beta=np.nan), ValueError, "VAE: beta must be a finite number of at least 0, got nan"),
     (lambda: VAE(np.tanh, parts()[1], BernoulliNLL(), DiagonalGaussian(2)), TypeError, "VAE: encoder must be a Layer, got")])
 def test_a_vae_that_cannot_be_built(make, error, words):
     with pytest.raises(error, match=words):
@@ -399,6 +399,31 @@ def test_a_vae_that_cannot_be_built(make, error, words):
 
 def test_sigmoid_before_a_gaussian_is_fine():
     VAE(parts()[0], Sequential(parts()[1], Sigmoid()), GaussianNLL(), DiagonalGaussian(2))
+
+
+def set_beta(value):
+    def callback(model, history, optimizer):
+        model.beta = value
+    return callback
+
+
+def test_an_iwae_has_no_beta():
+    rng = np.random.default_rng(0)
+    model = IWAE(mlp([6, 4], rng=rng), mlp([2, 6], rng=rng), GaussianNLL(), DiagonalGaussian(2))
+    with pytest.raises(ValueError, match="IWAE: beta must stay 1"):
+        fit(model, grey(), optimizer=Adam(), epochs=2, batch_size=7, rng=0, callbacks=[set_beta(0.5)])
+
+
+def test_beta_may_warm_up():
+    """A callback sets beta for the next epoch; the KL's weight follows, and the loss is the one of that beta."""
+    vae, seen = build(beta=0.0, likelihood=GaussianNLL()), []
+
+    def warm_up(model, history, optimizer):
+        seen.append(history.terms["kl"][-1])
+        model.beta = min(1.0, history.epochs / 2)
+
+    fit(vae, grey(), optimizer=Adam(1e-3), epochs=4, batch_size=7, rng=0, callbacks=[warm_up])
+    assert vae.beta == 1.0 and seen[0] == 0 and 0 < seen[1] < 0.7 * seen[2] and seen[3] == pytest.approx(seen[2], rel=0.2)
 
 
 @pytest.mark.parametrize("use, error, words", [
@@ -412,6 +437,8 @@ def test_sigmoid_before_a_gaussian_is_fine():
     (lambda vae: vae.encode(np.zeros((2, 6), np.float32)), TypeError, r"write x.astype\(np.float64\), or model.astype\(np.float32\)"),
     (lambda vae: vae.loss(np.zeros((2, 6), np.float32)), TypeError, r"Dense\(6 -> 5\): x must be float64"),
     (lambda vae: vae.loss(np.zeros((2, 5))), ValueError, r"Dense\(6 -> 5\): x must have shape \(N, 6\), got \(2, 5\)"),
+    (lambda vae: fit(vae, np.zeros((7, 6)), optimizer=Adam(), epochs=2, batch_size=7, rng=0, callbacks=[set_beta(-1)]), ValueError,
+     "VAE: beta must be a finite number of at least 0, got -1"),
     (lambda vae: vae.sample(0), ValueError, "VAE.sample: n must be a whole number"),
     (lambda vae: vae.sample(-3), ValueError, "VAE.sample: n must be a whole number")])
 def test_wrong_use(use, error, words):
