@@ -743,6 +743,18 @@ def test_the_squared_error_beside_a_kl_is_a_gaussian_of_variance_one_half():
 
 # [004] probabilistic autoencoders
 
+def test_one_dimension_is_enough_for_plain_monte_carlo_to_fail():
+    """x = z + ρ ε, 1000 draws of z ~ p(z): the effective sample size (Σw)²/Σw² is near 1 for d = 1, ρ = 0.0002, and dozens for d = 4, ρ = ½."""
+    rng, size = np.random.default_rng(0), {}
+    for d, rho in ((1, 2e-4), (4, 0.5)):
+        z = rng.standard_normal((200, 1000, d))
+        x = rng.standard_normal((200, 1, d)) * math.sqrt(1 + rho**2)
+        log_w = -0.5 * np.sum((x - z)**2, axis=2) / rho**2
+        w = np.exp(log_w - log_w.max(axis=1, keepdims=True))
+        size[d] = np.median(w.sum(axis=1)**2 / (w**2).sum(axis=1))
+    assert size[1] < 1.5 and size[4] > 24
+
+
 def test_the_bernoulli_likelihood_of_grey_pixels_has_no_normaliser():
     """∫₀¹ p^x (1-p)^(1-x) dx is ½ at p = ½ and .36 at p = .9; the continuous Bernoulli's is 1."""
     x = np.linspace(0, 1, 2001)[:, None]
