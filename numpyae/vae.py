@@ -48,18 +48,7 @@ class VAE(Model):
         require_part(f"{kind}: likelihood", likelihood, Loss)
         require_part(f"{kind}: posterior", posterior, DiagonalGaussian)
         prior = GaussianPrior(posterior.d) if prior is None else prior
-        if not isinstance(prior, (GaussianPrior, MixturePrior)):
-            raise TypeError(f"{kind}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
-        if prior.d != posterior.d:
-            raise ValueError(f"{kind}: prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}")
-        if kl not in ("analytic", "sampled"):
-            raise ValueError(f"{kind}: kl must be 'analytic' or 'sampled', got {kl!r}")
-        if self.analytic_only and not isinstance(prior, GaussianPrior):
-            raise ValueError(f"{kind}: prior must be a GaussianPrior, whose KL has a closed form, got a {type(prior).__name__}")
-        if self.analytic_only and kl == "sampled":
-            raise ValueError(f"{kind}: kl must be 'analytic', got 'sampled'")
-        if kl == "analytic" and not isinstance(prior, GaussianPrior):
-            raise ValueError(f"{kind}: kl must be 'sampled' for a {type(prior).__name__}, whose KL has no closed form, got 'analytic'")
+        check_prior(kind, prior, posterior, kl, self.analytic_only)
         if corruption is not None:
             require_part(f"{kind}: corruption", corruption, Corruption)
         if not likelihood.is_likelihood:
@@ -71,7 +60,7 @@ class VAE(Model):
         check_fit_together(kind, encoder, posterior.d, decoder, likelihood)
         self.encoder, self.decoder = as_network(encoder), as_network(decoder)
         self.likelihood, self.posterior, self.prior, self.corruption = likelihood, posterior, prior, corruption
-        self.samples, self.beta, self.kl = int(samples), beta, kl
+        self.samples, self.beta, self.kl, self._sampled = int(samples), beta, kl, kl == "sampled"
         self.check_settings()
         self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior, prior=prior)
 
@@ -88,7 +77,7 @@ class VAE(Model):
         z = self.posterior.sample(h, epsilon)
         o = self.decoder.forward(z.reshape(K * N, d))
         self.nll = nll = self.likelihood.forward(o, x if K == 1 else repeated(x, K))
-        if self.kl == "sampled":
+        if self._sampled:
             kl = self.posterior.log_density() - self.prior.log_density(z)
         else:
             kl = self.posterior.kl(self.prior.mu, self.prior.sigma)
@@ -119,7 +108,7 @@ class VAE(Model):
         dkl = self._weights["kl"]
         do = self.likelihood.backward(self._weights["reconstruction"])
         dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
-        if self.kl == "sampled":
+        if self._sampled:
             dz = dz + self.prior.backward(-dkl)
             dh = self.posterior.backward(dz, dlog_q=dkl)
         else:
@@ -283,6 +272,22 @@ class ScoreFunctionVAE(VAE):
         dh = dh + self.posterior.backward(np.zeros_like(z), self._weights["kl"])
         self.encoder.backward(dh, input_gradient=False)
         return self._grad
+
+
+def check_prior(model, prior, posterior, kl, analytic_only):
+    """TypeError or ValueError unless this prior goes with the posterior, and its KL can be had in this way."""
+    if not isinstance(prior, (GaussianPrior, MixturePrior)):
+        raise TypeError(f"{model}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
+    if prior.d != posterior.d:
+        raise ValueError(f"{model}: prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}")
+    if kl not in ("analytic", "sampled"):
+        raise ValueError(f"{model}: kl must be 'analytic' or 'sampled', got {kl!r}")
+    if analytic_only and not isinstance(prior, GaussianPrior):
+        raise ValueError(f"{model}: prior must be a GaussianPrior, whose KL has a closed form, got a {type(prior).__name__}")
+    if analytic_only and kl == "sampled":
+        raise ValueError(f"{model}: kl must be 'analytic', got 'sampled'")
+    if kl == "analytic" and not isinstance(prior, GaussianPrior):
+        raise ValueError(f"{model}: kl must be 'sampled' for a {type(prior).__name__}, whose KL has no closed form, got 'analytic'")
 
 
 def repeated(x, K):
