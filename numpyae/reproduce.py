@@ -9,6 +9,7 @@ What we got so far is recorded in `lectures/results.md` (a row per run) and `lec
 leaves rows for both in its folder.
 """
 
+import copy
 import csv
 import json
 import math
@@ -173,10 +174,31 @@ def waves(q):
     return np.stack([window * np.cos(wave), window * np.sin(wave), np.ones((8, 8))], axis=-1).reshape(64, 3)
 
 
-def burda(data, rng, samples=1, fall=800):
+class AveragedAdam(Adam):
+    """Adam, and beside it `average`, the mean of w over all steps after the first `start` (Polyak & Juditsky 1992).
+
+    Single steps are noisy, their mean is less so: it is the better model, and costs nothing but a vector.
+    """
+
+    arguments = (*Adam.arguments, "start")
+    memory = (*Adam.memory, "average")
+    average = None
+
+    def __init__(self, alpha=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, start=0):
+        super().__init__(alpha, beta1, beta2, epsilon)
+        self.start = int(start)
+
+    def step(self, w, grad):
+        """A step of Adam; then average += (w - average) / (t - start)."""
+        super().step(w, grad)
+        if self.t > self.start:
+            self.average += (w - self.average) / (self.t - self.start)
+
+
+def burda(data, rng, samples=1, fall=800, start=800):
     """784-200-200-[50]-200-200-784 tanh, Bernoulli, pixels drawn anew each epoch; a VAE, or for samples > 1 an IWAE.
 
-    Adam's rate is 1e-3 and falls to a tenth in every `fall` epochs.
+    Adam's rate is 1e-3 and falls to a tenth in every `fall` epochs. What is measured is the mean of w after epoch `start`.
     """
     D = data.x.shape[1]
     encoder, decoder = mlp([D, 200, 200, 100], rng=rng), mlp([50, 200, 200, D], rng=rng)
@@ -185,18 +207,26 @@ def burda(data, rng, samples=1, fall=800):
     parts = encoder, decoder, BernoulliNLL(), DiagonalGaussian(50)
     model = (VAE(*parts) if samples == 1 else IWAE(*parts, samples=samples)).astype(np.float32)
     test = datasets.binarize(np.random.default_rng(0), data.x_test)
+    optimizer = AveragedAdam(1e-3, start=start * math.ceil(len(data.x) / 100))
 
     def schedule(model, optimizer, epoch, epochs):
         optimizer.alpha = 1e-3 * 0.1**(epoch / fall)
 
+    def averaged(model):
+        mean = copy.deepcopy(model)
+        if optimizer.t > optimizer.start:
+            mean.w = optimizer.average
+        return mean
+
     def look(model):
-        return mean_and_error(-model.log_likelihood(test[::10], 50, np.random.default_rng(1)))
+        return mean_and_error(-averaged(model).log_likelihood(test[::10], 50, np.random.default_rng(1)))
 
     def judge(model):
+        model = averaged(model)
         active = int(np.sum(active_units(model, test) > 0.01))
         return *mean_and_error(-model.log_likelihood(test, 5000, np.random.default_rng(1))), f"{active} of 50 units active"
 
-    return Job(model, (data.x,), rng, look, judge, Adam(1e-3), 100, schedule, datasets.binarize)
+    return Job(model, (data.x,), rng, look, judge, optimizer, 100, schedule, datasets.binarize)
 
 
 def cooled(alpha, model, optimizer, epoch, epochs):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numpyae import Adam, Autoencoder, Dense, Sequential, SquaredError, TopK, datasets, mlp, reproduce
+from numpyae import Adam, Autoencoder, Dense, Sequential, SquaredError, TopK, datasets, fit, mlp, reproduce
 from numpyae.cli import main
 
 
@@ -279,3 +279,29 @@ def test_hwalsuklee_is_the_network_of_the_example(small):
     assert [type(layer).__name__ for layer in job.model.decoder.layers] == ["Dense", "Tanh", "Dropout", "Dense", "ELU", "Dropout", "Dense"]
     value, error, remark = job.judge(job.model)
     assert 400 < value < 700 and 0 < error < 30 and "pictures" in remark        # 784 log 2 = 543 nats for a fair coin
+
+
+def test_the_average_is_the_mean_of_all_steps_after_the_first():
+    """Of w after steps 3 ... 10, and the steps are Adam's."""
+    rng, w, plain = np.random.default_rng(0), np.zeros(5, np.float32), np.zeros(5, np.float32)
+    averaged, adam, seen = reproduce.AveragedAdam(0.1, start=2), Adam(0.1), []
+    for _ in range(10):
+        grad = rng.standard_normal(5).astype(np.float32)
+        averaged.step(w, grad)
+        adam.step(plain, grad)
+        seen.append(w.copy())
+    np.testing.assert_array_equal(w, plain)
+    np.testing.assert_allclose(averaged.average, np.mean(seen[2:], axis=0), rtol=1e-5)
+    assert averaged.average.dtype == np.float32
+
+
+def test_burda_measures_the_average_once_there_is_one(small):
+    """Before epoch `start` the model itself, after it the mean; the model that is trained stays as it is."""
+    job = reproduce.burda(small, np.random.default_rng(0), start=1)
+    history = fit(job.model, *job.data, optimizer=job.optimizer, epochs=1, batch_size=100, rng=0, each_epoch=job.each_epoch)
+    assert history.epochs == 1 and job.look(job.model) == job.look(job.model)
+    alone = job.look(job.model)
+    trained = job.model.w.copy()
+    job.optimizer.step(job.model.w, job.model.grad)
+    job.optimizer.average[...] = trained
+    assert job.look(job.model) == alone and not np.array_equal(job.model.w, trained)
