@@ -16,6 +16,7 @@ import copy
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import logsumexp
 
 from numpyae import (ELU, PCA, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL,
                      Sequential, SquaredError, Tanh, course, datasets, fit, mlp, plots, tasks)
@@ -65,6 +66,7 @@ def variational(beta, likelihood=None, d=2):
     return VAE(encoder, decoder, likelihood or GaussianNLL(1.0), DiagonalGaussian(d), beta=beta)
 
 
+# %%
 plain, model = deterministic(), variational(beta=0)
 for layer, other in zip(model.encoder.layers[:1] + model.decoder.layers[::2],
                         plain.encoder.layers[:1] + plain.decoder.layers[::2]):
@@ -117,6 +119,7 @@ def error(model, x):
     return float(np.mean(np.sum((model.reconstruct(x) - x)**2, axis=1)))
 
 
+# %%
 def watch_sigma(model, history, optimizer):
     rows[model.beta].append(spread_and_sigma(model, x_test))
 
@@ -129,19 +132,33 @@ for epoch in (1, 2, 5, 10, 20):
     two = rows[0.0][epoch - 1], rows[1.0][epoch - 1]
     cells = [f"{spread:12.3f} {sigma:9.5f} {sigma / spread:9.5f}" for spread, sigma in two]
     print(f"{epoch:5}" + "         ".join(cells))
-for name, one in (("deterministic", plain), ("VAE, β = 0", trained[0.0]), ("VAE, β = 1", trained[1.0])):
-    print(f"{name:14} squared error on new pictures {error(one, x_test):7.2f}")
+errors = {"deterministic": error(plain, x_test)}
+errors |= {f"VAE, β = {beta:g}": error(one, x_test) for beta, one in trained.items()}
+for name, value in errors.items():
+    print(f"{name:14} squared error on new pictures {value:7.2f}")
 assert rows[0.0][-1][1] / rows[0.0][-1][0] < 1e-3 and rows[1.0][-1][1] / rows[1.0][-1][0] > 0.1
 ratios = [sigma / spread for spread, sigma in rows[0.0]]
 assert all(later < before for before, later in zip(ratios[0::5], ratios[4::5]))
-assert abs(error(trained[0.0], x_test) / error(plain, x_test) - 1) < 0.2
+assert abs(errors["VAE, β = 0"] / errors["deterministic"] - 1) < 0.15
+assert 1 < errors["VAE, β = 1"] / errors["deterministic"] < 1.1 and errors["VAE, β = 1"] > 1.05 * errors["VAE, β = 0"]
 variational_one = trained[1.0]
 
 # %% [markdown]
 # Without the KL the noise withers to less than a thousandth of the spread, and the network rebuilds about as
-# well as the deterministic one, which it has become. With the KL σ stays at a fifth of the spread: neighbouring
-# codes overlap, and the price for this is a little reconstruction error.
-#
+# well as the deterministic one. With the KL σ stays at a fifth of the spread, and the price for this is some
+# reconstruction error. What it buys is that neighbouring codes overlap: we count, for each of 400 training
+# pictures, how many of the other 1599 have their μ within one σ of its own.
+
+# %%
+within = {}
+for beta, one in trained.items():
+    mu = one.encode(x)
+    steps = (mu[:400, None] - mu) / one.posterior.sigma[:400, None]
+    within[beta] = np.mean(np.sum(np.sum(steps**2, axis=2) < 1, axis=1) - 1)
+    print(f"β = {beta:g}: {within[beta]:5.2f} other codes within one σ")
+assert within[0.0] < 0.1 and within[1.0] > 8
+
+# %% [markdown]
 # [002] says it in words: a VAE is trained to learn "the probability distribution that models the input-data and
 # not the function that maps the input and the output". The second objective contains p(z): it knows where codes
 # of new pictures should be. The first does not, as the next section shows.
@@ -152,7 +169,9 @@ variational_one = trained[1.0]
 # a new sample ([002], [003] §6, [004]) draw z ~ N(0, I) and decode it. For the deterministic autoencoder N(0,
 # I) means nothing, so we give it a better chance: a Gaussian with the mean and the covariance of its own codes.
 # How good is a sample? We take the squared distance to the nearest training picture. To know what to expect,
-# the same for pictures that were held out, and for the reconstructions of these.
+# the same for pictures that were held out, and for the reconstructions of these. A *hole* is a place with none
+# of the 1600 codes within 0.15 standard deviations. The distance favours pictures with little contrast, so for
+# the holes we also take 1 - cosine, from which the contrast is divided out.
 
 
 # %%
@@ -162,32 +181,56 @@ def nearest(pictures, x):
     return squares.min(axis=1)
 
 
+def in_hole(z, name):
+    """True where none of the model's codes of x is near, (n,)."""
+    scale = codes[name].std(axis=0)
+    return nearest(z / scale, codes[name] / scale) > 0.15**2
+
+
+def in_holes_and_elsewhere(made, hole, x):
+    """The nearest picture of x is how much farther from pictures made in holes than from others? As a factor."""
+    distances = nearest(made, x)
+    return distances[hole].mean() / distances[~hole].mean()
+
+
+def unit(pictures):
+    """Pictures of length 1: half their squared distance is 1 - cosine."""
+    return pictures / np.linalg.norm(pictures, axis=1, keepdims=True)
+
+
+# %%
 rng = np.random.default_rng(4)
 codes = {"deterministic": plain.encode(x), "variational": variational_one.encode(x)}
 z = codes["deterministic"]
 drawn = {"deterministic": rng.multivariate_normal(z.mean(axis=0), np.cov(z.T), 1000),
          "variational": rng.standard_normal((1000, 2))}
 both = {"deterministic": plain, "variational": variational_one}
-far = {}
-print("squared distance to the nearest training picture: reconstructions   samples   z in empty places   their samples")
+far, share, hollow, longer = {}, {}, {}, {}
+print("to the nearest training picture: reconstructions   samples   in holes   there farther by   by cosine   brighter by")
 for name, one in both.items():
     made, seen = one.decode(drawn[name].astype(np.float32)), one.reconstruct(x_test)
-    scaled, at = codes[name] / codes[name].std(axis=0), drawn[name] / codes[name].std(axis=0)
-    hole = nearest(at, scaled) > 0.15**2                         # no code of 1600 within 0.15 standard deviations
-    far[name] = nearest(made, x).mean() / nearest(seen, x).mean()
-    print(f"{name:48} {nearest(seen, x).mean():14.1f} {nearest(made, x).mean():10.1f} {hole.mean():15.0%} "
-          f"{nearest(made[hole], x).mean():16.1f}")
-    hollow = nearest(made[hole], x).mean() / nearest(made[~hole], x).mean()
-    assert (hollow > 1.4) if name == "deterministic" else (hollow < 1.25)
+    hole, lengths = in_hole(drawn[name], name), np.linalg.norm(made, axis=1)
+    far[name], share[name] = nearest(made, x).mean() / nearest(seen, x).mean(), hole.mean()
+    hollow[name] = in_holes_and_elsewhere(made, hole, x), in_holes_and_elsewhere(unit(made), hole, unit(x))
+    longer[name] = lengths[hole].mean() / lengths[~hole].mean()
+    print(f"{name:32} {nearest(seen, x).mean():14.1f} {nearest(made, x).mean():10.1f} {share[name]:9.0%} "
+          f"{hollow[name][0]:14.2f} {hollow[name][1]:15.2f} {longer[name]:13.2f}")
 assert far["deterministic"] > 1.05 * far["variational"]
+assert 1 / 8 < share["deterministic"] < 1 / 6 and 1 / 20 < share["variational"] < 1 / 14
+assert 1.4 < hollow["deterministic"][0] < 1.7 and hollow["variational"][0] < 1.1
+assert longer["deterministic"] > 1.15 and longer["variational"] < 1.1
+assert 1.25 < hollow["variational"][1] < hollow["deterministic"][1] < 1.55
 
 # %% [markdown]
-# Both codes have places where no picture of the training set is. What the decoders make of them differs: there
-# the deterministic one's pictures are half as far again from any digit as its others, while the VAE's are
-# hardly worse. Its decoder was trained on draws from N(μ, σ²), which fill the room between the codes, and the
-# KL keeps all of them where N(0, I) is. So [000]'s "an autoencoder cannot generate" needs care: it can, as
-# [004] says, if one gives its codes a distribution; but it was trained for none, and one draw in seven falls
-# into a hole.
+# Both codes have holes, but one draw in 7 falls into those of the deterministic code and one in 17 into the
+# VAE's. Its decoder was trained on draws from N(μ, σ²), which fill the room between the codes, and the KL
+# keeps all of them where N(0, I) is. What do the decoders make of a hole? There the deterministic one's
+# pictures have half as much again of squared distance from any digit, the VAE's no more than elsewhere. Part
+# of this is contrast: in holes the deterministic decoder paints pictures that are brighter by a quarter, in
+# length, the VAE by next to nothing, and a grey picture is near everything. With the contrast divided out the
+# factors are 1.4 and 1.3: in a hole the VAE too paints no digit, but a mixture. So [000]'s sentence that an
+# autoencoder is not capable of generating new data needs care: it can, as [004] says, if one gives its codes
+# a distribution; but it was trained for none.
 #
 # *Interpolation* goes from the code of one picture to that of another. There are two ways
 # (`tasks.interpolate`):
@@ -213,20 +256,15 @@ for d in (2, 10, 50):
 assert abs(middle.mean() - 5) < 0.05 and abs(np.median(sphere) - np.sqrt(50)) < 0.15 and shorter < 0.005
 pairs, middles = rng.integers(len(x_test), size=(300, 2)), {}
 for name, one in both.items():
-    z = one.encode(x_test)
-    middles[name] = nearest(one.decode(z[pairs].mean(axis=1)), x)
-for name, values in middles.items():
-    print(f"{name:14} half-way between two test pictures: {values.mean():6.1f} from the nearest training picture, "
-          f"one in ten beyond {np.quantile(values, 0.9):.0f}")
+    z = one.encode(x_test)[pairs].mean(axis=1)
+    middles[name] = nearest(one.decode(z), x).mean()
+    print(f"{name:14} half-way between two test pictures: {middles[name]:6.1f} from the nearest training picture, "
+          f"{in_hole(z, name).mean():.0%} in holes")
+    assert in_hole(z, name).mean() < 0.07
+assert 0.9 < middles["deterministic"] / middles["variational"] < 1.1
+
 
 # %%
-ends = x_test[np.flatnonzero(y_test == 6)[0]], x_test[np.flatnonzero(y_test == 1)[0]]
-z0, z1 = plain.encode(np.stack(ends))
-strip = {"deterministic, straight": plain.decode(z0 + np.linspace(0, 1, 9, dtype=np.float32)[:, None] * (z1 - z0)),
-         "variational, straight": tasks.interpolate(variational_one, *ends, 9, spherical=False),
-         "variational, spherical": tasks.interpolate(variational_one, *ends, 9)}
-
-
 def show_row(figure, place, title, images, side=14):
     """Images (n, side²) side by side."""
     axes = plots.new_axes(figure, place, title)
@@ -235,28 +273,31 @@ def show_row(figure, place, title, images, side=14):
     axes.set_axis_off()
 
 
-figure = plots.new_figure("Left: the codes of the training pictures (dots) and draws that fall far from any code (crosses). "
-                          "Middle: what is made of the first 49 crosses. Right: three ways from a 6 to a 1.", 16, 9)
-grid = figure.add_gridspec(2, 3, width_ratios=[1, 1, 1.5])
-for row, (name, one) in enumerate(both.items()):
-    axes = plots.new_axes(figure, grid[row, 0], f"{name}: codes", "z₁", "z₂")
+ends = x_test[np.flatnonzero(y_test == 2)[1]], x_test[np.flatnonzero(y_test == 1)[2]]
+z0, z1 = plain.encode(np.stack(ends))
+strip = {"deterministic, straight": plain.decode(z0 + np.linspace(0, 1, 15, dtype=np.float32)[:, None] * (z1 - z0)),
+         "variational, straight": tasks.interpolate(variational_one, *ends, 15, spherical=False),
+         "variational, spherical": tasks.interpolate(variational_one, *ends, 15)}
+figure = plots.new_figure("Above: the codes of the training pictures (dots), draws that fall into holes (crosses), and what "
+                          "is made of the first 49 crosses. Below: three ways from a 2 to a 1.", 16, 9)
+outer = figure.add_gridspec(2, 1, height_ratios=[1.15, 1])
+grid, strips = outer[0].subgridspec(1, 4, width_ratios=[1.2, 1, 1.2, 1]), outer[1].subgridspec(3, 1)
+for column, (name, one) in enumerate(both.items()):
+    axes = plots.new_axes(figure, grid[2 * column], f"{name}: codes", "z₁", "z₂")
     axes.scatter(*codes[name].T, s=5, color=BLUE)
-    scaled, at = codes[name] / codes[name].std(axis=0), drawn[name] / codes[name].std(axis=0)
-    hole = nearest(at, scaled) > 0.15**2
-    axes.plot(*drawn[name][hole].T, "x", markersize=7, color=RED)
-    axes = plots.new_axes(figure, grid[row, 1], "decoded crosses")
-    plots.show_images(axes, one.decode(drawn[name][hole][:49].astype(np.float32)) / 4, (14, 14), 49)
-strips = grid[:, 2].subgridspec(3, 1)
+    crosses = drawn[name][in_hole(drawn[name], name)]
+    axes.plot(*crosses.T, "x", markersize=7, color=RED)
+    axes = plots.new_axes(figure, grid[2 * column + 1], "decoded crosses")
+    plots.show_images(axes, one.decode(crosses[:49].astype(np.float32)) / 4, (14, 14), 49)
 for place, (name, images) in zip(strips, strip.items()):
     show_row(figure, place, name, images / 4)
 course.show(figure, "13_holes")
-ratio = middles["deterministic"].mean() / middles["variational"].mean()
-assert 0.8 < ratio < 1.25
 
 # %% [markdown]
 # In 50 dimensions the middle of a straight way is a place that one draw in 600 reaches, so the decoder has
 # rarely been there, and the spherical way is the natural one. For two numbers it does not matter. Nor is there
-# a difference here between the two autoencoders half-way between two pictures: that is seldom a hole.
+# a difference here between the two autoencoders half-way between two pictures: that is seldom a hole, in 3 or 4
+# cases of 100.
 #
 # ## Pseudo-code
 #
@@ -334,6 +375,7 @@ class GaussianEncoder:
         return ll - kl
 
 
+# %%
 generator = BernoulliImageGenerator(lambda z: 1 / (1 + np.exp(-model.decoder.forward(z))))
 listing = GaussianEncoder(model.encoder.forward, generator)
 noise = model.noise
@@ -360,8 +402,9 @@ assert abs((values[0] - values[1]) / (2 * h) - slope) < 1e-6
 
 # %% [markdown]
 # Now [004]'s own setting: d = 4, Adam with its default rate 0.001, 5 epochs. On the 60 000 digits of MNIST in
-# batches of 100 (the size is not printed) these are 3000 steps. On our 1600 digits we take batches of 4, which
-# gives 2000. `listing.loglik_lb` watches, and the loop is the listing's, lines 34 to 39.
+# batches of 100 (the size is not printed) these are 3000 steps. On our 1600 digits we take batches of 4,
+# which gives 2000. `model.elbo`, the listing's `loglik_lb` as just shown, watches, and the loop is the
+# listing's, lines 34 to 39.
 
 # %%
 if FULL:
@@ -391,11 +434,12 @@ assert after > before + 60 and after > (-150 if FULL else -42)
 # ## Basic VAE setup: the main example
 #
 # "A VAE consists of an encoder, a decoder, a latent variable, and a loss function" ([001]). Its example on
-# github, for MNIST, has two hidden layers of 500 units (ELU, tanh) in both networks, dropout, and a code of two
-# numbers, so that it can be drawn. From the command line it is `python -m numpyae train vae`. Here it is as a
-# program, with 100 units in the quick form. The encoder's four outputs are μ and logvar: "final encoder
-# dimension 2" ([002]) is two *vectors*, 2 d numbers. The decoder gives the logits of p(x|z). Both learn at
-# once, from one loss, by stochastic gradient descent:
+# github, for MNIST, has two hidden layers in both networks, dropout, and a code of two numbers, so that it can
+# be drawn. (That they have 500 units, ELU and tanh, is from the program behind the slide,
+# hwalsuklee/tensorflow-mnist-VAE.) From the command line it is `python -m numpyae train vae`. Here it is as a
+# program, with 100 units in the quick form. The encoder's four outputs are μ and logvar: where [002] says that
+# the "final encoder dimension has dimension 2", two *vectors* are meant, 2 d numbers. The decoder gives the
+# logits of p(x|z). Both learn at once, from one loss, by stochastic gradient descent:
 #
 #     φ_new = φ_old - ρ ∂L/∂φ,   θ_new = θ_old - ρ ∂L/∂θ
 #
@@ -427,17 +471,39 @@ test = x_test[:1000 if FULL else 200]
 found = evaluate(model, test, convention, samples=1000 if FULL else 200, rng=9)
 print(found)
 course.show(plots.learning_animation(recorder), "13_learning")
+assert found.log_p.mean() > found.elbo.mean() and found.elbo.mean() > (-170 if FULL else -41)
+assert np.sum(found.variance_of_unit > ACTIVE) == 2
 
 # %% [markdown]
 # A table like this belongs to every trained VAE. It says what the data are, because nats of 0/1 pixels and nats
 # of a density of grey ones cannot be compared; it has standard errors; and -log p(x), by importance sampling
-# with draws from q(z|x), is below -ELBO, as it must be. In the film the codes start as one heap, are driven
-# apart by the reconstruction term, and are held together by the KL.
+# with draws from q(z|x), is below -ELBO, as it must be.
+#
+# In the film the codes start as one heap, in which the classes lie upon each other. The reconstruction term
+# drives the classes apart: we divide the spread of their mean codes by the spread within a class. And the KL
+# holds all of them together: their spread ends near 1, that of the prior. (Without it, see the next section.)
+
+
+# %%
+def parted(codes, labels):
+    """Spread of the class means over the spread within the classes: root mean squares over both code numbers."""
+    means = np.array([codes[labels == digit].mean(axis=0) for digit in range(10)])
+    return np.sqrt(np.mean((means - means.mean(axis=0))**2) / np.mean((codes - means[labels])**2))
+
+
+frames = recorder.kept | recorder.last
+start, end = frames[0][0], frames[epochs][0]
+for epoch, z in ((0, start), (epochs, end)):
+    print(f"epoch {epoch:2}: spread of all codes {z.std(axis=0).mean():.2f}, of class means in units of that within a class "
+          f"{parted(z, recorder.labels):.2f}")
+assert parted(start, recorder.labels) < (1.2 if FULL else 0.9)
+assert parted(end, recorder.labels) > 1.3 * parted(start, recorder.labels)
+assert 0.7 < end.std(axis=0).mean() < (1.6 if FULL else 1.3)
 
 # %%
 figure = plots.new_figure("Left: new pictures and their reconstructions. Middle: the decoder over the plane, a cell for "
                           "each equal share of N(0, I). Right: the mean codes of new pictures.", 16, 9)
-grid = figure.add_gridspec(2, 3, width_ratios=[1, 1.25, 1.25])
+grid = figure.add_gridspec(2, 3, width_ratios=[1, 1.6, 1.75])
 plots.show_images(plots.new_axes(figure, grid[0, 0], "Pictures"), test[:36], (side, side), 36)
 plots.show_images(plots.new_axes(figure, grid[1, 0], "Reconstructions"), model.reconstruct(test[:36]), (side, side), 36)
 axes = plots.new_axes(figure, grid[:, 1], "Manifold", "z₁", "z₂")
@@ -445,10 +511,8 @@ plane = plots.plane(plots.quantiles(12), plots.quantiles(12)).astype(np.float32)
 plots.show_images(axes, model.decode(plane), (side, side), 144)
 axes = plots.new_axes(figure, grid[:, 2], "Map", "z₁", "z₂")
 plots.show_classes(axes, model.encode(x_test[:400]), y_test[:400])
-axes.set_aspect("equal", adjustable="datalim")
+axes.set_aspect("equal")
 course.show(figure, "13_main_example")
-assert found.log_p.mean() > found.elbo.mean() and found.elbo.mean() > (-170 if FULL else -41)
-assert np.sum(found.variance_of_unit > ACTIVE) == 2
 
 # %% [markdown]
 # ## Why does it even work? Each term removed or over-weighted
@@ -481,6 +545,7 @@ def kl_only(model, x, steps):
     return model
 
 
+# %%
 terms = {f"β = {beta}": train(bernoulli_vae(2, beta), x, epochs, alpha, size, each_epoch=each_epoch)
          for beta in (0, 1, 10)}
 terms["KL alone"] = kl_only(bernoulli_vae(2), x, 2000 if FULL else 300)
@@ -492,26 +557,43 @@ for name, one in terms.items():
     away = nearest(one.sample(300, 12), x[:2000]).mean()
     row[name] = reconstruction, kl, spread, sigma, away
     print(f"{name:10} {reconstruction:15.2f} {kl:8.2f} {-reconstruction - kl:8.2f} {spread:13.3f} {sigma:8.4f} {away:18.2f}")
+elbo = {name: -values[0] - values[1] for name, values in row.items()}
 assert row["β = 0"][1] > 3 * row["β = 1"][1] and row["β = 0"][3] < 0.3 * row["β = 1"][3]
+assert row["β = 0"][0] < row["β = 1"][0] and row["β = 0"][2] > 2 * row["β = 1"][2]
 assert row["β = 10"][1] < 0.7 * row["β = 1"][1] and row["β = 10"][0] > row["β = 1"][0] + 1
-assert -sum(row["β = 1"][:2]) > max(-sum(row[name][:2]) for name in row if name != "β = 1")
+assert elbo["β = 1"] == max(elbo.values()) and elbo["β = 0"] < min(elbo["β = 1"], elbo["β = 10"]) - 20
 assert FULL or row["β = 10"][1] < 0.1 and row["β = 0"][4] > 2 * row["β = 1"][4]
 assert row["KL alone"][1] < 0.05 and abs(row["KL alone"][3] - 1) < 0.05 and row["KL alone"][2] < 0.1
 assert row["KL alone"][4] > 2 * row["β = 1"][4]
 
 # %% [markdown]
 # - **β = 0**: σ shrinks and the μ(x) run away, from each other and from N(0, I). The reconstructions are the
-#   best of all, and the ELBO, which charges the KL in full, is far below the others. A draw from N(0, I) falls
-#   where few codes or none are, and what comes of it is far from any digit.
-# - **β = 1** is the bound, and here the ELBO is best, as it must be.
+#   best of all, and the ELBO, which charges the KL in full, is far below those of β = 1 and β = 10. A draw from
+#   N(0, I) falls where few codes or none are, and what comes of it is far from any digit.
+# - **β = 1** is the ELBO itself, and here the ELBO is best, as one expects.
 # - **β = 10**: for two numbers that explain ten nats or so, the price is too high. On typeset digits the model
 #   gives up the code: KL = 0, and each sample is the mean picture. (It is near training pictures in distance,
 #   as an average is: no measure of samples is good enough alone. On MNIST it keeps a little.)
 # - **The KL alone** reaches 0, with q = N(0, I) for every x, and the decoder is as it was at the start: the KL
 #   knows nothing of pictures.
 #
-# So [004]'s warning holds: either term alone does something pointless, and only at β = 1 is their sum a bound
-# of log p(x).
+# Only at β = 1 is -(reconstruction + β KL) the ELBO. For β < 1 it bounds nothing, for β > 1 it is a looser
+# bound of log p(x) than the ELBO, since KL ≥ 0. With two code numbers log p(x) can be had for each model
+# without its encoder, as the mean of p(x|z) over a grid of z with equal shares of N(0, I): so the
+# reconstruction at β = 0 promises some 20 nats too much. (For β = 0, where codes are narrow, the grid is
+# rough.)
+
+# %%
+grid_of_z = plots.plane(plots.quantiles(70), plots.quantiles(70)).astype(np.float32)
+print("        -(reconstruction + β KL)      ELBO   log p(x) by the grid")
+for beta in (0, 1, 10):
+    name = f"β = {beta}"
+    logits = terms[name].evaluate(terms[name].decoder, grid_of_z)
+    log_p_x_given_z = test @ logits.T - np.logaddexp(0, logits).sum(axis=1)
+    log_p = np.mean(logsumexp(log_p_x_given_z, axis=1)) - np.log(len(grid_of_z))
+    objective = -row[name][0] - beta * row[name][1]
+    print(f"{name:8} {objective:23.2f} {elbo[name]:9.2f} {log_p:14.2f}")
+    assert elbo[name] < log_p + (3 if FULL else 0) and (objective > log_p + 15 if beta == 0 else objective <= elbo[name])
 
 # %%
 figure = plots.new_figure("Above: a draw z from q(z|x) for each of 400 pictures; the dashed circles are σ and 2σ of the "
@@ -533,10 +615,10 @@ course.show(figure, "13_terms")
 # ## The latent variables: how many?
 #
 # "Dimension is a user input" ([001]); "a higher dimension would allow the model to achieve better results"
-# ([000]); "d as small or as large as we like" ([004]). We train the same network with d = 1 … 50 code numbers.
-# -log p(x) on new pictures is by importance sampling. A unit is *active* if its mean code μ_j(x) varies over
-# the data, with a variance above 0.01 (Burda 2016); its KL says how many nats it carries. For later, the KL of
-# each unit of the model with 50 is written down after every epoch.
+# ([000]); "let d be as small or as large as we like" ([004]). We train the same network with d = 1 … 50 code
+# numbers. -log p(x) on new pictures is by importance sampling. A unit is *active* if its mean code μ_j(x)
+# varies over the data, with a variance above 0.01 (Burda 2016); its KL says how many nats it carries. For
+# later, the KL of each unit of the model with 50 is written down after every epoch.
 
 # %%
 sizes = (1, 2, 5, 10, 20, 50) if FULL else (1, 2, 5, 20, 50)
@@ -549,11 +631,14 @@ print("  d      -ELBO   reconstruction      KL   -log p(x)   active   with KL > 
 for d in sizes:
     found = evaluate(by_size[d], test, convention, samples=1000 if FULL else 100, rng=15)
     active, busy = np.sum(found.variance_of_unit > ACTIVE), np.sum(found.kl_of_unit > 0.1)
+    idle = found.kl_of_unit[found.kl_of_unit <= 0.1].sum()
     numbers[d] = -found.log_p.mean(), -found.elbo.mean(), active, busy
     print(f"{d:3} {-found.elbo.mean():10.2f} {found.reconstruction.mean():16.2f} {found.kl.mean():7.2f} "
           f"{-found.log_p.mean():11.2f} {active:8} {busy:14}")
-assert numbers[1][0] > numbers[2][0] + 1 > numbers[5][0] + 4 and numbers[5][0] > numbers[20][0] + 1
-assert abs(numbers[50][0] - numbers[20][0]) < (3 if FULL else 1.5) and numbers[50][3] < 35
+print(f"the units below 0.1 of the model with 50 have {idle:.2f} nats together")
+assert numbers[1][0] - numbers[2][0] > 1.7 and numbers[2][0] - numbers[5][0] > 3 * 1.7 and numbers[5][0] > numbers[20][0] + 1
+assert abs(numbers[50][0] - numbers[20][0]) < (3 if FULL else 1.5) and numbers[50][3] < (35 if FULL else 25)
+assert FULL or 1.2 < idle < 2
 
 # %%
 figure = plots.new_figure("More code numbers lower -log p(x) until there are enough; beyond that the model leaves units "
@@ -573,11 +658,12 @@ plots.legend_above(right)
 course.show(figure, "13_code_size")
 
 # %% [markdown]
-# A higher dimension does achieve better results, up to a point: from 1 to 5 numbers each is worth two nats or
-# more, from 20 to 50 nothing is gained. Nor does it hurt much, unlike in most models. The KL charges for every
-# number used, so the model uses what it needs, and of 50 less than half carry something. The rest have q(z_j|x)
-# ≈ N(0, 1), whatever x is. (In the quick form training is so short that the mean codes of the unused units
-# still flutter, with a variance above 0.01. Their KL says that nothing is in them.)
+# A higher dimension does achieve better results, up to a point: from 1 to 5 numbers each is worth about two
+# nats or more, from 20 to 50 nothing is gained. Nor does it hurt much, unlike in most models. The KL charges
+# for every number used, so the model uses what it needs, and of 50 less than half carry something. The rest
+# have q(z_j|x) ≈ N(0, 1), whatever x is. (In the quick form training is so short that the mean codes of the
+# unused units still flutter, with a variance above 0.01. Their KL, together 1.6 nats, says that little is in
+# them.)
 
 # %% [markdown]
 # ## "Just a single sample (!)"
@@ -587,11 +673,13 @@ course.show(figure, "13_code_size")
 #
 #     V(B, K) = (V_x + V_ε / K) / B
 #
-# where V_x is the variance between pictures (of the gradient averaged over ε) and V_ε that of the draws for one
-# picture. (All are sums over the components of the gradient.) At equal work, B K = 100 passes through the
-# decoder, this is (K V_x + V_ε)/100: smallest for K = 1, whatever the two are. We measure it on the model with
-# 20 code numbers, by 60 gradients for each K. K = 1 and K = 100 give V_x and V_ε, and these predict the
-# variance for the other K.
+# where V_x is the variance between pictures (of the gradient averaged over ε) and V_ε that of the draws for
+# one picture. (All are sums over the components of the gradient.) For B K = 100 passes through the decoder,
+# this is (K V_x + V_ε)/100: smallest for K = 1, whatever the two are. (Each picture also needs one pass
+# through the encoder. Counting that, as many passes buy a variance ∝ (1 + K)(V_x + V_ε/K), with the minimum
+# at K = √(V_ε/V_x), here 2, and little to gain: K = 2 against K = 1 never saves more than a quarter.) We
+# measure it on the model with 20 code numbers, by 60 gradients for each K. K = 1 and K = 100 give V_x and
+# V_ε, and these predict the variance for the other K.
 
 
 # %%
@@ -614,22 +702,27 @@ print("pictures B   draws K   variance of the gradient   from V_x and V_ε")
 for K, value in variance.items():
     print(f"{100 // K:10} {K:9} {value:26.1f} {(K * V_x + V_epsilon) / 100:18.1f}")
 many = variance_of_gradient(probe_model, x, 100, 5, rng)
-print(f"{100:10} {5:9} {many:26.1f} {(V_x + V_epsilon / 5) / 100:18.1f}   (five times the work)")
+print(f"{100:10} {5:9} {many:26.1f} {(V_x + V_epsilon / 5) / 100:18.1f}   (three times the passes, 600 for 200)")
+two_for_one = 3 * (V_x + V_epsilon / 2) / (2 * (V_x + V_epsilon))
+print(f"counting the encoder: best K {np.sqrt(V_epsilon / V_x):.1f}; variance of K = 2 over that of K = 1 {two_for_one:.2f}")
 assert variance[1] < variance[5] < variance[20] < variance[100] and min(V_x, V_epsilon) > 0
 assert all(abs(variance[K] / ((K * V_x + V_epsilon) / 100) - 1) < 0.25 for K in (5, 20))
-assert variance[1] / 5 < many < variance[1]
+assert variance[1] / 5 < many < variance[1] and 0.75 < two_for_one < (1.5 if FULL else 0.95)
+assert FULL or V_epsilon > V_x and 1.5 < np.sqrt(V_epsilon / V_x) < 3 and abs(3 * many / variance[1] - 1) < 0.25
 
 # %% [markdown]
-# The forecast holds, and one draw for each of 100 pictures is the best use of 100 passes, although here the
-# draws make more noise than the choice of pictures (V_ε > V_x). Five draws for each of 100 pictures lower the
-# variance to a third for five times the work; 500 pictures with one draw each would lower it to a fifth. A
-# single sample is enough *for the gradient*. For a tighter bound many draws are worth it, but used in another
-# way (lecture 14).
+# The forecast holds, and one draw for each of 100 pictures is the best use of 100 passes through the decoder,
+# although here the draws make more noise than the choice of pictures (V_ε > V_x). Two draws would be a little
+# better by the number of all passes, by one eighth. Five draws for each of 100 pictures lower the variance to
+# a third, for three times the passes, encoder included (600 for 200); as many buy 300 pictures with one draw
+# each, and a third as well. A single sample is enough *for the gradient*. For a tighter bound many draws are
+# worth it, but used in another way (lecture 14).
 #
 # ## Sum or mean over pixels: a hidden β
 #
-# Losses of libraries often average over the elements: "MSE" ([003]), a mean cross-entropy ([001], which is why
-# it multiplies by `input_size`). Put a mean squared error over D pixels beside a KL summed over the code. Then
+# Losses of libraries often average over the elements, as the mean cross-entropy of [001] does, which is why
+# it multiplies by `input_size`. ("MSE" in [003], which prints the sum.) Put a mean squared error over D
+# pixels beside a KL summed over the code. Then
 #
 #     (1/D) ‖x - o‖² + KL = (2/D) [½ ‖x - o‖² + (D/2) KL]
 #
@@ -651,7 +744,7 @@ class MeanOverPixels(SquaredError):
         return super().backward(weight) / self.r.shape[1]
 
 
-# x of the first sections again: typeset digits of 14 x 14 pixels, grey, from 0 to 1
+# the digits of the first sections, here from 0 to 1
 D, light, light_test = 196, digits[:1600], digits[1600:]
 pair = {"mean": variational(1.0, MeanOverPixels()), "β": variational(D / 2, GaussianNLL(1.0))}
 for one in pair.values():
@@ -664,32 +757,41 @@ assert abs(ratio - D / 2) < 1e-9 and difference < 1e-12
 
 # %% [markdown]
 # What does such a model look like? Four usual losses, the same network, 10 code numbers. A forecast is
-# possible: a *linear* VAE with noise of variance σ² uses a direction of the data if its variance, an eigenvalue
-# λ_j of the covariance, is above σ² (shown below). The largest of our digits is 1.9.
+# possible: in a *linear* VAE with noise of variance σ² a unit of the code has KL_j = ½ log(λ_j/σ²), λ_j an
+# eigenvalue of the covariance of the data, or 0 if λ_j < σ² (shown below). We count the units with a KL above
+# 0.1 nat, so those with λ_j > σ² exp(0.2). The largest λ of our digits is 2.0. (The third is trained longer:
+# its weak units need it.)
 
 # %%
-losses = {"mean over pixels": (MeanOverPixels(), D / 2), "½ sum": (GaussianNLL(1.0), 1.0),
-          "sum": (GaussianNLL(np.sqrt(0.5)), 0.5), "σ learnt": (GaussianNLL(1.0, learn=True), None)}
+losses = {"mean over pixels": (MeanOverPixels(), D / 2, 12), "½ sum": (GaussianNLL(1.0), 1.0, 12),
+          "sum": (GaussianNLL(np.sqrt(0.5)), 0.5, 25), "σ learnt": (GaussianNLL(0.3, learn=True), None, 12)}
 eigenvalues = PCA(10).fit(light).eigenvalues
-usual = {}
-print("loss                     σ²   eigenvalues above   active units      KL   squared error")
-for name, (likelihood, variance_of_pixel) in losses.items():
-    one = usual[name] = train(variational(1.0, likelihood, d=10), light, 12)
+total = eigenvalues.sum()
+print("eigenvalues:", *(f"{value:.2f}" for value in eigenvalues[:6]), f"… of {D}, all together {total:.2f}")
+usual, foretold = {}, {}
+print("loss                     σ²   units foretold   units with KL > 0.1      KL   squared error   a pixel, drawn")
+for name, (likelihood, variance_of_pixel, its_epochs) in losses.items():
+    one = train(variational(1.0, likelihood, d=10), light, its_epochs)
     noise = one.likelihood.sigma**2 if variance_of_pixel is None else variance_of_pixel
-    above, used = np.sum(eigenvalues > noise), np.sum(active_units(one, light_test) > ACTIVE)
-    kl = one.bound_terms(light_test)[1].mean()
-    print(f"{name:18} {noise:9.3f} {above:12} {used:17} {kl:13.2f} {error(one, light_test):12.2f}")
-    usual[name] = one, used, error(one, light_test)
-dropped = eigenvalues.sum()
-print(f"the mean picture for every x: {dropped:.2f}")
-assert usual["mean over pixels"][1] == 0 and abs(usual["mean over pixels"][2] / dropped - 1) < 0.1
-assert usual["½ sum"][2] > usual["sum"][2] > 1.3 * usual["σ learnt"][2] and usual["σ learnt"][1] >= 8
+    foretold[name] = min(10, np.sum(eigenvalues > noise * np.exp(0.2)))
+    kl = kl_of_units(one, light_test)
+    z = one.posterior.mu + one.posterior.sigma * np.random.default_rng(24).standard_normal((len(light_test), 10))
+    error_per_pixel = np.mean((one.decode(z.astype(np.float32)) - light_test)**2)
+    usual[name] = error(one, light_test), np.sum(kl > 0.1), noise, error_per_pixel
+    print(f"{name:18} {noise:9.3f} {foretold[name]:12} {usual[name][1]:19} {kl.sum():13.2f} {usual[name][0]:12.2f} "
+          f"{error_per_pixel:18.4f}")
+    assert usual[name][1] == foretold[name]
+assert abs(eigenvalues[0] - 2) < 0.05 and [usual[name][1] for name in losses] == [0, 1, 4, 10]
+assert abs(usual["mean over pixels"][0] / total - 1) < 0.1 and abs(usual["σ learnt"][2] / usual["σ learnt"][3] - 1) < 0.3
+assert usual["½ sum"][0] > usual["sum"][0] > 1.3 * usual["σ learnt"][0]
 
 # %% [markdown]
-# With the mean over pixels the model has collapsed completely: not one unit is active, KL = 0, and every
-# picture is "rebuilt" as the mean picture. No bug in any gradient is involved. With the sum the loss still has
-# a hidden β, since it fixes the noise at 0.7 or 1 of the way from black to white. A learnt σ ends near the
-# error that is really made, and then β = 1 means what it says.
+# With the mean over pixels the model has collapsed completely: no unit carries anything, KL = 0, and every
+# picture is "rebuilt" as the mean picture, with the total variance as its error. No bug in any gradient is
+# involved. With the sum the loss still has a hidden β, since it fixes the noise at 0.7 or 1 of the way from
+# black to white, and 4 units or 1 are left. The forecast is for linear networks; here the number of units is
+# right in each row (in the last it is the 10 that there are). A learnt σ ends near the error that is really
+# made, σ² = 0.02 for a squared error of 0.017 per pixel, and then β = 1 means what it says.
 #
 # ## Meaningful axes
 #
@@ -725,10 +827,13 @@ for name in ("slant", "rotation", "thickness", "scale", "width", "shift_right", 
     print(f"{name:15} {r2[name][0]:14.2f} {r2[name][1]:16.2f} {max(single):14.2f} (z{np.argmax(single) + 1})")
 assert min(r2["slant"][0], r2["rotation"][0], r2["thickness"][0]) > 0.7
 assert max(r2["slant"][2], r2["rotation"][2]) < 0.6
+assert all(r2[name][1] > r2[name][0] - 0.02 for name in ("slant", "rotation", "thickness"))
+assert max(max(r2[name]) for name in ("scale", "width", "shift_right", "shift_down")) < 0.15
 
 # %% [markdown]
 # We are lucky, in part: slant, rotation and thickness can be read off the code. But 5 numbers of PCA know as
-# much, and slant and rotation are spread over several z_j. Nothing in the objective asks for more. N(0, I)
+# much and a little more, and slant and rotation are spread over several z_j. Scale, width and shifts vary too
+# little here and are not in the code at all. Nothing in the objective asks for more. N(0, I)
 # looks the same after any rotation of the code, so the axes have no meaning of their own; that q is diagonal
 # prefers some of them, but not those of the pen.
 
@@ -753,7 +858,7 @@ course.show(figure, "13_axes")
 # it. The KL of each unit does, drawn against the epochs: here that of the model with 50 numbers.
 
 # %%
-history = np.array(dashboard)                                        # (epochs, 20)
+history = np.array(dashboard)                                        # (epochs, 50)
 busy = np.sum(history > 0.1, axis=1)
 order = np.argsort(-history[-1])
 print("epoch    KL in all   units with KL > 0.1   the KL of the first five units, the last five")
@@ -762,25 +867,26 @@ for epoch in (1, 2, 4, 8, len(history)):
     ends = " ".join(f"{value:5.2f}" for value in (*kl[:5], *kl[-5:]))
     print(f"{epoch:5} {kl.sum():12.2f} {busy[epoch - 1]:15}        {ends}")
 collapsed = order[history[-1][order] < 0.1]
-assert history[-1].sum() > history[0].sum() and 8 <= busy[-1] < 35 and (FULL or busy[-1] < 0.7 * busy[0])
+assert history[-1].sum() > history[0].sum() and 8 <= busy[-1] < (35 if FULL else 25) and (FULL or busy[-1] < 0.7 * busy[0])
 
 # %% [markdown]
 # At first every unit says a little. Then some grow, and most are given up: what they say is cheaper to say
 # elsewhere. With β = 1 that is no failure, but the answer of the model to "how many?". It becomes a failure
 # when a unit dies that would have been worth its price. The usual suspects: a β (or a hidden one) that is too
-# large, and a decoder that learns faster than the encoder and has found out how to do without z.
+# large, and a decoder that has found out how to do without z before the encoder has learnt to say anything in
+# it (He et al. 2019, "Lagging inference networks").
 #
 # ## Collapse foretold: the linear VAE
 #
-# For one model everything is known. Let both networks be one Dense layer, x ~ N(b + W z, σ² I). Then p(x) =
-# N(b, W Wᵀ + σ² I), which is probabilistic PCA (Tipping & Bishop 1999). With the eigenvalues λ_1 ≥ λ_2 ≥ … of
-# the covariance of the data, the best W and σ² are known:
+# For one model everything is known. Let both networks be one Dense layer, x ~ N(b + z W, σ² I), z a row. Then
+# p(x) = N(b, Wᵀ W + σ² I), which is probabilistic PCA (Tipping & Bishop 1999). With the eigenvalues λ_1 ≥ λ_2
+# ≥ … of the covariance of the data, the best W and σ² are known:
 #
-#     column j of W: √(λ_j - σ²) times eigenvector j if λ_j > σ², else 0
+#     row j of W: √(λ_j - σ²) times eigenvector j if λ_j > σ², else 0
 #     σ² learnt: the mean of the D - d eigenvalues that are dropped
 #
 # The true posterior is Gaussian, so a q exists that closes the gap between ELBO and log p(x). It is diagonal if
-# the columns of W are orthogonal, and training turns them so. The forecast for unit j is
+# the rows of W are orthogonal, and training turns them so. The forecast for unit j is
 #
 #     var μ_j(x) = 1 - σ²/λ_j,   σ_j² = σ²/λ_j,   KL_j = ½ log(λ_j/σ²)   if λ_j > σ²,   else 0, 1 and 0
 #
@@ -812,10 +918,11 @@ def linear_vae(d, sigma, learn):
         return loss, model.backward().copy()
 
     model.w = minimize(loss_and_gradient, model.w.copy(), jac=True, method="L-BFGS-B",
-                       options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-12, "gtol": 1e-6}).x
+                       options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-10, "gtol": 1e-6}).x
     return model, loss_and_gradient(model.w.copy())[0]
 
 
+# %%
 def log_normal(x, mean, covariance):
     """log N(x; mean, covariance), (N,)."""
     solved = np.linalg.solve(covariance, (x - mean).T).T
@@ -849,6 +956,7 @@ for sigma2 in (0.5, 1.5, 6.0, 10.0):
     foretold = 0.5 * np.log(np.maximum(eigenvalues[:6] / sigma2, 1))
     found_kl.append((sigma2, kl))
     print(f"{sigma2:5.1f} {above:12} {used:17} {kl.sum():13.4f} {foretold.sum():10.4f} {exact + loss:10.1e}")
+    assert np.allclose(np.sort(variances)[::-1], np.maximum(1 - sigma2 / eigenvalues[:6], 0), atol=0.01)
     assert above == used and np.abs(kl - foretold).max() < 0.01 and abs(exact + loss) < 1e-3
 
 # %% [markdown]
@@ -868,7 +976,7 @@ axes.plot(shown, history[:, collapsed], ":", linewidth=2.5, color=RED)
 axes.plot([], [], "-", linewidth=2.5, color=BLUE, label="above 0.1 at the end")
 axes.plot([], [], ":", linewidth=2.5, color=RED, label="below")
 plots.whole_epochs(axes, len(history))
-plots.legend_above(axes)
+plots.legend_below_title(axes)
 axes = plots.new_axes(figure, grid[1], "Linear VAE, 6 code numbers", "σ² of the pixels, fixed", "KL of a unit, nats")
 line = np.geomspace(0.4, 12, 200)
 for j in range(6):
@@ -884,11 +992,11 @@ course.show(figure, "13_collapse")
 # ## Tasks we can accomplish after training
 #
 # [001]'s list: draw samples, reconstruct, "generate new data sets that are like one we have already seen",
-# de-noise. [004] adds gaps: "if part of it is missing, you can generally fill in the rest". The model with 20
-# numbers does three of them here, on new pictures: `tasks.neighbours` draws from q(z|x) and decodes;
-# `tasks.fill_in` replaces what is torn off, by drawing z ~ q(z|x) and the missing pixels from p(x|z) in turn;
-# and -ELBO, the stand-in for -log p(x) ([003] §6), says which pictures are strange. Denoising and the use of
-# codes with few labels are in lecture 10, for a deterministic autoencoder.
+# de-noise. [004] adds gaps: if of something known "part of it is missing, you can generally fill in the
+# rest". The model with 20 numbers does three of them here, on new pictures: `tasks.neighbours` draws from
+# q(z|x) and decodes; `tasks.fill_in` replaces what is torn off, by drawing z ~ q(z|x) and the missing pixels
+# from p(x|z) in turn; and -ELBO, the stand-in for -log p(x) ([003] §6), says which pictures are strange.
+# Denoising and the use of codes with few labels are in lecture 10, for a deterministic autoencoder.
 
 # %%
 model, x_few = by_size[20], x_test[:200]
@@ -903,12 +1011,25 @@ guesses = {"mean picture": np.where(missing, x[:1600].mean(axis=0), x_few), "one
 hole = {name: np.sum(((guess - x_few)**2)[missing]) / len(x_few) for name, guess in guesses.items()}
 strange = x_few.reshape(-1, side, side)[:, :, ::-1].reshape(-1, D).copy()              # as in a mirror
 usual_bound, strange_bound = model.elbo(x_few, 5, 23), model.elbo(strange, 5, 23)
-caught = np.mean(strange_bound[:, None] < usual_bound)
 print(f"torn corner, squared error of its {missing[0].sum()} pixels:",
       ", ".join(f"{name} {value:.2f}" for name, value in hole.items()))
+lower = np.mean(strange_bound[:, None] < usual_bound, axis=1)
+symmetric = np.isin(y_test[:200], (0, 1, 8))
+caught = {"all": lower.mean(), "0, 1, 8": lower[symmetric].mean(), "others": lower[~symmetric].mean()}
 print(f"ELBO {usual_bound.mean():.1f} nats, of the same pictures in a mirror {strange_bound.mean():.1f}; "
-      f"a mirrored one has the lower of two in {caught:.0%}")
-assert hole["mean of ten"] < min(hole["one chain"], 0.8 * hole["mean picture"]) and caught > 0.65
+      "a mirrored one has the lower of two:", ", ".join(f"{name} {value:.0%}" for name, value in caught.items()))
+assert FULL or hole["one chain"] < hole["mean picture"]
+assert hole["mean of ten"] < min(hole["one chain"], 0.8 * hole["mean picture"])
+assert caught["all"] > 0.65 and caught["others"] > caught["0, 1, 8"] + (0.05 if FULL else 0.25)
+
+# %% [markdown]
+# One chain guesses better than the mean picture. That the mean of ten is better still is no merit of the
+# model: the squared error of an average is never above the average of the squared errors. Of two pictures,
+# one of them in a mirror, -ELBO finds the mirrored one in three cases of four. The reason for the rest is in
+# the pictures: 0, 1 and 8 are nearly their own mirror images, and with these it is one in two, with the
+# others nine in ten.
+
+# %%
 figure = plots.new_figure("What is grey in the second row was not known to the model. The two lowest rows are drawn from "
                           "q(z|x) of the first.", 16, 9)
 rows_shown = {"pictures the model has not seen": x_few[:12], "torn": np.where(missing, 0.5, x_few)[:12],
@@ -925,19 +1046,19 @@ course.show(figure, "13_tasks")
 #   the Gaussian. The KL keeps the codes where N(0, I) is, so that a draw of it decodes to something like the
 #   data.
 # - [001]'s pseudo-code, [004]'s listing and ours are the same function, to 12 digits, once ε is frozen.
-# - Only at β = 1 is the loss a bound of log p(x). Averages over pixels are a hidden β of D/2: 392 for MNIST,
-#   and the 98 of our small pictures were enough to switch every unit off.
+# - For β < 1 the loss is no bound of log p(x), for β > 1 a looser one than the ELBO. Averages over pixels are a
+#   hidden β of D/2: 392 for MNIST, and the 98 of our small pictures were enough to switch every unit off.
 # - More code numbers help until the model has what it needs; it leaves the rest at the prior. Look at the KL of
 #   each unit.
-# - One draw of ε per picture is the best use of the work, since V = (V_x + V_ε/K)/B.
+# - One draw of ε per picture is close to the best use of the work; V = (V_x + V_ε/K)/B says how close.
 # - In the linear VAE collapse can be foretold: a unit for each eigenvalue above σ², and no other.
 #
 # ## Try it
 #
 # - Train with β = 0.1 and 3 in "each term". At which β does the second unit die, and at which the first?
-# - Train the main example with a rate of 1e-3: how many epochs does the film need until the classes part, and why
-#   do they part in this order?
+# - Train the main example with a rate of 1e-3: how many epochs does the film need until the classes part, and
+#   why do they part in this order?
 # - Give the linear VAE a `FullGaussian`: the gap was 0 already, so what changes about W? (Nothing asks for
-#   orthogonal columns any more.)
+#   orthogonal rows any more.)
 # - Let the slant of the fours have the range ±0.1 only. What happens to its R², and why? (Compare the variance
 #   it causes with σ².)

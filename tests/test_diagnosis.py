@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from numpyae import (Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, HeteroscedasticGaussianNLL, Layer, ReLU,
-                     Regression, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TiedDense, VAE, gradcheck, mlp)
+from numpyae import (IWAE, VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, HeteroscedasticGaussianNLL,
+                     Layer, MixturePrior, ReLU, Regression, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh,
+                     TiedDense, gradcheck, mlp)
 
 X = np.random.default_rng(3).normal(size=(7, 5))
 T = np.random.default_rng(4).normal(size=(7, 2))
@@ -159,6 +160,22 @@ def test_the_code_between_the_parts_is_blamed_when_all_parts_are_right(name, val
     setattr(model, name, value)
     report = gradcheck.check(model, np.abs(np.sin(X)))
     assert report.sentence().startswith("WeightOfKL: the delta that reaches") and words in report.sentence()
+
+
+@pytest.mark.parametrize("method, change, words", [
+    ("sample_backward", lambda dmu, dlogvar: (dmu, -dlogvar), "dlogvar, in the term draw, has the wrong sign"),
+    ("density_backward", lambda dmu, dlogvar, _: (dmu, 11 * dlogvar, _), "dlogvar, in the term log q, is 11 times too large"),
+    ("density_backward", lambda dmu, dlogvar, _: (dmu, -dlogvar, _), "dlogvar, in the term log q, has the wrong sign")])
+@pytest.mark.parametrize("kind", [VAE, IWAE])
+def test_a_broken_posterior_is_named_where_the_kl_is_sampled(kind, method, change, words):
+    """Once a KeyError: the check looked for a kl that such a model never asks for."""
+    def backward(self, delta):
+        return change(*getattr(DiagonalGaussian, method)(self, delta))
+
+    posterior = type("Broken", (DiagonalGaussian,), {method: backward})(2)
+    options = {"kl": "sampled"} if kind is VAE else {}
+    model = kind(mlp([5, 3, 4], rng=0), mlp([2, 5], rng=1), GaussianNLL(), posterior, MixturePrior(2, 3, 0), samples=3, **options)
+    assert words in gradcheck.check(model, X).sentence()
 
 
 def test_a_tiny_term_beside_a_huge_one_is_checked_alone():

@@ -28,13 +28,13 @@ from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, H
 from numpyae.models import Model, Regression
 from numpyae.penalties import Contraction, KLSparsity, L2Sparsity
 from numpyae.priors import GaussianPrior, MixturePrior
-from numpyae.vae import IWAE, VAE
+from numpyae.vae import VAE
 
 N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, inputs: pairwise distinct primes
 ELEMENTWISE = (Identity, Sigmoid, Tanh, ReLU, Softplus, ELU, Softmax)
 LOSSES = (SquaredError, SoftmaxCrossEntropy, BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL)
 METHODS = [(cls, "backward") for cls in (Dense, TiedDense, Dropout, TopK, Sequential, *ELEMENTWISE, *LOSSES, DiagonalGaussian,
-                                         GaussianPrior, MixturePrior, Regression, Autoencoder, VAE, IWAE)]
+                                         Regression, Autoencoder, VAE)]
 METHODS += [(ContinuousBernoulliNLL, "mean"), (DiagonalGaussian, "sample"), (DiagonalGaussian, "sample_backward"),
             (DiagonalGaussian, "kl_backward"), (DiagonalGaussian, "density_backward"), (Model, "from_zero")]
 DEEPEST = 6                           # so many nodes around a site: what lies deeper in a series is below every error bar
@@ -121,13 +121,10 @@ def subjects():
     found[Autoencoder] = [("autoencoder", Autoencoder(mlp([D, K], rng=rng), mlp([K, D], rng=rng), SquaredError()), (z,))]
     found[Autoencoder] += [("three penalties", penalised(rng), (z,))]
     found[VAE] = [("vae", vae(rng), (unit,)), ("three draws", vae(rng, samples=3, beta=0.5), (unit,))]
-    encoder, decoder = mlp([D, 2 * K], rng=rng), mlp([K, D], rng=rng)
-    found[IWAE] = [("three draws", IWAE(encoder, decoder, BernoulliNLL(), DiagonalGaussian(K), samples=3), (unit,))]
     another = ("another prior", vae(rng, prior=GaussianPrior(K, 0.5, 1.7)), (unit,))
     sampled = ("another prior, sampled", vae(rng, prior=GaussianPrior(K, 0.5, 1.7), kl="sampled"), (unit,))
     mixture = ("a mixture", vae(rng, prior=MixturePrior(K, C, rng), kl="sampled", samples=3, beta=0.5), (unit,))
     found[DiagonalGaussian] = [("alone", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)), *found[VAE], another, mixture]
-    found[GaussianPrior], found[MixturePrior] = [sampled], [mixture]
     found[VAE] += [sampled, mixture]
     found[Model] = [*found[Regression], *found[VAE][:1]]
     for target in {id(target): target for several in found.values() for _, target, _ in several}.values():

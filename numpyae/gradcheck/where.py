@@ -17,8 +17,7 @@ from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_arra
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer
 
-METHODS = {DiagonalGaussian: ("sample", "kl")}                               # all others have `forward`
-
+METHODS = {DiagonalGaussian: ("sample", "kl", "log_density")}                # all others have `forward`
 
 SLOPES = ("derivative", "second_derivative")             # of an activation, at the a that it last saw
 
@@ -216,7 +215,7 @@ def walk_back(subject, taps, rng):
 
 def wrong_delta_at(subject, tap, rng):
     """(tap, method, row) when a delta that this part received is wrong, else None."""
-    for position, method in enumerate(tap.methods):
+    for position, method in enumerate(method for method in tap.methods if method in tap.outputs):
         row = compare_delta(subject, tap, method, tap.deltas[position], rng)
         if row["verdict"] == VERDICTS[DISAGREE]:
             return tap, method, row
