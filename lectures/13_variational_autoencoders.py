@@ -660,10 +660,10 @@ course.show(figure, "13_code_size")
 # %% [markdown]
 # A higher dimension does achieve better results, up to a point: from 1 to 5 numbers each is worth about two
 # nats or more, from 20 to 50 nothing is gained. Nor does it hurt much, unlike in most models. The KL charges
-# for every number used, so the model uses what it needs, and of 50 not all carry something (here less than half). The rest
-# have q(z_j|x) ≈ N(0, 1), whatever x is. (In the quick form training is so short that the mean codes of the
-# unused units still flutter, with a variance above 0.01. Their KL, together 1.6 nats, says that little is in
-# them.)
+# for every number used, so the model uses what it needs, and of 50 not all carry something (here less than
+# half). The rest have q(z_j|x) ≈ N(0, 1), whatever x is. (In the quick form training is so short that the
+# mean codes of the unused units still flutter, with a variance above 0.01. Their KL, together 1.6 nats, says
+# that little is in them.)
 
 # %% [markdown]
 # ## "Just a single sample (!)"
