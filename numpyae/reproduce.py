@@ -385,10 +385,10 @@ SETTINGS = {
         NATS, load_mnist, burda, 1000, 10, QUICK),
     "burda-table-1-iwae-5": Setting(
         "85.54", "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 5; 3280 epochs",
-        NATS, load_mnist, partial(burda, samples=5, fall=450), 450, 5, QUICK),
+        NATS, load_mnist, partial(burda, samples=5, fall=650, start=490), 650, 5, QUICK),
     "burda-table-1-iwae-50": Setting(
         "84.78", "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 50; 3280 epochs",
-        NATS, load_mnist, partial(burda, samples=50, fall=300), 300, 1, QUICK),
+        NATS, load_mnist, partial(burda, samples=50, fall=300, start=225), 300, 1, QUICK),
     "hinton-mnist": Setting(
         "3.00", "Hinton & Salakhutdinov 2006, digits, 30 numbers",
         SUM.format("10 000 MNIST test images"), load_mnist, hinton_mnist, 40, 1),
