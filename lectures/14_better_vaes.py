@@ -758,20 +758,24 @@ for name, model in (("its own encoder", own), ("σ / 5", too_sure)):
     rng = np.random.default_rng(11)
     rungs = [model.elbo(sets, 200, rng), np.mean([model.log_likelihood(sets, 5, rng) for _ in range(50)], axis=0),
              model.log_likelihood(sets, most, rng), annealed]
-    ladder[name] = np.array([(truth - rung).mean() for rung in rungs])
-    print(f"{name:16}", *(f"{value:8.3f}" for value in ladder[name]))
+    gaps = np.array([truth - rung for rung in rungs])                        # rows: the rungs
+    ladder[name] = gaps.mean(axis=1)
+    print(f"{name:16}", *(f"{value:8.3f}" for value in ladder[name]), f"  IWAE_{most}: median {np.median(gaps[2]):.3f}, "
+          f"worst digit {gaps[2].max():.3f}")
 print(f"annealing, each digit: standard deviation of its distance {(truth - annealed).std():.3f}")
 assert np.all(np.diff(ladder["σ / 5"]) < 0) and ladder["σ / 5"][0] > 1.5 and ladder["σ / 5"][2] > (0.2 if FULL else 1)
 assert ladder["its own encoder"][0] > ladder["its own encoder"][1] > ladder["its own encoder"][2] - 0.02
 assert FULL or ladder["its own encoder"][0] < 0.3
 assert abs(annealed.mean() - truth.mean()) < (2 if FULL else 0.2)
-assert abs(ladder["its own encoder"][2]) < (0.5 if FULL else 0.05)
+assert FULL or abs(ladder["its own encoder"][2]) < 0.05
 
 # %% [markdown]
 # Each rung is higher, to within the noise of the draws. With its own encoder the ladder is short: the ELBO
 # misses 0.1 nats, and a few hundred draws are exact. With the encoder that is too sure, 500 draws are still
 # more than a nat below: the draws that would matter lie where q never looks, and the sum of the others does
 # not tell. (The estimate is right *on average* over w, but the average is made of rare, huge weights.)
+# With `--full`, on handwritten digits, its own encoder does that too: for some of the twenty q lies at the
+# wrong place, and their gap of many nats makes the mean (the median is smaller).
 # Annealing, which looks at no encoder, comes close to log p(x), with some noise on each digit. If -log p(x)
 # by importance sampling falls further when K is multiplied by ten, K was too small; that it no longer falls
 # is a good sign, and no proof.
