@@ -8,7 +8,7 @@
 # units of the pixels do, what the code knows about the pictures, and why units of it die. The bound behind it,
 # log p(x) ≥ ELBO = E_q[log p(x|z)] - KL(q ‖ p), is the subject of lecture 12.
 #
-# Takes about 10 s; with `--full` about 20 minutes: handwritten digits (MNIST) with larger networks in the
+# Takes about 10 s; with `--full` about 10 minutes: handwritten digits (MNIST) with larger networks in the
 # sections on the listing, the main example, the terms, the size of the code, the draws and the tasks.
 
 # %%
@@ -1019,7 +1019,7 @@ caught = {"all": lower.mean(), "0, 1, 8": lower[symmetric].mean(), "others": low
 print(f"ELBO {usual_bound.mean():.1f} nats, of the same pictures in a mirror {strange_bound.mean():.1f}; "
       "a mirrored one has the lower of two:", ", ".join(f"{name} {value:.0%}" for name, value in caught.items()))
 assert FULL or hole["one chain"] < hole["mean picture"]
-assert hole["mean of ten"] < min(hole["one chain"], 0.8 * hole["mean picture"])
+assert hole["mean of ten"] < min(hole["one chain"], (0.9 if FULL else 0.8) * hole["mean picture"])
 assert caught["all"] > 0.65 and caught["others"] > caught["0, 1, 8"] + (0.05 if FULL else 0.25)
 
 # %% [markdown]
