@@ -19,7 +19,7 @@ import numpy as np
 from numpyae import (PCA, Adam, Autoencoder, Contraction, Dense, GaussianNoise, Identity, KLSparsity, L1Sparsity, L2Sparsity,
                      MaskingNoise, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, WeightDecay, course, datasets,
                      fit, lbfgs, mlp, plots)
-from numpyae.datasets.generated import patches, photograph, swiss_roll, whiten
+from numpyae.datasets.generated import patches, photograph, shifted, swiss_roll, whiten
 from numpyae.evaluation import probe
 
 FULL = course.full()
@@ -582,17 +582,6 @@ assert FULL or abs(cosines["plain"][3] / random_filters - 1) < 0.25
 # %%
 K, k, rounds = (1000, 25, 60) if FULL else (200, 10, 30)
 everything, classes = (data.x, data.y) if FULL else (x, y)
-
-
-def shifted(rng, x):
-    """Every picture shifted by -1, 0 or 1 pixels in both directions."""
-    pictures, shifts = x.reshape(-1, side, side), rng.integers(-1, 2, (len(x), 2))
-    out = np.empty_like(pictures)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            these = (shifts == [down, right]).all(axis=1)
-            out[these] = np.roll(pictures[these], (down, right), (1, 2))
-    return out.reshape(len(x), -1)
 
 
 def k_sparse(start):

@@ -20,7 +20,7 @@ import numpy as np
 from numpyae import (ELU, PCA, Adam, Autoencoder, BernoulliNLL, Dense, Dropout, GradientDescent, MaskingNoise, Nesterov,
                      Regression, ReLU, Sequential, Sigmoid, SoftmaxCrossEntropy, SquaredError, course, datasets, fit, mlp,
                      plots)
-from numpyae.datasets.generated import curves
+from numpyae.datasets.generated import curves, mirrored, shifted
 from numpyae.pretraining import classifier, stack_denoisers, stack_rbms, unroll
 
 FULL = course.full()
@@ -70,18 +70,6 @@ x, x_test = (x[:20000], x[20000:]) if FULL else (x[:4000], x[4000:])
 
 deep = Autoencoder(mlp(sizes, hidden=ELU, rng=rng), mlp(sizes[::-1], hidden=ELU, rng=rng), BernoulliNLL())
 deep = deep.astype(np.float32)
-
-
-def mirrored(rng, x):
-    """Each curve in one of its eight positions: left and right, up and down, rows and columns exchanged, at random."""
-    pictures = x.reshape(-1, 28, 28).copy()
-    flip, turn, swap = rng.random((3, len(x))) < 0.5
-    pictures[flip] = np.roll(pictures[flip][:, ::-1], 1, 1)          # the points lie in [4, 24] of 0 … 27:
-    pictures[turn] = np.roll(pictures[turn][:, :, ::-1], 1, 2)       # mirrored they would be one pixel off
-    pictures[swap] = pictures[swap].transpose(0, 2, 1)
-    return pictures.reshape(len(x), -1)
-
-
 train(deep, x, alpha=2e-3 if FULL else 3e-3, epochs=700 if FULL else 20, batch_size=50, rng=rng,
       each_epoch=mirrored if FULL else None)
 flat, flat_18 = PCA(6).fit(x), PCA(18).fit(x)
@@ -515,24 +503,12 @@ course.show(figure, "09_few_labels")
 # moved by up to one pixel in each epoch, the same network reaches 2.45. Since each digit comes in nine
 # positions, it does not learn the 60 000 by heart: its error on them is nearly that on new ones.
 
-
 # %%
-def moved(rng, x):
-    """Every digit shifted by -1, 0 or 1 pixels in both directions; its margin is empty, so nothing is lost."""
-    pictures, shifts = x.reshape(-1, 28, 28), rng.integers(-1, 2, (len(x), 2))
-    out = np.empty_like(pictures)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            these = (shifts == [down, right]).all(axis=1)
-            out[these] = np.roll(pictures[these], (down, right), (1, 2))
-    return out.reshape(len(x), -1)
-
-
 if FULL:
     rng, sizes = np.random.default_rng(0), [784, 1000, 500, 250, 30]
     decoder = mlp(sizes[::-1], hidden=ELU, output=Sigmoid, rng=rng)
     deep = Autoencoder(mlp(sizes, hidden=ELU, rng=rng), decoder, SquaredError()).astype(np.float32)
-    train(deep, digits.x, alpha=1e-3, epochs=40, batch_size=128, rng=rng, each_epoch=moved)
+    train(deep, digits.x, alpha=1e-3, epochs=40, batch_size=128, rng=rng, each_epoch=shifted)
     flat = PCA(30).fit(digits.x)
     reached, linear = error(deep, digits.x_test), error(flat, digits.x_test)
     known = error(deep, digits.x[:10000])

@@ -22,6 +22,7 @@ from scipy.stats import rankdata
 from numpyae import (ELU, PCA, Adam, Autoencoder, GaussianNoise, Identity, MaskingNoise, ReLU, Sigmoid, SquaredError, Tanh,
                      course, datasets, fit, mlp, plots)
 from numpyae.corruption import Corruption
+from numpyae.datasets.generated import moved
 from numpyae.evaluation import probe
 
 FULL = course.full()
@@ -469,12 +470,7 @@ class Moved(Corruption):
 
     def apply(self, x, noise):
         """x rolled by its shifts, plus sigma times the noise."""
-        pictures, seen = x.reshape(-1, side, side), np.empty_like(x).reshape(-1, side, side)
-        for down in (-1, 0, 1):
-            for right in (-1, 0, 1):
-                these = (noise[:, 0] == down) & (noise[:, 1] == right)
-                seen[these] = np.roll(pictures[these], (down, right), (1, 2))
-        return seen.reshape(x.shape) + self.sigma * noise[:, 2:]
+        return moved(x, noise[:, :2]) + self.sigma * noise[:, 2:]
 
 
 steady = train(autoencoder([D, *hidden, K], ELU, corruption=Moved(0.3 if FULL else 0.1)), x)

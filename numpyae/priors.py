@@ -79,9 +79,13 @@ class MixturePrior(Parametric):
         mu = np.random.default_rng(rng).standard_normal((self.C, self.d))
         self.add_parameters(logits=np.zeros(self.C), mu=mu, logvar=np.zeros((self.C, self.d)))
 
+    def log_pi(self):
+        """log π_c, (C,): the logarithm of softmax(logits)."""
+        return self.logits - np.logaddexp.reduce(self.logits)
+
     def extent(self):
         """Mean and standard deviation of each number, (d,) both: Σ_c π_c μ_c, and that of the whole mixture."""
-        pi = np.exp(self.logits - np.logaddexp.reduce(self.logits))[:, None]
+        pi = np.exp(self.log_pi())[:, None]
         mean = np.sum(pi * self.mu, axis=0)
         return mean, np.sqrt(np.sum(pi * (np.exp(self.logvar) + self.mu**2), axis=0) - mean**2)
 
@@ -89,9 +93,8 @@ class MixturePrior(Parametric):
         """log p(z) = log Σ_c e^(a_c), a_c = log π_c - ½ Σ_j [(z_j - μ_cj)² / σ_cj² + logvar_cj + log 2π], (N,) or (K, N), in nats."""
         self.precision = np.exp(-self.logvar)
         self.r = z[..., None, :] - self.mu                              # (..., C, d)
-        log_pi = self.logits - np.logaddexp.reduce(self.logits)
         squares = self.r**2 * self.precision + self.logvar + math.log(2 * math.pi)
-        a = log_pi - 0.5 * np.add.reduce(squares, axis=-1)
+        a = self.log_pi() - 0.5 * np.add.reduce(squares, axis=-1)
         log_p = np.logaddexp.reduce(a, axis=-1)
         self.share = np.exp(a - log_p[..., None])                       # p(c|z): which Gaussian z is from
         return log_p
@@ -99,7 +102,7 @@ class MixturePrior(Parametric):
     def backward(self, dlog_p):
         """da_c = dlog_p p(c|z); dr = -da r / σ²; dmu = -Σ dr, dlogvar = Σ da ½ (r² / σ² - 1), dlogits = Σ (da - dlog_p π); dz = Σ_c dr."""
         dlogits, dmu, dlogvar = self.dlogits, self.dmu, self.dlogvar
-        pi = np.exp(self.logits - np.logaddexp.reduce(self.logits))
+        pi = np.exp(self.log_pi())
         over = tuple(range(dlog_p.ndim))                                # all draws of all samples
         da = dlog_p[..., None] * self.share
         dr = -da[..., None] * self.r * self.precision
@@ -112,6 +115,6 @@ class MixturePrior(Parametric):
     def sample(self, n, rng=None, dtype=np.float64):
         """n codes z ~ p(z), (n, d): first which Gaussian, then where in it."""
         rng = np.random.default_rng(rng)
-        pi = np.exp(self.logits - np.logaddexp.reduce(self.logits)).astype(np.float64)
+        pi = np.exp(self.log_pi()).astype(np.float64)
         c = rng.choice(self.C, n, p=pi / pi.sum())
         return (self.mu[c] + np.exp(0.5 * self.logvar[c]) * rng.standard_normal((n, self.d))).astype(dtype)

@@ -25,8 +25,8 @@ from numpyae import datasets
 from numpyae.activations import ELU, Sigmoid, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.course.lectures import FOLDER
-from numpyae.datasets.generated import curves, patches, photograph, whiten
-from numpyae.evaluation import active_units, probe
+from numpyae.datasets.generated import curves, mirrored, patches, photograph, shifted, whiten
+from numpyae.evaluation import ACTIVE, active_units, probe
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import BernoulliNLL, SquaredError
@@ -102,27 +102,6 @@ def load_patches(rng):
     return datasets.Dataset(name, x, None, x, None, (8, 8), "whitened, in [0.1, 0.9]; nothing is held out")
 
 
-def shifted(rng, x):
-    """Every picture (N, 784) moved by -1, 0 or 1 pixels in both directions; for pictures with an empty margin."""
-    pictures, shifts = x.reshape(-1, 28, 28), rng.integers(-1, 2, (len(x), 2))
-    out = np.empty_like(pictures)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            these = (shifts == [down, right]).all(axis=1)
-            out[these] = np.roll(pictures[these], (down, right), (1, 2))
-    return out.reshape(len(x), -1)
-
-
-def mirrored(rng, x):
-    """Every curve (N, 784) in one of its eight positions: left and right, up and down, rows and columns exchanged."""
-    pictures = x.reshape(-1, 28, 28).copy()
-    flip, turn, swap = rng.random((3, len(x))) < 0.5
-    pictures[flip] = np.roll(pictures[flip][:, ::-1], 1, 1)          # the points lie in [4, 24] of 0 … 27:
-    pictures[turn] = np.roll(pictures[turn][:, :, ::-1], 1, 2)       # mirrored they would be one pixel off
-    pictures[swap] = pictures[swap].transpose(0, 2, 1)
-    return pictures.reshape(len(x), -1)
-
-
 def mean_and_error(values):
     """Mean of one value per sample, (N,), and its standard error."""
     values = np.asarray(values, np.float64)
@@ -138,6 +117,17 @@ def squared_errors(model, x):
     """Σ_d (y_d - x_d)² of every row, (N,); in blocks, since a deep network keeps all its layers."""
     blocks = np.array_split(x, max(1, len(x) // 1000))
     return np.concatenate([np.sum((model.reconstruct(block) - block)**2, axis=1) for block in blocks])
+
+
+def by_error(x, others, said):
+    """look and judge of a Job: the squared error on x; at the end also that on the others, put into the words."""
+    def look(model):
+        return mean_and_error(squared_errors(model, x))
+
+    def judge(model):
+        return *look(model), said.format(squared_errors(model, others).mean())
+
+    return look, judge
 
 
 def gabor_shares(filters):
@@ -223,7 +213,7 @@ def burda(data, rng, samples=1, fall=800, start=800):
 
     def judge(model):
         model = averaged(model)
-        active = int(np.sum(active_units(model, test) > 0.01))
+        active = int(np.sum(active_units(model, test) > ACTIVE))
         return *mean_and_error(-model.log_likelihood(test, 5000, np.random.default_rng(1))), f"{active} of 50 units active"
 
     return Job(model, (data.x,), rng, look, judge, optimizer, 100, schedule, datasets.binarize)
@@ -242,13 +232,7 @@ def hinton_mnist(data, rng):
     sizes = [data.x.shape[1], 1000, 500, 250, 30]
     decoder = mlp(sizes[::-1], hidden=ELU, output=Sigmoid, rng=rng)
     model = Autoencoder(mlp(sizes, hidden=ELU, rng=rng), decoder, SquaredError()).astype(np.float32)
-
-    def look(model):
-        return mean_and_error(squared_errors(model, data.x_test))
-
-    def judge(model):
-        return *look(model), f"{squared_errors(model, data.x[:10000]).mean():.2f} on training images"
-
+    look, judge = by_error(data.x_test, data.x[:10000], "{:.2f} on training images")
     return Job(model, (data.x,), rng, look, judge, Adam(1e-3), 128, partial(cooled, 1e-3), shifted)
 
 
@@ -260,13 +244,7 @@ def hinton_curves(data, rng):
     sizes = [data.x.shape[1], 400, 200, 100, 50, 25, 6]
     encoder, decoder = mlp(sizes, hidden=ELU, rng=rng), mlp(sizes[::-1], hidden=ELU, rng=rng)
     model = Autoencoder(encoder, decoder, BernoulliNLL()).astype(np.float32)
-
-    def look(model):
-        return mean_and_error(squared_errors(model, data.x_test))
-
-    def judge(model):
-        return *look(model), f"{squared_errors(model, data.x[:5000]).mean():.2f} on training images"
-
+    look, judge = by_error(data.x_test, data.x[:5000], "{:.2f} on training images")
     return Job(model, (data.x,), rng, look, judge, Adam(2e-3), 50, partial(cooled, 2e-3), mirrored)
 
 
@@ -290,12 +268,7 @@ def sutskever_curves(data, rng):
     def schedule(model, optimizer, epoch, epochs):
         optimizer.mu = 0.9 if epoch >= epochs - 10 else min(1 - 1 / (2 * (optimizer.t // 250) + 2), 0.99)
 
-    def look(model):
-        return mean_and_error(squared_errors(model, data.x))
-
-    def judge(model):
-        return *look(model), f"{squared_errors(model, data.x_test).mean():.3f} on new curves"
-
+    look, judge = by_error(data.x, data.x_test, "{:.3f} on new curves")
     return Job(model, (data.x,), rng, look, judge, Nesterov(0.01, 0.5), 200, schedule)
 
 

@@ -11,6 +11,7 @@ likelihood is exact.
 All random numbers come from `rng`, a numpy.random.Generator; None means fresh entropy.
 """
 
+import math
 import operator
 
 import numpy as np
@@ -189,3 +190,30 @@ def check_dtype(what, dtype):
     if found not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise TypeError(f"{what} must be float32 or float64, got {found}")
     return found
+
+
+def moved(x, shifts):
+    """Square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
+    side = math.isqrt(x.shape[1])
+    pictures = x.reshape(-1, side, side)
+    out = np.empty_like(pictures)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            these = (shifts == [down, right]).all(axis=1)
+            out[these] = np.roll(pictures[these], (down, right), (1, 2))
+    return out.reshape(len(x), -1)
+
+
+def shifted(rng, x):
+    """Every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; for pictures with an empty margin."""
+    return moved(x, rng.integers(-1, 2, (len(x), 2)))
+
+
+def mirrored(rng, x):
+    """Every curve (N, 784) in one of its eight positions: left and right, up and down, rows and columns exchanged."""
+    pictures = x.reshape(-1, 28, 28).copy()
+    flip, turn, swap = rng.random((3, len(x))) < 0.5
+    pictures[flip] = np.roll(pictures[flip][:, ::-1], 1, 1)          # the points lie in [4, 24] of 0 … 27:
+    pictures[turn] = np.roll(pictures[turn][:, :, ::-1], 1, 2)       # mirrored they would be one pixel off
+    pictures[swap] = pictures[swap].transpose(0, 2, 1)
+    return pictures.reshape(len(x), -1)
