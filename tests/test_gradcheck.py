@@ -65,10 +65,10 @@ def test_numerical_gradient_refuses_another_method():
         gradcheck.numerical_gradient(lambda w: 0.0, np.ones(1), "forward")
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_all_of_the_library_agrees(seed):
+def test_all_of_the_library_agrees():
+    """At another point than that of the command, which test_cli runs; more of them: `python -m numpyae gradcheck --seed S`."""
     medians = []
-    for name, target, batch in cases(np.random.default_rng(seed)):
+    for name, target, batch in cases(np.random.default_rng(1)):
         report = gradcheck.check(target, *batch)
         assert report.ok, f"{name}: {report}"
         assert not any(row["cannot_tell"] for row in report.rows), name
@@ -438,7 +438,7 @@ def test_kink_means_that_the_point_sits_on_one():
     assert gradcheck.check(ReLU(), x).rows[0]["kinks"] == 1
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_networks_raise_no_alarm_and_a_thousandth_is_found(seed):
     """A sample of `python -m tests.benchmarks.gradcheck`."""
     for family in ("moderate", "100", "1e6"):

@@ -207,7 +207,7 @@ def test_burda_is_the_setting_of_the_table(small, tmp_path, capsys):
     assert job.model.encoder.n_out == 100 and job.model.decoder.n_in == 50 and job.batch_size == 100
     p = small.x.mean(axis=0)
     np.testing.assert_allclose(1 / (1 + np.exp(-job.model.decoder.layers[-1].b)), np.clip(p, 1e-3, 1 - 1e-3), rtol=1e-5)
-    job.schedule(job.model, job.optimizer, 325, 650)
+    job.schedule(job.model, job.optimizer, 400, 560)
     assert job.optimizer.alpha == pytest.approx(1e-3 / np.sqrt(10))
     few = small._replace(x_test=small.x_test[:2], y_test=small.y_test[:2])
     assert reproduce.run("burda-table-1", str(tmp_path / "run"), epochs=1, data=few) == 0

@@ -21,7 +21,8 @@ USELESS = 0.1                         # one of more than this share of the gradi
 ALL = 2000                            # arrays of up to so many elements are checked in every element,
 SAMPLE = 200                          # larger ones in so many, one from each of equal strata,
 DIRECTIONS = 4                        # and along so many random directions
-CONFIRM = 20                          # when so many second looks in an array all end alike, the others need none
+CONFIRM = 20                          # when so many second looks in an array all end alike, the others need none;
+CONFIRM_WRONG = 8                     # so many where what they confirm is a difference, which one element is enough to prove
 
 
 def compare(subject, gradients, by_term, rng):
@@ -120,10 +121,10 @@ def judge(f, array, indices, scale, noise, values, rng):
     vague = np.flatnonzero((gap <= SAFETY * error) & (gap > 0) & ~((error <= VAGUE * size) & (gap <= np.maximum(error, 1e-9 * size))))
     verdict = np.where((gap > 0) & ~(error <= USELESS * size), CANNOT_TELL, AGREE)
     verdict[apart] = DISAGREE
-    for doubtful in (apart, vague):
+    for doubtful, enough in ((apart, CONFIRM_WRONG), (vague, CONFIRM)):
         alike = 0                     # how many second looks in a row have not changed the verdict
         for i in rng.permutation(doubtful):
-            if alike == CONFIRM:
+            if alike == enough:
                 break
             first = verdict[i]
             verdict[i] = look_again(f, array, indices[i], scale[indices[i]], noise, values, i)
