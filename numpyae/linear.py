@@ -73,3 +73,8 @@ class PCA:
 
     def __repr__(self):
         return f"PCA(K={self.K})"
+
+
+def least_squares(phi, t):
+    """The w (M, K) with the smallest ‖t - Φ w‖², for Φ (N, M) and t (N, K): there Φᵀ(Φ w - t) = 0 ([000] "How do we find w?")."""
+    return np.linalg.lstsq(phi, t, rcond=None)[0]
