@@ -437,7 +437,7 @@ class Body:
                 continue
             if isinstance(parent, ast.Attribute) and parent.attr in ("W", "b", "dW", "db"):
                 place += "." + parent.attr
-            adds = isinstance(parent, ast.AugAssign)
+            adds = isinstance(parent, ast.AugAssign) and parent.target is node
             if isinstance(node.ctx, ast.Store) and not adds:
                 stored.add(place)
             elif place not in stored and place not in reads:
