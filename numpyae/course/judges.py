@@ -417,8 +417,8 @@ def bernoulli_forward(rng):
         if isinstance(found, np.ndarray) and not np.all(np.isfinite(found)):
             raise Wrong("for o of ±1000 values are not finite: e^o overflows, or a logarithm is taken of 0. With e^-|o| nothing does: log(1 + e^o) = "
                         "max(o, 0) + log(1 + e^-|o|)")
-        hold("values for o of ±1000", found, table((N,), lambda n: sum(max(far[n, d], 0) - t[n, d] * far[n, d] for d in range(D))), {
-            "the logits or the probabilities are clipped: -log p is |o| where p is nearly 0": values * 0})
+        truth = table((N,), lambda n: sum(max(far[n, d], 0) - t[n, d] * far[n, d] for d in range(D)))
+        hold("values for o of ±1000 (are logits or probabilities clipped?)", found, truth)
 
 
 def cross_entropy_forward(rng):
@@ -910,8 +910,7 @@ def draw(rng):
                 "σ is missing: ε must be multiplied by it": mu + eps, "ε is missing": mu + np.exp(0.5 * logvar) + 0 * eps,
                 "μ is missing": np.exp(0.5 * logvar) * eps, "this is μ without noise": mu + 0 * eps,
                 "σ ε is subtracted; that has the right distribution, but backward has z = μ + σ ε": mu - np.exp(0.5 * logvar) * eps,
-                "μ and logvar are exchanged: h holds μ first": logvar + np.exp(0.5 * mu) * eps,
-                "ε must not be drawn anew, it is given": truth * np.nan})
+                "μ and logvar are exchanged: h holds μ first": logvar + np.exp(0.5 * mu) * eps})
             missing = [name for name in ("mu", "logvar", "sigma", "epsilon", "z") if not hasattr(posterior, name)]
             if missing:
                 raise Wrong(f"sample must keep self.{', self.'.join(missing)}, which the way back reads")
@@ -953,7 +952,7 @@ def divergence(rng):
 
             m, v = (mu - m0) / s0, logvar - 2 * np.log(s0)
             found = returned("kl", lambda: posterior.kl(mu0, sigma0))
-            hold("KL" + "" if np.ndim(mu0) == 0 else "KL to N(μ₀, diag σ₀²)", found, truth, {
+            hold("KL" if np.ndim(mu0) == 0 else "KL to N(μ₀, diag σ₀²)", found, truth, {
                 "logvar is taken for log σ: σ² is e^logvar": formula(m, v, lambda v: np.exp(2 * v)),
                 "logvar is taken for log σ: log σ² is logvar itself": 0.5 * (m**2 + np.exp(2 * v) - 2 * v - 1).sum(axis=1),
                 "σ stands where σ² belongs": formula(m, v, lambda v: np.exp(0.5 * v)),
