@@ -34,7 +34,7 @@ except ImportError:                   # Windows
     resource = None
 
 SECONDS = 10                          # that a task may take, after Python and NumPy have been loaded
-MEMORY = 3 * 2**30                    # bytes of address space; a Python with NumPy has 0.5 GB
+MEMORY = 5 * 2**29                    # bytes of address space: 2 GB, and what a Python with NumPy has
 FILE = 2**20                          # bytes: larger files are not copied
 WRITTEN = 50 * 2**20                  # bytes that a file may have
 PROCESSES = 256                       # more than there are already

@@ -19,7 +19,6 @@ import types
 
 import numpy as np
 
-import numpyae
 from numpyae import gradcheck
 from numpyae.activations import ELU, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
@@ -47,7 +46,7 @@ def judge(number, module, rng):
     """("passed" or "not yet" or "wrong", sentence) for the student's module of this exercise; rng draws the hidden points."""
     errors = []
     try:
-        with installed(EXERCISES[number], module, errors):
+        with installed(EXERCISES[number], module, errors), np.errstate(all="ignore"):
             JUDGES[number](rng)
         outcome = "passed", ""
     except Wrong as wrong:
@@ -169,8 +168,7 @@ def gradients(make):
 def returned(name, call, *arrays, **options):
     """call(*arrays), which must leave them as they are, and return something. Wrong otherwise."""
     before = [np.copy(array) for array in arrays]
-    with np.errstate(all="ignore"):
-        found = call(*arrays, **options)
+    found = call(*arrays, **options)
     for k, (array, old) in enumerate(zip(arrays, before)):
         if isinstance(array, np.ndarray) and not np.array_equal(array, old):
             raise Wrong(f"{name} changes its argument{f' {k + 1}' * (len(arrays) > 1)} in place; others may still need it")
