@@ -65,8 +65,10 @@ def statements(code):
 def is_unpacking(code):
     """Whether these are names for attributes: x, W = self.x, self.W."""
     node = ast.parse(code).body[0]
-    values = [] if not isinstance(node, ast.Assign) else node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-    return bool(values) and all(isinstance(value, ast.Attribute) and ast.unparse(value).startswith("self.") for value in values)
+    if not isinstance(node, ast.Assign):
+        return False
+    values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+    return all(isinstance(value, ast.Attribute) and ast.unparse(value).startswith("self.") for value in values)
 
 
 @pytest.mark.parametrize("number", EXERCISES)
@@ -76,16 +78,20 @@ def test_no_line_of_the_solution_is_left_in_a_stub(number):
     given, closing = whole[:exercise.given], whole[len(whole) - exercise.closing:]
     own = left[len(given):len(left) - len(closing)]
     assert left == [*given, *own, *closing]
-    assert own[-1] == f"raise NotImplementedError('Exercise {number}: {exercise.title}')" and all(map(is_unpacking, own[:-1]))
-    cut = {code for line in whole[len(given):len(whole) - len(closing)] for code in statements(line) if not is_unpacking(code)}
+    assert own[-1] == f"raise NotImplementedError('Exercise {number}: {exercise.title}')"
+    assert all(map(is_unpacking, own[:-1]))
+    cut = {code for line in whole[len(given):len(whole) - len(closing)] for code in statements(line)
+           if not is_unpacking(code)}
     assert cut and cut.isdisjoint(statements(stub))
 
 
 def test_at_least_twenty_along_the_lectures_each_about_one_function_of_the_library():
-    assert len(EXERCISES) >= 20 and {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14} <= {exercise.lecture for exercise in EXERCISES.values()}
-    assert len({exercise.path for exercise in EXERCISES.values()}) == len({exercise.file for exercise in EXERCISES.values()}) == len(EXERCISES)
+    lectures = {exercise.lecture for exercise in EXERCISES.values()}
+    assert len(EXERCISES) >= 20 and lectures == {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14}
+    assert len({exercise.path for exercise in EXERCISES.values()}) == len(EXERCISES)
+    assert len({exercise.file for exercise in EXERCISES.values()}) == len(EXERCISES)
     assert list(judges.JUDGES) == list(EXERCISES)
-    for lecture in {exercise.lecture for exercise in EXERCISES.values()}:
+    for lecture in lectures:
         letters = "".join(exercise.number[-1] for exercise in EXERCISES.values() if exercise.lecture == lecture)
         assert letters == "abcdefghijklmn"[:len(letters)]
 
@@ -93,10 +99,12 @@ def test_at_least_twenty_along_the_lectures_each_about_one_function_of_the_libra
 def test_files_that_are_written_are_self_contained(tmp_path):
     for number, exercise in EXERCISES.items():
         text = exercises.stub(number)
-        assert text.startswith(f'"""Exercise {number}: {exercise.title}.\n') and max(map(len, text[:text.index('"""', 3)].splitlines())) <= 125
+        task = text[:text.index('"""', 3)]
+        assert task.startswith(f'"""Exercise {number}: {exercise.title}.\n') and max(map(len, task.splitlines())) <= 125
         assert f"python -m numpyae grade {exercise.file}" in text
         imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
-        assert {(getattr(node, "module", None) or node.names[0].name).partition(".")[0] for node in imports} <= {"numpy", "numpyae", "math", "time"}
+        packages = {(getattr(node, "module", None) or node.names[0].name).partition(".")[0] for node in imports}
+        assert packages <= {"numpy", "numpyae", "math", "time"}
     (tmp_path / EXERCISES["4b"].file).write_text(exercises.stub("4b"))
     code = ("import importlib.util; spec = importlib.util.spec_from_file_location('mine', '04b_dense_layer_backward.py')\n"
             "mine = importlib.util.module_from_spec(spec); spec.loader.exec_module(mine)\n"
@@ -115,16 +123,23 @@ MISTAKES = {
     "2b": {"a = x @ k / period\nreturn self.with_bias(np.concatenate([np.cos(a), np.sin(a)], axis=1))": "the 2π is missing",
            "a = 2 * np.pi * x @ k / period\nreturn self.with_bias(np.concatenate([np.sin(a), np.cos(a)], axis=1))": "the sines come first"},
     "3a": {"return x @ W": "the bias b is missing", "return np.tanh(x @ W + b)": "tanh, is applied here",
-           "return x @ W.T + b": "is a transpose missing, or are the operands of a product swapped?", "return W @ x + b": "operands of a product swapped",
-           "return (x @ W + b).T": "this is aᵀ", "x += 1\nreturn x @ W + b": "changes its argument", "a = x @ W + b": "returns None",
+           "return x @ W.T + b": "is a transpose missing, or are the operands of a product swapped?",
+           "return W @ x + b": "operands of a product swapped",
+           "return (x @ W + b).T": "this is aᵀ", "x += 1\nreturn x @ W + b": "changes its argument",
+           "a = x @ W + b": "returns None",
            "W += 1\nreturn x @ W - x.sum(axis=1, keepdims=True) + b": "changes the weights"},
-    "3b": {"e = np.exp(a)\nreturn e / e.sum()": "it must be over each row", "e = np.exp(a)\nreturn e / e.sum(axis=0)": "over the samples",
-           "return np.exp(a)": "not divided by the sum", "e = np.exp(a)\nreturn e / e.sum(axis=1, keepdims=True)": "subtract the largest of each row",
+    "3b": {"e = np.exp(a)\nreturn e / e.sum()": "it must be over each row",
+           "e = np.exp(a)\nreturn e / e.sum(axis=0)": "over the samples",
+           "return np.exp(a)": "not divided by the sum",
+           "e = np.exp(a)\nreturn e / e.sum(axis=1, keepdims=True)": "subtract the largest of each row",
            "e = np.exp(a - a.max())\nreturn e / e.sum(axis=1, keepdims=True)": "subtract the largest of each row",
            "e = np.exp(a)\nreturn e / e.sum(axis=1)": "ValueError"},
-    "3c": {"return np.mean((o - t)**2, axis=1)": "mean over the features", "return 0.5 * np.sum((o - t)**2, axis=1)": "there is a ½",
-           "return np.sum((o - t)**2)": "one value for each sample", "return np.sum((o - t)**2, axis=0)": "over the features of each sample",
-           "return np.abs(o - t).sum(axis=1)": "the absolute value", "return np.mean((o - t)**2)": "one value for each sample",
+    "3c": {"return np.mean((o - t)**2, axis=1)": "mean over the features",
+           "return 0.5 * np.sum((o - t)**2, axis=1)": "there is a ½",
+           "return np.sum((o - t)**2)": "one value for each sample",
+           "return np.sum((o - t)**2, axis=0)": "over the features of each sample",
+           "return np.abs(o - t).sum(axis=1)": "the absolute value",
+           "return np.mean((o - t)**2)": "one value for each sample",
            "return np.linalg.norm(o - t, axis=1)": "the root"},
     "3d": {"p = 1 / (1 + np.exp(-o))\nreturn np.sum(t * np.log(p) + (1 - t) * np.log(1 - p), axis=1)": "minus that",
            "p = 1 / (1 + np.exp(-o))\nreturn -np.sum(t * np.log(p), axis=1)": "only the term t log p",
@@ -137,17 +152,20 @@ MISTAKES = {
            "p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn -np.mean(t * np.log(p), axis=1)": "mean over the classes",
            "p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn -np.sum(t * np.log(p), axis=1)": "Subtract the largest",
            "return -np.sum(t * o, axis=1)": "softmax is missing"},
-    "4a": {"return r * weight[:, None]": "2 times too small", "return 2 * r": "", "return -2 * r * weight[:, None]": "wrong sign"},
+    "4a": {"return r * weight[:, None]": "2 times too small", "return 2 * r": "",
+           "return -2 * r * weight[:, None]": "wrong sign"},
     "4b": {"dW += x.T @ delta / len(x)\ndb += delta.sum(axis=0)\nreturn delta @ W.T": "the batch size",
            "dW += x.T @ delta\ndb += delta.mean(axis=0)\nreturn delta @ W.T": "the batch size",
            "dW = x.T @ delta\ndb += delta.sum(axis=0)\nreturn delta @ W.T": "dW is 0 everywhere",
            "dW += x.T @ delta\ndb += delta.sum(axis=0)\nreturn delta @ W": "is a transpose missing",
-           "dW += x.T @ delta\ndb += delta\nreturn delta @ W.T": "line", "return super().backward(delta)": "super() is not there",
+           "dW += x.T @ delta\ndb += delta\nreturn delta @ W.T": "line",
+           "return super().backward(delta)": "super() is not there",
            "dW += x.T @ delta\ndb += delta.sum(axis=0)": "no gradient of x"},
     "4c": {"return h * (1 - h)": "", "return delta": "φ'(a)", "return delta * h": ""},
     "4d": {"return delta * (1 - h)": "", "return delta": "φ'(a)"},
     "4h": {"return delta * p * (1 - p)": "diagonal"},
-    "4i": {"p = 1 / (1 + np.exp(-o))\nreturn (t - p) * weight[:, None]": "wrong sign", "p = 1 / (1 + np.exp(-o))\nreturn p - t": ""},
+    "4i": {"p = 1 / (1 + np.exp(-o))\nreturn (t - p) * weight[:, None]": "wrong sign",
+           "p = 1 / (1 + np.exp(-o))\nreturn p - t": ""},
     "4k": {"pass": "have not changed"},
     "5a": {"return (f(w) - f(w)) / h": "must return two numbers"},
     "6a": {"w -= alpha * grad": "v is forgotten", "velocity *= mu\nvelocity += alpha * grad\nw += velocity": "it goes up",
@@ -155,26 +173,33 @@ MISTAKES = {
     "6b": {"velocity *= mu\nvelocity -= alpha * grad\nw += velocity": "plain momentum"},
     "6c": {"squares *= rho\nsquares += (1 - rho) * grad**2\nw -= alpha * grad / (squares + epsilon)": "the root is missing",
            "squares += grad**2\nw -= alpha * grad / (np.sqrt(squares) + epsilon)": "AdaGrad"},
-    "6d": {"m *= beta1\nm += (1 - beta1) * grad\nv *= beta2\nv += (1 - beta2) * grad**2\nw -= alpha * m / (np.sqrt(v) + epsilon)": "corrections",
+    "6d": {"m *= beta1\nm += (1 - beta1) * grad\nv *= beta2\nv += (1 - beta2) * grad**2\nw -= alpha * m / (np.sqrt(v) + "
+           "epsilon)": "corrections",
            "m *= beta1\nm += (1 - beta1) * grad\nv *= beta2\nv += (1 - beta2) * grad**2\n"
            "w -= alpha * (m / (1 - beta1**t)) / np.sqrt(v / (1 - beta2**t) + epsilon)": "outside the root"},
     "7a": {"self.mean = x.mean(axis=0)\nU, S, V = np.linalg.svd(x, full_matrices=False)\nself.eigenvalues = S**2 / len(x)\n"
            "self.components = V[:K].T\nreturn self": "not centred",
-           "self.mean = x.mean(axis=0)\nU, S, V = np.linalg.svd(x - self.mean, full_matrices=False)\nself.eigenvalues = S**2 / len(x)\n"
+           "self.mean = x.mean(axis=0)\nU, S, V = np.linalg.svd(x - self.mean, full_matrices=False)\nself.eigenvalues = "
+           "S**2 / len(x)\n"
            "self.components = V[:K]\nreturn self": "transposed"},
     "7b": {"db += delta.sum(axis=0)\nreturn delta @ W": "is 0 everywhere: backward never computes it"},
-    "8a": {"return (rng.random(x.shape) >= p) * 1.0": "the wrong way round", "return np.random.rand(*x.shape) < p": "two different masks",
-           "return rng.random(x.shape) < p": "float64, as x is", "return np.zeros_like(x) + (rng.random((len(x), 1)) < p)": "on its own"},
-    "8b": {"return m * np.log(m / rho) + (1 - m) * np.log((1 - m) / (1 - rho))": "KL(m ‖ ρ)", "return rho * np.log(rho / m)": "only the term"},
+    "8a": {"return (rng.random(x.shape) >= p) * 1.0": "the wrong way round",
+           "return np.random.rand(*x.shape) < p": "two different masks",
+           "return rng.random(x.shape) < p": "float64, as x is",
+           "return np.zeros_like(x) + (rng.random((len(x), 1)) < p)": "on its own"},
+    "8b": {"return m * np.log(m / rho) + (1 - m) * np.log((1 - m) / (1 - rho))": "KL(m ‖ ρ)",
+           "return rho * np.log(rho / m)": "only the term"},
     "8c": {"return -rho / m": "is missing", "return -(1 - rho) / (1 - m) - rho / m": "minus of its own"},
     "8d": {"return {index: (weight * own_weight * self.slope(m))[None] + 0 * h}": ""},
-    "8e": {"from numpy import argsort\nself.mask = np.zeros_like(x)\nnp.put_along_axis(self.mask, argsort(x, axis=1)[:, -k:], 1, axis=1)\n"
+    "8e": {"from numpy import argsort\nself.mask = np.zeros_like(x)\nnp.put_along_axis(self.mask, argsort(x, axis=1)[:, "
+           "-k:], 1, axis=1)\n"
            "return x * self.mask": "ask self.strength"},
     "8f": {"return delta": "mask"},
     "8g": {"index, dense, phi = chain[0]\nd = phi.derivative()\ndW = dense.dW\n"
            "dW += 2 * weight * own_weight * dense.W * np.mean(d**2, axis=0)\nreturn {}": "contraction"},
     "8h": {"for dense in denses:\n    dense.dW += weight * own_weight * dense.W\nreturn {}": "2 times too small"},
-    "11a": {"self.slope = -(z - np.array(mu)) / np.array(sigma)**2\nreturn -0.5 * np.sum(((z - np.array(mu)) / sigma)**2, axis=-1)": "normaliser"},
+    "11a": {"self.slope = -(z - np.array(mu)) / np.array(sigma)**2\nreturn -0.5 * np.sum(((z - np.array(mu)) / sigma)**2, "
+            "axis=-1)": "normaliser"},
     "12a": {"mu, logvar = h[:, :d], h[:, d:]\nreturn mu + np.exp(logvar) * epsilon": "which is σ²",
             "mu, logvar = h[:, :d], h[:, d:]\nreturn mu + np.exp(0.5 * logvar) * epsilon": "must keep self.mu"},
     "12b": {"dmu, dlogvar = dz, dz * epsilon * sigma\nreturn dmu, dlogvar": "2 times too large"},
@@ -185,7 +210,8 @@ MISTAKES = {
     "12e": {"return -0.5 * np.sum(epsilon**2 + np.log(2 * np.pi), axis=-1)": "logvar is missing"},
     "13a": {"do = likelihood.backward(weights['reconstruction'])\ndz = decoder.backward(do).reshape(posterior.z.shape)\n"
             "encoder.backward(posterior.backward(dz, 0 * weights['kl']), input_gradient=False)\nreturn grad": "kl"},
-    "14e": {"log_w = (prior.log_density(z) - posterior.log_density() - nll.reshape(z.shape[:-1]))\nbound = log_w.mean(axis=0)": "this is the ELBO"},
+    "14e": {"log_w = (prior.log_density(z) - posterior.log_density() - nll.reshape(z.shape[:-1]))\nbound = "
+            "log_w.mean(axis=0)": "this is the ELBO"},
 }
 
 
@@ -214,7 +240,8 @@ def test_the_library_is_as_it_was_afterwards():
     ("class Dense:\n    def forward(self, x): pass", "must have class Dense with def backward"),
     ("class Dense:\n    def backward(self, delta): pass\n    def forward(self, x): pass", "also has forward"),
     ("class Dense:\n    def backward(self, delta):\n        return [][0]", "line 3: IndexError"),
-    ("from numpyae import layers\nclass Dense(layers.Dense):\n    def backward(self, delta):\n        return layers.Dense.backward(self, delta)",
+    ("from numpyae import layers\nclass Dense(layers.Dense):\n    def backward(self, delta):\n        return "
+     "layers.Dense.backward(self, delta)",
      "calls itself without end")])
 def test_files_that_are_something_else(text, words):
     status, sentence = judged("4b", text)

@@ -1,4 +1,4 @@
-"""Grading, as a student and as a teacher meet it: processes, limits, tables. 100 submissions: `python -m tests.benchmarks.grading`."""
+"""Grading, as students and teachers meet it: processes, limits, tables. 100 submissions: `python -m tests.benchmarks.grading`."""
 
 import json
 import os
@@ -28,13 +28,16 @@ def write(folder, **files):
 @posix
 def test_submissions_of_a_class_with_hostile_ones_among_them(tmp_path, capsys):
     """Each gets its score, whatever another does; the submissions stay as they are, and no process is left."""
-    hostile = ["10 GB", "deletes its folder", "exit", "prints a verdict"] + ["leaves a child behind"] * sys.platform.startswith("linux")
+    hostile = ["10 GB", "deletes its folder", "exit",
+               "prints a verdict"] + ["leaves a child behind"] * sys.platform.startswith("linux")
     expected = {}
     for name in hostile:
         write(tmp_path / "class" / name, dense=with_top("4b", HOSTILE[name][0]))
         expected[name] = ("wrong", HOSTILE[name][1])
-    write(tmp_path / "class" / "sleeper", tanh=with_top("4d", "import time\nprint('good night', flush=True)\ntime.sleep(100)"))
-    write(tmp_path / "class" / "anna", tanh=with_top("4d", "for k in range(10**5): print(k)"), random="raise ValueError('hides a module')", notes="x = 1")
+    write(tmp_path / "class" / "sleeper", tanh=with_top("4d",
+                                                        "import time\nprint('good night', flush=True)\ntime.sleep(100)"))
+    write(tmp_path / "class" / "anna", tanh=with_top("4d", "for k in range(10**5): print(k)"),
+          random="raise ValueError('hides a module')", notes="x = 1")
     write(tmp_path / "class" / "empty")
     expected |= {"sleeper": ("wrong", "an endless loop"), "anna": ("passed", "")}
     start = time.monotonic()
@@ -94,10 +97,12 @@ def test_errors_are_one_line(words, tmp_path, monkeypatch, capsys):
 
 def test_bug_hunts_are_graded_by_the_module_that_makes_them(tmp_path, monkeypatch):
     """With a stand-in for it."""
-    judge = "def judge(level, seed, module, rng):\n    return ('passed' if module.answer == level + seed else 'wrong'), f'{level} {seed}'\n"
+    judge = ("def judge(level, seed, module, rng):\n"
+             "    return ('passed' if module.answer == level + seed else 'wrong'), f'{level} {seed}'\n")
     hunt = '"""Bug hunt, level 2, seed 40: a small network.\n"""\nanswer = 42\n'
     (tmp_path / "sitecustomize.py").write_text("import sys, types\nfound = types.ModuleType('numpyae.course.hunts')\n"
-                                               f"exec({judge!r}, vars(found))\nsys.modules['numpyae.course.hunts'] = found\n"
+                                               f"exec({judge!r}, vars(found))\nsys.modules['numpyae.course.hunts'] = "
+                                               f"found\n"
                                                "import numpyae.course\nnumpyae.course.hunts = found\n")
     folder = write(tmp_path / "hunts", one=hunt, two="# mine\n" + hunt.replace("42", "41"))
     environment = grading.environment
@@ -110,7 +115,8 @@ def test_bug_hunts_are_graded_by_the_module_that_makes_them(tmp_path, monkeypatc
 
 
 def test_files_are_recognised_by_the_first_line_of_their_docstring(tmp_path):
-    folder = write(tmp_path / "a", stub=STUB, byte_order_mark="\ufeff" + STUB, comment="#!/usr/bin/env python\n# me\n\n" + STUB,
+    folder = write(tmp_path / "a", stub=STUB, byte_order_mark="\ufeff" + STUB,
+                   comment="#!/usr/bin/env python\n# me\n\n" + STUB,
                    other='"""Exercises: 4b."""', unknown='"""Exercise 99z: no.\n"""', inside='x = """Exercise 4b: no."""')
     write(folder / "old", stub=STUB)
     (folder / "binary.py").write_bytes(bytes(range(256)))
@@ -122,6 +128,7 @@ def test_files_are_recognised_by_the_first_line_of_their_docstring(tmp_path):
 
 def test_one_test_for_each_task_with_pytest(tmp_path):
     write(tmp_path / "mine", right=RIGHT, other=exercises.stub("4c"))
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "numpyae.course.graded", "-p", "no:cacheprovider", "mine"], cwd=tmp_path,
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "numpyae.course.graded", "-p", "no:cacheprovider",
+                           "mine"], cwd=tmp_path,
                           capture_output=True, text=True)
     assert "1 failed, 1 passed" in done.stdout and "not yet: Exercise 4c" in done.stdout, done.stdout

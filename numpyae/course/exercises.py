@@ -1,10 +1,10 @@
 """The exercises: functions of this library with their bodies cut out.
 
-There is one source. TABLE says which function an exercise is, and what to do; the rest is cut out of the library's file, so an
-exercise cannot drift from its solution, and no marker litters the code. The first statements of a body may be *given*, such as
-checks of arguments, and the last ones too, such as bookkeeping; between them the student finds, already unpacked, the attributes that
-the solution reads, and `raise NotImplementedError`. Everything else is the library's own: to backward belongs its forward, so one
-can step into it. No exercise needs the solution of another.
+There is one source. TABLE says which function an exercise is, and what to do; the rest is cut out of the library's file, so
+an exercise cannot drift from its solution, and no marker litters the code. The first statements of a body may be *given*,
+such as checks of arguments, and the last ones too, such as bookkeeping; between them the student finds, already unpacked,
+the attributes that the solution reads, and `raise NotImplementedError`. Everything else is the library's own: to backward
+belongs its forward, so one can step into it. No exercise needs the solution of another.
 """
 
 import ast
@@ -19,7 +19,8 @@ from typing import NamedTuple
 class Exercise(NamedTuple):
     """number "4b": lecture 4, second exercise; the path of the function below numpyae; the documents; the task.
 
-    `given` and `closing`: so many of its first and last statements the student gets; `unused`: attributes that only the library needs.
+    `given` and `closing`: so many of its first and last statements the student gets; `unused`: attributes that only the
+    library needs.
     """
 
     number: str
@@ -106,7 +107,8 @@ TABLE = [
      to dW (n_in, n_out) and ∂L/∂b to db (n_out,). Add, since W may be used twice. Every sample uses the same W and b:
      their gradients are sums over the samples. `input_gradient=False` says that nobody needs dx; you may ignore it.""", 1),
     Exercise("4c", "activations.Sigmoid.backward", "sigmoid, backward", '[000] "Algorithm for backprop" (φ\'(·))', """
-     delta is ∂L/∂h of h = σ(a). Return da = ∂L/∂a = delta φ'(a), (N, H). Forward has kept h, and σ' can be written in it."""),
+     delta is ∂L/∂h of h = σ(a). Return da = ∂L/∂a = delta φ'(a), (N, H). Forward has kept h, and σ' can be
+     written in it."""),
     Exercise("4d", "activations.Tanh.backward", "tanh, backward", '[000] "Algorithm for backprop" (φ\'(·))', """
      delta is ∂L/∂h of h = tanh(a). Return da = ∂L/∂a = delta φ'(a), (N, H). Forward has kept h."""),
     Exercise("4e", "activations.ReLU.backward", "relu, backward",
@@ -183,7 +185,7 @@ TABLE = [
      '[003] 2 "Autoencoders"; lecture 7, "Autoencoder networks"', """
      A decoder with the weights of the encoder, transposed: a = x Wᵀ + b, W (n_out, n_in) that of `dense`, x (N, n_in).
      delta is ∂L/∂a. Return dx (N, n_in), add ∂L/∂b to db, and add this layer's share of ∂L/∂W to dW, which is the
-     gradient of the other layer's W: W is used twice, so its gradient has two summands, and the other layer adds its own.""",
+     gradient of the other layer's W: W is used twice, so its gradient has two summands; the other layer adds its own.""",
      1),
     Exercise("8a", "corruption.MaskingNoise.draw", "masking noise", '[002] "The corruption process"', """
      "A fraction of the input set to zeros or ones": draw for each element of x (N, D), independently, 1 with probability
@@ -215,7 +217,8 @@ TABLE = [
      through a in φ'(a). weight is ∂L/∂penalty. Add the first to dense.dW, and return the second as {index: ∂L/∂a}: its
      own way back goes through the layer.
 
-         index, dense, phi = chain[0]        dense.x (N, D), dense.W (D, K), phi.derivative() and phi.second_derivative() (N, K)""",
+         index, dense, phi = chain[0]
+         dense.x (N, D),   dense.W (D, K),   phi.derivative() and phi.second_derivative() (N, K)""",
      unused=("E", "EG", "P", "G")),
     Exercise("8h", "penalties.WeightDecay.backward", "weight decay, backward", '[002] "Regularized autoencoders"', """
      The penalty is own_weight Σ W² over the weight matrices of all `denses`, without ½; biases are left alone. weight is
@@ -261,7 +264,7 @@ TABLE = [
 
          do      likelihood.backward(weights["reconstruction"])
          dz      decoder.backward(...), of the shape of posterior.z
-         dh      posterior.backward(dz, dkl), which knows both ways into h: through the draw, and through the KL; dkl is weights["kl"]
+         dh      posterior.backward(dz, dkl), both ways into h: through the draw, and through the KL; dkl is weights["kl"]
          encoder.backward(dh, input_gradient=False)
 
      weights are ∂L/∂(value of each sample): 1/N, with beta in that of the KL. Where `sampled` is true, the KL was
@@ -304,12 +307,12 @@ EXERCISES = {exercise.number: exercise for exercise in TABLE}
 
 def find(number):
     """The exercises of "4b", of all of lecture "4", or "all". ValueError for another number."""
-    lecture, letter = re.fullmatch(r"0*(\d*)([a-z]?)", str(number)).groups() if re.fullmatch(r"\d+[a-z]?", str(number)) else ("", "")
-    found = [exercise for key, exercise in EXERCISES.items()
-             if number == "all" or key == lecture + letter or (not letter and key[:-1] == lecture)]
+    wanted = number.lstrip("0")
+    found = [exercise for exercise in TABLE if wanted in ("all", exercise.number, str(exercise.lecture))]
     if not found:
         lectures = sorted({exercise.lecture for exercise in EXERCISES.values()})
-        raise ValueError(f"number must be that of an exercise, such as 4b, of a lecture ({', '.join(map(str, lectures))}), or all, got {number!r}")
+        raise ValueError(f"number must be that of an exercise, such as 4b, of a lecture "
+                         f"({', '.join(map(str, lectures))}), or all, got {number!r}")
     return found
 
 
@@ -357,7 +360,7 @@ def solution(number):
 
 
 class Body:
-    """The source of the exercise's function, taken apart: `given`, `hole` and `closing` are its statements behind the docstring."""
+    """The source of a function, taken apart: `given`, `hole` and `closing` are its statements behind the docstring."""
 
     def __init__(self, exercise):
         self.exercise = exercise
@@ -372,7 +375,8 @@ class Body:
         self.function = next(node for node in scope.body if isinstance(node, ast.FunctionDef) and node.name == name)
         self.docstring, *self.statements = self.function.body
         end = len(self.statements) - exercise.closing
-        self.given, self.hole, self.closing = self.statements[:exercise.given], self.statements[exercise.given:end], self.statements[end:]
+        self.given, self.closing = self.statements[:exercise.given], self.statements[end:]
+        self.hole = self.statements[exercise.given:end]
         self.indent = " " * self.docstring.col_offset
 
     def text(self, statements):
@@ -384,7 +388,8 @@ class Body:
         exercise = self.exercise
         module, kind, _ = exercise.names
         where = exercise.source if exercise.source.startswith("lecture") else f"lecture {exercise.lecture}; {exercise.source}"
-        parts = [f'"""Exercise {exercise.number}: {exercise.title}.', "", inspect.cleandoc(exercise.task), "", f"See {where}.", "",
+        parts = [f'"""Exercise {exercise.number}: {exercise.title}.', "", inspect.cleandoc(exercise.task), "",
+                 f"See {where}.", "",
                  f'Write your code in the place of `raise`, then see:    python -m numpyae grade {exercise.file}', '"""', ""]
         parts += [*self.imports(), "", ""]
         if kind is not None:
@@ -410,10 +415,11 @@ class Body:
         return plain + [""] * bool(ours) + ours
 
     def unpacking(self):
-        """Lines that give the attributes which the hole reads the names of the formulas, and comments about what changes in place."""
+        """Lines that give the attributes which the hole reads short names, and comments about what changes in place."""
         reads, grows = self.attributes()
         taken = {argument.arg for argument in self.function.args.args}
-        names = {place: ("own_" if place.rpartition(".")[2] in taken else "") + place.rpartition(".")[2].lstrip("_") for place in reads}
+        names = {place: ("own_" if place.rpartition(".")[2] in taken else "") + place.rpartition(".")[2].lstrip("_")
+                 for place in reads}
         lines = []
         for start in range(0, len(reads), 5):
             part = reads[start:start + 5]
@@ -422,13 +428,15 @@ class Body:
             if place in names and place not in getattr(self.exercise.owner, "memory", ()):
                 lines.append(f"# {names[place]}: add in place, {names[place]} += ..., for it is a view; = would lose it")
             elif place in names:
-                lines.append(f"# {names[place]}: change it in place, {names[place]} *= ... or {names[place]}[...] = ...; = would lose it")
+                lines.append(f"# {names[place]}: change it in place, {names[place]} *= ... or {names[place]}[...] = ...; "
+                             f"= would lose it")
         return lines
 
     def attributes(self):
-        """(read, changed in place): attributes of self in the order in which the hole meets them, such as "x" and "dense.W"."""
+        """(read, changed in place): attributes of self in the order in which the hole meets them, such as "dense.W"."""
         reads, grows, stored = [], [], set()
-        parents = {child: node for statement in self.hole for node in ast.walk(statement) for child in ast.iter_child_nodes(node)}
+        parents = {child: node for statement in self.hole for node in ast.walk(statement)
+                   for child in ast.iter_child_nodes(node)}
         nodes = [node for node in parents if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) == "self"]
         memory = getattr(self.exercise.owner, "memory", ())
         for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
@@ -443,6 +451,7 @@ class Body:
             elif place not in stored and place not in reads:
                 reads.append(place)
                 name = place.rpartition(".")[2]
-                if adds or place in memory or name[0] == "d" and isinstance(getattr(self.exercise.owner, name, None), property) or name == "dW":
+                gradient = name == "dW" or name[0] == "d" and isinstance(getattr(self.exercise.owner, name, None), property)
+                if adds or gradient or place in memory:
                     grows.append(place)
         return reads, grows

@@ -1,6 +1,7 @@
-"""Exercises as tests: `python -m pytest -p numpyae.course.graded FOLDER`, one test for each task, named after it; `-k 4b` takes one.
+"""Exercises as tests: `python -m pytest -p numpyae.course.graded FOLDER`, one test for each task; `-k 4b` takes one.
 
-A pytest plugin. Each task is graded as `python -m numpyae grade` does it, in a process of its own; its test fails with the sentence.
+A pytest plugin. Each task is graded as `python -m numpyae grade` does it, in a process of its own; its test fails with the
+sentence.
 """
 
 import pytest

@@ -1,15 +1,16 @@
 """Grading: each task of each submission in a process of its own, with limits, and a table of what came out.
 
-A task is a file that `exercise` or `bughunt` has written; the first line of its docstring says which. Its folder is copied, a fresh Python
-reads the copy, and `judges` or `hunts` say "passed", "not yet" or "wrong", with a sentence. Whatever the student's code does there, the
-rest goes on: an endless loop ends at the time limit, with all processes that it started; memory, processor time and the size of files are
-limited; of what it prints only the first lines are kept. A verdict counts only with a token that the code is not told, so that
-nothing printed can be taken for one.
+A task is a file that `exercise` or `bughunt` has written; the first line of its docstring says which. Its folder is copied,
+a fresh Python reads the copy, and `judges` or `hunts` say "passed", "not yet" or "wrong", with a sentence. Whatever the
+student's code does there, the rest goes on: an endless loop ends at the time limit, with all processes that it started;
+memory, processor time and the size of files are limited; of what it prints only the first lines are kept. A verdict counts
+only with a token that the code is not told, so that nothing printed can be taken for one.
 
-This bounds mistakes and simple mischief. It is no sandbox: the code runs with the rights of whoever grades, can read what they can read,
-delete what they can delete and use the network, and who wants to deceive the judge can. For strangers' code take a container or another
-user. Not covered: many files that fill a disk; a child that detaches itself and, on other systems than Linux, one that leaves its process
-group. Windows knows no limits of memory and processor time: there only the time is limited.
+This bounds mistakes and simple mischief. It is no sandbox: the code runs with the rights of whoever grades, can read what
+they can read, delete what they can delete and use the network, and who wants to deceive the judge can. For strangers' code
+take a container or another user. Not covered: many files that fill a disk; a child that detaches itself and, on other
+systems than Linux, one that leaves its process group. Windows knows no limits of memory and processor time: there only the
+time is limited.
 """
 
 import concurrent.futures
@@ -107,8 +108,8 @@ def submissions(path):
         folders = sorted(child for child in path.iterdir() if child.is_dir() and child.name[0] not in "._")
         found = {folder.name: tasks_in(folder, deep=True) for folder in folders}
     if not any(found.values()):
-        raise ValueError(f"{path}: nothing to grade is here: expected files whose first line is \"\"\"Exercise 4b: ... or \"\"\"Bug hunt, level ..., "
-                         "as `exercise` and `bughunt` write them")
+        raise ValueError(f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or \"\"\"Bug hunt, "
+                         "level ..., as `exercise` and `bughunt` write them")
     return found
 
 
@@ -156,10 +157,12 @@ def copy_folder(path, copy):
 
 def run(task, path, room, seed, seconds):
     """(status, sentence, what was printed) of the worker process, which ends at the time limit with all that it started."""
-    token, mark = secrets.token_hex(16), secrets.token_hex(8)
+    token, mark = secrets.token_hex(16), f"{os.getpid()}-{secrets.token_hex(8)}"
     job = {"path": path, "name": task.name, "hunt": task.hunt, "seed": seed, "seconds": seconds, "token": token}
-    process = subprocess.Popen([sys.executable, "-P", "-X", "utf8", "-c", "from numpyae.course.grading import work; work()"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=os.path.dirname(path), env=environment(room, mark), start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-P", "-X", "utf8", "-c",
+                                "from numpyae.course.grading import work; work()"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=os.path.dirname(path),
+                               env=environment(room, mark), start_new_session=True)
     verdict, printed = Reader(process.stdout), Reader(process.stderr)
     late = None
     try:
@@ -191,7 +194,8 @@ def died(code, output):
     """The sentence for a process that has ended without a verdict."""
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        why = {"SIGXCPU": "it has used up its processor time: is there an endless loop?", "SIGKILL": "it was killed: too much memory or processor time?"}
+        why = {"SIGXCPU": "it has used up its processor time: is there an endless loop?",
+               "SIGKILL": "it was killed: too much memory or processor time?"}
         return why.get(name, f"it has crashed ({name})")
     if "MemoryError" in output:
         return "it has asked for more memory than a task may have"
@@ -199,16 +203,17 @@ def died(code, output):
 
 
 def environment(room, mark):
-    """Of the worker: what Python needs to start, one thread for NumPy, no home but the copy's, and a mark to find its children by."""
+    """Of the worker: what Python needs to start, one thread for NumPy, a home of its own, a mark to find its children by."""
     here = str(pathlib.Path(__file__).resolve().parents[2])
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+            if name in os.environ}
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM")}
-    return {**kept, **threads, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg", "HOME": room, "TMPDIR": room, "TEMP": room,
-            "TMP": room, "NUMPYAE_GRADING": mark}
+    return {**kept, **threads, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg", "HOME": room,
+            "TMPDIR": room, "TEMP": room, "TMP": room, "NUMPYAE_GRADING": mark}
 
 
 def end(process, mark):
-    """Kill the worker, its process group, and, on Linux, whoever has left the group and still has the mark in its environment."""
+    """Kill the worker, its process group, and, on Linux, whoever has left the group and has the mark in its environment."""
     if hasattr(os, "killpg"):
         try:
             os.killpg(process.pid, signal.SIGKILL)
@@ -232,7 +237,7 @@ def end(process, mark):
 
 
 def environment_of(pid):
-    """The environment that a process was started with, on Linux; nothing where it is gone, somebody else's, or dead and not yet buried."""
+    """The environment that a process was started with, on Linux; nothing where it is gone, dead, or somebody else's."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return file.read(100000)
@@ -241,7 +246,7 @@ def environment_of(pid):
 
 
 class Reader:
-    """Reads a pipe to its end in a thread, and keeps no more than its beginning. `first` is set with the first line, or the end."""
+    """Reads a pipe to its end in a thread, and keeps its beginning. `first` is set with the first line, or the end."""
 
     def __init__(self, pipe):
         self.pipe, self.kept, self.first = pipe, b"", threading.Event()
@@ -270,7 +275,7 @@ class Reader:
 def work():
     """What the worker does: read the job, load all that is needed, say so, judge, say the verdict."""
     verdict = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)                     # from here on whatever is printed goes the way of errors, which nobody takes for a verdict
+    os.dup2(2, 1)                     # what is printed goes the way of errors, which nobody takes for a verdict
     job = json.loads(sys.stdin.readline())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     from numpyae.course import judges
@@ -351,7 +356,8 @@ def as_dict(outcomes, seed):
     """JSON-able: students, their scores and tasks."""
     return {"seed": seed, "students": [
         {"student": student, "passed": sum(outcome.status == "passed" for outcome in found), "tasks": len(found),
-         "outcomes": [{"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status, "sentence": outcome.sentence,
+         "outcomes": [{"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status,
+                       "sentence": outcome.sentence,
                        "output": outcome.output, "seconds": round(outcome.seconds, 2)} for outcome in found]}
         for student, found in outcomes.items()]}
 
@@ -391,14 +397,18 @@ def of_many(outcomes):
     width = max(len(student) for student in [*outcomes, "student"])
     spans = {lecture: max(len(names), len(str(lecture))) for lecture, names in groups.items()}
     lines = [f"{'':{width}}  {'':7}  " + " ".join(f"{lecture:<{spans[lecture]}}" for lecture in groups),
-             f"{'student':{width}}  {'passed':>7}  " + " ".join("".join(name[-1] for name in names).ljust(spans[lecture]) for lecture, names in groups.items())
+             f"{'student':{width}}  {'passed':>7}  " + " ".join("".join(name[-1] for name in names).ljust(spans[lecture])
+                                                                for lecture, names in groups.items())
              + "  bug hunts" * hunts]
     for student, found in best.items():
         passed = sum(status == "passed" for status in found.values())
-        row = " ".join("".join(signs.get(found.get(name), " ") for name in names).ljust(spans[lecture]) for lecture, names in groups.items())
+        row = " ".join("".join(signs.get(found.get(name), " ") for name in names).ljust(spans[lecture])
+                       for lecture, names in groups.items())
         solved = [status == "passed" for name, status in found.items() if name not in EXERCISES]
-        lines.append(f"{student:{width}}  {f'{passed}/{len(found)}':>7}  {row}" + (f"  {sum(solved)}/{len(solved)}" if solved else ""))
-    return "\n".join(line.rstrip() for line in [*lines, "+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)"])
+        score = f"{passed}/{len(found)}"
+        lines.append(f"{student:{width}}  {score:>7}  {row}" + f"  {sum(solved)}/{len(solved)}" * bool(solved))
+    lines.append("+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)")
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def best_of(found):
@@ -419,4 +429,4 @@ def unlimited():
     """What this system does not limit, as a sentence; "" on Linux."""
     if resource is None:
         return "this system knows no limit of memory and processor time: only the time is limited"
-    return "this system does not limit memory: only time, processor time and files are limited" if sys.platform == "darwin" else ""
+    return "this system does not limit memory: time and files are limited" if sys.platform == "darwin" else ""

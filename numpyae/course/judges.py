@@ -1,14 +1,14 @@
 """What each exercise is held against.
 
-The student's function takes the place of the library's own while it is judged. So super() is no solution, what is said speaks of the
-library's names, and no judge may take the function in question for the truth:
+The student's function takes the place of the library's own while it is judged. So super() is no solution, what is said
+speaks of the library's names, and no judge may take the function in question for the truth:
 
     a backward            against finite differences, by `gradcheck.check`, whose sentence is the diagnosis
-    a forward             against its definition in slow plain Python, a theorem, or the moments of many draws;
-                          what comes out is also compared with what the usual mistakes give, so that the sentence can name the mistake
+    a forward             against its definition in slow plain Python, a theorem, or the moments of many draws; what comes out
+                          is also compared with what the usual mistakes give, so that the sentence can name the mistake
 
-Points and sizes are drawn anew for every judgement, several times; sizes are different primes, so that a factor tells its cause.
-This is for honest work: somebody who wants to deceive it can, and can look the solution up in the library.
+Points and sizes are drawn anew for every judgement, several times; sizes are different primes, so that a factor tells its
+cause. This is for honest work: somebody who wants to deceive it can, and can look the solution up in the library.
 """
 
 import contextlib
@@ -36,6 +36,7 @@ from numpyae.priors import GaussianPrior
 from numpyae.vae import IWAE, VAE
 
 DRAWS = 2                             # points at which a function is judged
+ONE_EACH = ": one value for each sample is asked for"
 
 
 class Wrong(Exception):
@@ -83,7 +84,7 @@ def blocked(number):
 
 @contextlib.contextmanager
 def installed(exercise, module, errors):
-    """The student's function in the place of the library's own. What it raises is put into errors. Wrong where there is none."""
+    """The student's function in the place of the library's own; what it raises goes into errors. Wrong without one."""
     module_name, kind, name = exercise.names
     owner, found = exercise.owner, {}
     if kind is None:
@@ -178,7 +179,7 @@ def returned(name, call, *arrays, **options):
 
 
 def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
-    """Wrong unless found is the array `truth`. mistakes: {what is wrong: the array it gives}; sizes: {name: number}, for factors."""
+    """Wrong unless found is the array `truth`. mistakes: {what is wrong: the array it gives}; sizes: {name: number}."""
     truth = np.asarray(truth)
     if not isinstance(found, (np.ndarray, np.floating, float)):
         raise Wrong(f"{name} must be an array, got {type(found).__name__}")
@@ -197,7 +198,8 @@ def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
         raise Wrong(f"{name} must be an array of floats, got {found.dtype}")
     if not np.all(np.isfinite(found)):
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
-        raise Wrong(f"{name} is {found[at]} at {list(at)}, and {truth[at]:.6g} is right: does something overflow, or is a logarithm taken of 0?")
+        raise Wrong(f"{name} is {found[at]} at {list(at)}, and {truth[at]:.6g} is right: does something overflow, or is a "
+                    f"logarithm taken of 0?")
     raise Wrong(f"{name} {difference(found, truth, dict(sizes), tolerance)}")
 
 
@@ -216,8 +218,10 @@ def difference(found, truth, sizes, tolerance):
     c = float(np.vdot(truth, found) / np.vdot(truth, truth))
     if c and near(found, c * truth, 10 * tolerance):
         number = max(abs(c), 1 / abs(c))
-        names = [meaning for meaning, size in {**sizes, "1 / log 2: nats are asked for, not bits": 1 / math.log(2)}.items() if abs(number / size - 1) < 1e-6]
-        return (f"is {number:.6g} times too {'large' if abs(c) > 1 else 'small'}{' and has the wrong sign' if c < 0 else ''}"
+        names = [meaning for meaning, size in {**sizes, "1 / log 2: nats are asked for, not bits": 1 / math.log(2)}.items()
+                 if abs(number / size - 1) < 1e-6]
+        return (f"is {number:.6g} times too "
+                f"{'large' if abs(c) > 1 else 'small'}{' and has the wrong sign' if c < 0 else ''}"
                 + (f", and {number:.6g} is {' or '.join(names)}" if names else ""))
     shift = float(np.median(found - truth))
     if found.size > 1 and near(found - shift, truth, 10 * tolerance):
@@ -240,7 +244,8 @@ def table(shape, element):
 def polynomial_basis(rng):
     N, = primes(rng, 1)
     for order, n_in, bias in ((5, 1, True), (3, 2, True), (2, 3, False)):
-        basis, x = PolynomialBasis(order, n_in, bias=bias), rng.uniform(0.3, 1.7, (N, n_in)) * rng.choice([-1, 1], (N, n_in))
+        basis = PolynomialBasis(order, n_in, bias=bias)
+        x = rng.uniform(0.3, 1.7, (N, n_in)) * rng.choice([-1, 1], (N, n_in))
         phi = table((N, len(basis.powers)), lambda n, j: math.prod(x[n, d] ** int(basis.powers[j, d]) for d in range(n_in)))
         one = np.ones((N, int(bias)))
         sums = (x[:, None] ** basis.powers).sum(axis=2)
@@ -270,7 +275,8 @@ def least_squares(rng):
         hold("w", found, w, {
             "this is Φᵀt: it must still be multiplied by (ΦᵀΦ)⁻¹": phi.T @ t,
             "this is Φ w, the fitted curve: w itself is asked for": q @ (q.T @ t),
-            "a ridge λ‖w‖² with λ = 1 is added; plain least squares are asked for": np.linalg.solve(phi.T @ phi + np.eye(M), phi.T @ t)},
+            "a ridge λ‖w‖² with λ = 1 is added; plain least squares are asked for":
+                np.linalg.solve(phi.T @ phi + np.eye(M), phi.T @ t)},
             {"the number of samples": N}, 1e-7)
 
 
@@ -289,7 +295,8 @@ def gaussian_basis(rng):
             "the width must be squared": np.hstack([one, np.exp(-r2 / (2 * width))]),
             "it has the distance itself; its square is meant": np.hstack([one, np.exp(-np.sqrt(r2) / (2 * width**2))]),
             "it is the distance and not yet the bump": np.hstack([one, r2 / (2 * width**2)]),
-            "it is normalised as a density; a bump has height 1": np.hstack([one, phi / (2 * math.pi * width**2) ** (D / 2)])})
+            "it is normalised as a density; a bump has height 1":
+                np.hstack([one, phi / (2 * math.pi * width**2) ** (D / 2)])})
 
 
 def fourier_basis(rng):
@@ -360,7 +367,8 @@ def softmax_forward(rng):
         shift = rng.choice([-1000.0, 1000.0], (N, 1))
         found = returned("forward", Softmax().forward, a + shift)
         if isinstance(found, np.ndarray) and not np.all(np.isfinite(found)):
-            raise Wrong(f"for a row of about {shift[np.argwhere(~np.isfinite(found))[0][0], 0]:.0f} p is not finite: e^a overflows, or is 0 throughout; subtract the largest of each row first")
+            raise Wrong(f"for a row of about {shift[np.argwhere(~np.isfinite(found))[0][0], 0]:.0f} p is not finite: e^a "
+                        f"overflows, or is 0 throughout; subtract the largest of each row first")
         hold("p for a of about ±1000", found, p)
 
 
@@ -377,11 +385,11 @@ def squared_error_forward(rng):
             "the absolute value is taken where the square belongs": np.abs(o - t).sum(axis=1),
             "this is the root of the sum of squares, the distance": np.sqrt(values),
             "the differences are summed and then squared; square first": (o - t).sum(axis=1) ** 2,
-            "the sum is over the samples too: one value for each sample is asked for": values.sum(),
-            "the mean over the samples is taken, and that is the model's business: one value for each sample is asked for": values.mean(),
-            "the mean over everything is taken: one value for each sample is asked for, summed over its features": values.mean() / D,
+            "the sum is over the samples too" + ONE_EACH: values.sum(),
+            "the mean over the samples is taken, and that is the model's business" + ONE_EACH: values.mean(),
+            "the mean over everything is taken" + ONE_EACH: values.mean() / D,
             "the sum is over the samples; it must be over the features of each sample": ((o - t) ** 2).sum(axis=0),
-            "the mean is over the samples; what is asked for is the sum over the features of each sample": ((o - t) ** 2).mean(axis=0),
+            "the mean is over the samples; it must be the sum over the features of each sample": ((o - t) ** 2).mean(axis=0),
             "the sum over the features is missing": (o - t) ** 2})
 
 
@@ -402,9 +410,9 @@ def bernoulli_forward(rng):
             "t and 1 - t are exchanged": -((1 - t) * np.log(p) + t * np.log(1 - p)).sum(axis=1),
             "the sigmoid is applied twice": -(t * np.log(twice) + (1 - t) * np.log(1 - twice)).sum(axis=1),
             f"the mean over the features is taken where their sum belongs ({D} of them)": values / D,
-            "the sum is over the samples too: one value for each sample is asked for": values.sum(),
-            "the mean over the samples is taken, and that is the model's business: one value for each sample is asked for": values.mean(),
-            "the mean over everything is taken: one value for each sample is asked for, summed over its features": each.mean(),
+            "the sum is over the samples too" + ONE_EACH: values.sum(),
+            "the mean over the samples is taken, and that is the model's business" + ONE_EACH: values.mean(),
+            "the mean over everything is taken" + ONE_EACH: each.mean(),
             "the sum is over the samples; it must be over the features of each sample": each.sum(axis=0),
             "the sum over the features is missing": each,
             "t o is missing in log(1 + e^o) - t o": np.log1p(np.exp(o)).sum(axis=1),
@@ -413,7 +421,8 @@ def bernoulli_forward(rng):
         far = rng.choice([-1000.0, 1000.0], (N, D))
         found = returned("forward", BernoulliNLL().forward, far, t)
         if isinstance(found, np.ndarray) and not np.all(np.isfinite(found)):
-            raise Wrong("for o of ±1000 values are not finite: e^o overflows, or a logarithm is taken of 0. With e^-|o| nothing does: log(1 + e^o) = "
+            raise Wrong("for o of ±1000 values are not finite: e^o overflows, or a logarithm is taken of 0. With e^-|o| "
+                        "nothing does: log(1 + e^o) = "
                         "max(o, 0) + log(1 + e^-|o|)")
         truth = table((N,), lambda n: sum(max(far[n, d], 0) - t[n, d] * far[n, d] for d in range(D)))
         hold("values for o of ±1000 (are logits or probabilities clipped?)", found, truth)
@@ -437,20 +446,23 @@ def cross_entropy_forward(rng):
             "softmax is missing: this is minus the logit of the class": -(t * o).sum(axis=1),
             "softmax is applied twice": -np.log(pp[np.arange(N), label]),
             "a sigmoid is applied where a softmax belongs": -np.log(s[np.arange(N), label]),
-            "the terms (1 - t) log(1 - p) belong to coins; a class has Σ_k t_k log p_k alone": -(t * np.log(p) + (1 - t) * np.log(1 - p)).sum(axis=1),
+            "the terms (1 - t) log(1 - p) belong to coins; a class has Σ_k t_k log p_k alone":
+                -(t * np.log(p) + (1 - t) * np.log(1 - p)).sum(axis=1),
             f"the mean over the classes is taken where their sum belongs ({K} of them)": values / K,
-            "the softmax is over the samples; it must be over the classes of each row": -np.log((np.exp(o) / np.exp(o).sum(axis=0))[np.arange(N), label]),
+            "the softmax is over the samples; it must be over the classes of each row":
+                -np.log((np.exp(o) / np.exp(o).sum(axis=0))[np.arange(N), label]),
             "it has the sum of all log p_k: only that of the class counts, by t": -np.log(p).sum(axis=1),
             "this is log Σ_k e^(o_k): the logit of the class is not subtracted": np.log(np.exp(o).sum(axis=1)),
-            "the sum is over the samples too: one value for each sample is asked for": values.sum(),
-            "the mean over the samples is taken, and that is the model's business: one value for each sample is asked for": values.mean(),
+            "the sum is over the samples too" + ONE_EACH: values.sum(),
+            "the mean over the samples is taken, and that is the model's business" + ONE_EACH: values.mean(),
             "the sum over the classes is missing": -t * np.log(p)})
         shift = rng.choice([-1000.0, 1000.0], (N, 1))
         for far, truth in ((o + shift, values), (o + 2000 * (1 - t), table((N,), lambda n: 2000 + math.log(sum(
                 math.exp(o[n, k]) for k in range(K) if k != label[n])) - o[n, label[n]]))):
             found = returned("forward", SoftmaxCrossEntropy().forward, far, given)
             if isinstance(found, np.ndarray) and not np.all(np.isfinite(found)):
-                raise Wrong("for o of about ±1000 values are not finite: e^o overflows, or a logarithm is taken of a p that is 0. Subtract the largest of each "
+                raise Wrong("for o of about ±1000 values are not finite: e^o overflows, or a logarithm is taken of a p "
+                            "that is 0. Subtract the largest of each "
                             "row first, and write log p_k = o_k - log Σ_j e^(o_j)")
             hold("values for o of about ±1000", found, truth)
 
@@ -514,20 +526,21 @@ def online(rng):
         if np.array_equal(network.w, start):
             raise Wrong("the weights have not changed: W and b must be updated in place, W += ..., not W = W + ...")
         hold("w after 3 epochs", network.w.copy(), truth, {
-            "it goes up: the residual is t - o and the update +=, or both the other way round": path(sign=-1)[0],
+            "it goes up: the residual is t - o and the update +=, or both the other way round": path(factor=-1)[0],
             "δ is propagated back by the weights after their update; use them as they were": path(early=True)[0],
             "δ is propagated back without φ': the repair that deeper networks need": path(repair=False)[0],
             "φ' is missing in the update": path(slope=False)[0],
             "the biases are not updated": path(biases=False)[0],
             "only one epoch is done, and epochs were asked for": online_in_lists(network, start, x, t, alpha, 1)[0],
-            "the step is twice as large: alpha times δ, without the 2 of the derivative": online_in_lists(network, start, x, t, 2 * alpha, epochs)[0]})
+            "the step is twice as large: alpha times δ, without the 2 of the derivative": path(factor=2)[0]})
         if getattr(history, "epochs", None) != epochs:
-            raise Wrong(f"history has {getattr(history, 'epochs', None)} epochs where {epochs} were done: call history.add once in each")
+            raise Wrong(f"history has {getattr(history, 'epochs', None)} epochs where {epochs} were done: call "
+                        f"history.add once in each")
         hold("the errors in history", np.array(history.loss), np.array(errors), {
             "the mean over the samples is missing": N * np.array(errors)}, {"the number of samples": N})
 
 
-def online_in_lists(network, start, x, t, alpha, epochs, sign=1, early=False, repair=True, slope=True, biases=True):
+def online_in_lists(network, start, x, t, alpha, epochs, factor=1, early=False, repair=True, slope=True, biases=True):
     """(w, mean error of each epoch) of the slides' algorithm, one number at a time, with the mistakes that can be made."""
     network.w = start
     layers = [(layer.W.tolist(), layer.b.tolist()) for layer in network.layers[::2]]
@@ -544,10 +557,10 @@ def online_in_lists(network, start, x, t, alpha, epochs, sign=1, early=False, re
             for (W, b), (_, dphi), inputs, h in reversed(list(zip(layers, phis, values, values[1:]))):
                 step = [r * (dphi(value) if slope else 1) for r, value in zip(delta, h)]
                 back = step if repair else delta
-                new = [[w + sign * alpha * i * s for w, s in zip(row, step)] for i, row in zip(inputs, W)]
+                new = [[w + factor * alpha * i * s for w, s in zip(row, step)] for i, row in zip(inputs, W)]
                 delta = [sum(w * s for w, s in zip(row, back)) for row in (new if early else W)]
                 W[:] = new
-                b[:] = [b_j + sign * alpha * s for b_j, s in zip(b, step)] if biases else b
+                b[:] = [b_j + factor * alpha * s for b_j, s in zip(b, step)] if biases else b
         errors.append(error / len(x))
     flat = [np.concatenate([np.ravel(W), b]) for W, b in layers]
     return np.concatenate(flat), errors
@@ -568,7 +581,8 @@ def central_difference(rng):
         slope, digit = (f(up) - f(down)) / step, (abs(f(up)) + abs(f(down))) * np.finfo(float).eps / step
         found = numerical.central(f, w, index, h)
         if not (isinstance(found, tuple) and len(found) == 2):
-            raise Wrong(f"central must return two numbers, the slope and its rounding error, got {found if found is None else type(found).__name__}")
+            raise Wrong(f"central must return two numbers, the slope and its rounding error, got "
+                        f"{found if found is None else type(found).__name__}")
         if not np.array_equal(w, kept):
             raise Wrong("w is not what it was: w[index] must be restored")
         hold("the slope", float(found[0]), slope, {
@@ -595,11 +609,15 @@ def smooth(w):
 def complex_step(rng):
     for _ in range(DRAWS):
         w = rng.standard_normal(tuple(primes(rng, 2)))
-        found = returned("complex_step", lambda w: numerical.complex_step(lambda v: np.sum(np.exp(0.3 * v) * np.sin(v)), w), w)
+
+        def f(v):
+            return np.sum(np.exp(0.3 * v) * np.sin(v))
+
+        found = returned("complex_step", lambda w: numerical.complex_step(f, w), w)
         truth = np.exp(0.3 * w) * (0.3 * np.sin(w) + np.cos(w))
         hold("the gradient", found, truth, {
             "it is not divided by h": 1e-30 * truth,
-            "the real part is taken where the imaginary part is meant": np.full(w.shape, np.sum(np.exp(0.3 * w) * np.sin(w)) / 1e-30)}, tolerance=1e-13)
+            "the real part is taken where the imaginary part is meant": np.full(w.shape, f(w) / 1e-30)}, tolerance=1e-13)
         try:
             numerical.complex_step.__wrapped__(lambda v: float(np.sum(v.real)), w)
         except ValueError:
@@ -627,7 +645,8 @@ def an_optimizer(make, reference, mistakes):
                         raise Wrong("step changes grad, which it may only read")
                 if np.array_equal(moved, w):
                     raise Wrong("w has not changed: it must change in place, w -= ... or w += ..., not w = w - ...")
-                hold(f"w after {done} step{'s' * (done > 1)}", moved, at(reference), {sentence: at(wrong) for sentence, wrong in mistakes.items()}, tolerance=1e-7)
+                hold(f"w after {done} step{'s' * (done > 1)}", moved, at(reference),
+                     {sentence: at(wrong) for sentence, wrong in mistakes.items()}, tolerance=1e-7)
     return run
 
 
@@ -646,19 +665,20 @@ def follow(reference, w, grads, settings):
     return w
 
 
-def momentum(g, t, kept, alpha, mu, decay=1.0, sign=-1):
-    kept["v"] = mu * kept.get("v", 0) + decay * sign * alpha * g
-    return kept["v"]
+def momentum(g, t, kept, alpha, mu, share=1.0, forget=False, late=False):
+    old = 0 if forget else kept.get("v", 0)
+    kept["v"] = mu * old - share * alpha * g
+    return old if late else kept["v"]
 
 
-def nesterov(g, t, kept, alpha, mu):
-    kept["v"] = mu * kept.get("v", 0) - alpha * g
-    return mu * kept["v"] - alpha * g
+def nesterov(g, t, kept, alpha, mu, old=False):
+    before = kept.get("v", 0)
+    kept["v"] = mu * before - alpha * g
+    return mu * (before if old else kept["v"]) - alpha * g
 
 
-def rmsprop(g, t, kept, alpha, rho, epsilon, power=2, inside=False, root=True):
-    kept["s"] = rho * kept.get("s", 0) + (1 - rho) * abs(g) ** power
-    s = kept["s"]
+def rmsprop(g, t, kept, alpha, rho, epsilon, power=2, inside=False, root=True, average=True):
+    kept["s"] = s = (rho if average else 1) * kept.get("s", 0) + (1 - rho if average else 1) * abs(g) ** power
     return -alpha * g / (math.sqrt(s + epsilon) if inside else (math.sqrt(s) if root else s) + epsilon)
 
 
@@ -683,12 +703,13 @@ def an_rmsprop(rng):
 
 
 def an_adam(rng):
-    settings = {"alpha": float(rng.uniform(0.01, 0.1)), "beta1": float(rng.uniform(0.6, 0.8)), "beta2": float(rng.uniform(0.85, 0.95)), "epsilon": 1e-2}
+    settings = {"alpha": float(rng.uniform(0.01, 0.1)), "beta1": float(rng.uniform(0.6, 0.8)),
+                "beta2": float(rng.uniform(0.85, 0.95)), "epsilon": 1e-2}
     return Adam(**settings), settings
 
 
 def with_(reference, **variant):
-    """The reference with one of its mistakes."""
+    """The reference with a mistake."""
     return functools.partial(reference, **variant)
 
 
@@ -717,11 +738,14 @@ def principal_components(rng):
             "they are divided by N - 1 where the covariance is 1/N": values * N / (N - 1),
             f"there must be all D of them, and these are the first K = {K}": values[:K]}, tolerance=1e-8)
         V = pca.components
-        hold("components, columns in the right plane: V Vᵀ", np.asarray(V) @ np.asarray(V).T if np.shape(V) == (D, K) else V, vectors[:, :K] @ vectors[:, :K].T, {
-            "components are transposed: they are the columns of (D, K)": np.asarray(V) if np.shape(V) == (K, D) else np.zeros(0),
-            "all D components are kept where K were asked for": np.asarray(V) if np.shape(V) == (D, D) else np.zeros(0),
+        if np.shape(V) == (K, D):
+            raise Wrong(f"components are transposed: they are the columns of an array (D, K), here {(D, K)}")
+        if np.shape(V) != (D, K):
+            raise Wrong(f"components must have shape (D, K), here {(D, K)}, got {np.shape(V)}")
+        hold("V Vᵀ of the components V", V @ V.T, vectors[:, :K] @ vectors[:, :K].T, {
             "these are the K directions of smallest variance": vectors[:, -K:] @ vectors[:, -K:].T}, tolerance=1e-7)
-        hold("the variances along the components, in order", np.diag(V.T @ covariance @ V).copy(), values[:K], tolerance=1e-7)
+        hold("the variances along the components, in order", np.diag(V.T @ covariance @ V).copy(), values[:K],
+             tolerance=1e-7)
 
 
 def a_tied(rng):
@@ -744,18 +768,21 @@ def masking_noise(rng):
     again = noise.draw(x, np.random.default_rng(seed))
     other = noise.draw(x, np.random.default_rng(seed + 1))
     if not isinstance(found, np.ndarray) or found.shape != shape:
-        raise Wrong(f"draw must return an array of the shape of x, {shape}, got {getattr(found, 'shape', type(found).__name__)}")
+        raise Wrong(f"draw must return an array of the shape of x, {shape}, got "
+                    f"{getattr(found, 'shape', type(found).__name__)}")
     if not np.array_equal(found, again):
         raise Wrong("the same rng gives two different masks: draw with rng.random, not with np.random")
     if np.array_equal(found, other):
         raise Wrong("two different rng give the same mask: draw with rng.random")
     if not np.all((found == 0) | (found == 1)):
-        raise Wrong("the mask must have nothing but 0 and 1" + (": this is x with its mask, which `apply` makes" if np.isin(found, x).mean() > 0.5 else ""))
+        raise Wrong("the mask must have nothing but 0 and 1" + (": this is x with its mask, which `apply` makes"
+                                                                if np.isin(found, x).mean() > 0.5 else ""))
     if found.dtype != x.dtype:
         raise Wrong(f"the mask must be {x.dtype}, as x is, got {found.dtype}")
     share, off = found.mean(), 6 * math.sqrt(p * (1 - p) / found.size)
     if abs(share - p) > off and abs(share - (1 - p)) <= off:
-        raise Wrong(f"a share of {share:.3f} is 1, and p = {p:.3f} was asked for: 1 where it is masked, so the comparison is the wrong way round")
+        raise Wrong(f"a share of {share:.3f} is 1, and p = {p:.3f} was asked for: 1 where it is masked, so the comparison "
+                    f"is the wrong way round")
     rows, columns = found.mean(axis=1), found.mean(axis=0)
     if np.ptp(rows) == 1 and set(rows) <= {0, 1} or np.ptp(columns) == 1 and set(columns) <= {0, 1}:
         raise Wrong("whole rows or columns are masked together: each element is masked on its own")
@@ -777,15 +804,18 @@ def kl_sparsity(rng):
             "only the term (1 - ρ) log (1 - ρ)/(1 - m) is there": other,
             "the two terms are subtracted from each other, and must be added": one - other,
             "the fractions are upside down": -one - other,
-            "this is the cross-entropy: ρ log ρ + (1 - ρ) log(1 - ρ) is missing": -rho * np.log(m) - (1 - rho) * np.log(1 - m),
-            "the weight is in it, which is put in elsewhere": 0.7 * truth, "it is summed over the units, which is done elsewhere": truth.sum()})
+            "this is the cross-entropy: ρ log ρ + (1 - ρ) log(1 - ρ) is missing":
+                -rho * np.log(m) - (1 - rho) * np.log(1 - m),
+            "the weight is in it, which is put in elsewhere": 0.7 * truth,
+            "it is summed over the units, which is done elsewhere": truth.sum()})
 
 
 def an_autoencoder(penalty, activation=Sigmoid):
     """One layer, with this penalty on its code."""
     def make(rng):
         N, D, H = primes(rng, 3)
-        model = Autoencoder(mlp([D, H], output=activation, rng=rng), mlp([H, D], rng=rng), SquaredError(), penalties=[penalty(rng)])
+        model = Autoencoder(mlp([D, H], output=activation, rng=rng), mlp([H, D], rng=rng), SquaredError(),
+                            penalties=[penalty(rng)])
         model.w += 0.1 * rng.standard_normal(model.w.size)
         return [(model, rng.standard_normal((N, D)))]
     return make
@@ -799,9 +829,11 @@ def kl_slope(rng):
         h, rho = 1e-30, penalty.rho
         truth = np.imag(rho * np.log(rho / (m + 1j * h)) + (1 - rho) * np.log((1 - rho) / (1 - m - 1j * h))) / h
         hold("the slope", found, truth, {
-            "the term of m = 1, (1 - ρ)/(1 - m), is missing": -rho / m, "the term of m = 0, -ρ/m, is missing": (1 - rho) / (1 - m),
+            "the term of m = 1, (1 - ρ)/(1 - m), is missing": -rho / m,
+            "the term of m = 0, -ρ/m, is missing": (1 - rho) / (1 - m),
             "the derivative of log(1 - m) has a minus of its own": -rho / m - (1 - rho) / (1 - m),
-            "this is the distance itself, and its derivative is asked for": rho * np.log(rho / m) + (1 - rho) * np.log((1 - rho) / (1 - m)),
+            "this is the distance itself, and its derivative is asked for":
+                rho * np.log(rho / m) + (1 - rho) * np.log((1 - rho) / (1 - m)),
             "the logarithms are still there: d/dm log m is 1/m": np.log((1 - rho) / (1 - m)) - np.log(rho / m),
             "the weight is in it, which is put in elsewhere": 0.7 * truth})
     gradients(an_autoencoder(lambda rng: KLSparsity(0.2, 0.7)))(rng)
@@ -830,11 +862,13 @@ def topk_forward(rng):
         hold("y", found, x * mask, {
             "this is the mask: return x mask": mask,
             "the k weakest units are kept": x * kept(k, sign=1),
-            f"{k + 1} units are kept where k is {k}": x * kept(k + 1), f"{k - 1} units are kept where k is {k}": x * kept(k - 1),
+            f"{k + 1} units are kept where k is {k}": x * kept(k + 1),
+            f"{k - 1} units are kept where k is {k}": x * kept(k - 1),
             "the strongest are sought among the samples; it must be among the units of each row": x * columns,
             "the winners are set to 0, and the others kept": x * (1 - mask),
             "the sign of the winners is lost": np.abs(x) * mask,
-            **({"the largest x are kept where the largest |x| are meant: ask self.strength": x * kept(k, float)} if by == "magnitude" else
+            **({"the largest x are kept where the largest |x| are meant: ask self.strength": x * kept(k, float)}
+               if by == "magnitude" else
                {"the largest |x| are kept where the largest x are meant: ask self.strength": x * kept(k, abs)})})
         if not hasattr(layer, "mask"):
             raise Wrong("forward must keep self.mask, which backward reads")
@@ -873,7 +907,8 @@ def log_prior(rng):
         mu, sigma = rng.standard_normal(d), rng.uniform(0.5, 2, d)
         prior, z = GaussianPrior(d, mu, sigma), rng.standard_normal((K, N, d))
         squares, logs = ((z - mu) ** 2 / sigma**2).sum(axis=-1), math.log(2 * math.pi)
-        truth = table((K, N), lambda k, n: sum(-0.5 * ((z[k, n, j] - mu[j]) / sigma[j]) ** 2 - math.log(sigma[j]) - 0.5 * logs for j in range(d)))
+        truth = table((K, N), lambda k, n: sum(-0.5 * ((z[k, n, j] - mu[j]) / sigma[j]) ** 2 - math.log(sigma[j]) - 0.5 * logs
+                                               for j in range(d)))
         for z_, pick in ((z, slice(None)), (z[0], 0)):
             found = returned("log_density", prior.log_density, z_)
             hold("log p(z)", found, truth[pick], {
@@ -882,14 +917,16 @@ def log_prior(rng):
                 "log σ is missing": truth[pick] + np.log(sigma).sum(),
                 "log σ² must be halved": truth[pick] - np.log(sigma).sum(),
                 "the ½ in front of the squares is missing": truth[pick] - 0.5 * squares[pick],
-                "the squares are divided by σ where σ² belongs": truth[pick] + 0.5 * squares[pick] - 0.5 * ((z_ - mu) ** 2 / sigma).sum(axis=-1),
+                "the squares are divided by σ where σ² belongs":
+                    truth[pick] + 0.5 * squares[pick] - 0.5 * ((z_ - mu) ** 2 / sigma).sum(axis=-1),
                 "this is the density of N(0, I): μ and σ are not used": -0.5 * (z_**2).sum(axis=-1) - 0.5 * d * logs,
                 "this is -log p(z)": -truth[pick], "this is p(z); its logarithm is asked for": np.exp(truth[pick]),
                 "it is summed over the samples too": truth[pick].sum(),
                 "the mean over the numbers is taken where their sum belongs": truth[pick] / d}, {"the size of the code": d})
             if not hasattr(prior, "slope"):
                 raise Wrong("log_density must keep self.slope = ∂log p/∂z, which backward reads")
-            hold("self.slope", prior.slope, -(z_ - mu) / sigma**2, {"it is divided by σ where σ² belongs": -(z_ - mu) / sigma})
+            hold("self.slope", prior.slope, -(z_ - mu) / sigma**2,
+                 {"it is divided by σ where σ² belongs": -(z_ - mu) / sigma})
 
 
 def draw(rng):
@@ -907,12 +944,13 @@ def draw(rng):
                 "½ logvar is taken for σ; σ = e^(½ logvar)": mu + 0.5 * logvar * eps,
                 "σ is missing: ε must be multiplied by it": mu + eps, "ε is missing": mu + np.exp(0.5 * logvar) + 0 * eps,
                 "μ is missing": np.exp(0.5 * logvar) * eps, "this is μ without noise": mu + 0 * eps,
-                "σ ε is subtracted; that has the right distribution, but backward has z = μ + σ ε": mu - np.exp(0.5 * logvar) * eps,
+                "σ ε is subtracted: the right distribution, but backward has z = μ + σ ε": mu - np.exp(0.5 * logvar) * eps,
                 "μ and logvar are exchanged: h holds μ first": logvar + np.exp(0.5 * mu) * eps})
             missing = [name for name in ("mu", "logvar", "sigma", "epsilon", "z") if not hasattr(posterior, name)]
             if missing:
                 raise Wrong(f"sample must keep self.{', self.'.join(missing)}, which the way back reads")
-            for name, kept in (("mu", mu), ("logvar", logvar), ("sigma", np.exp(0.5 * logvar)), ("epsilon", eps), ("z", truth)):
+            for name, kept in (("mu", mu), ("logvar", logvar), ("sigma", np.exp(0.5 * logvar)), ("epsilon", eps),
+                               ("z", truth)):
                 hold(f"self.{name}", getattr(posterior, name), kept)
 
 
@@ -956,11 +994,14 @@ def divergence(rng):
                 "σ stands where σ² belongs": formula(m, v, lambda v: np.exp(0.5 * v)),
                 "this is -KL": -truth, "the ½ is missing": 2 * truth, "the -1 of each number is missing": truth + 0.5 * d,
                 "μ must be squared": 0.5 * (m + np.exp(v) - v - 1).sum(axis=1), "the term μ² is missing": formula(0 * m, v),
-                "the terms of σ are missing": 0.5 * (m**2).sum(axis=1), "the sign of the logarithm is wrong": 0.5 * (m**2 + np.exp(v) + v - 1).sum(axis=1),
+                "the terms of σ are missing": 0.5 * (m**2).sum(axis=1),
+                "the sign of the logarithm is wrong": 0.5 * (m**2 + np.exp(v) + v - 1).sum(axis=1),
                 "this is the KL to N(0, I): mu0 and sigma0 are not used": formula(mu, logvar),
-                "μ - μ₀ is not divided by σ₀": formula(mu - m0, v), "log σ₀² must be subtracted from logvar": formula(m, logvar),
+                "μ - μ₀ is not divided by σ₀": formula(mu - m0, v),
+                "log σ₀² must be subtracted from logvar": formula(m, logvar),
                 "log σ₀ is subtracted where log σ₀² belongs": formula(m, logvar - np.log(s0)),
-                "the mean over the numbers of a code is taken where their sum belongs": truth / d, "it is summed over the samples too": truth.sum(),
+                "the mean over the numbers of a code is taken where their sum belongs": truth / d,
+                "it is summed over the samples too": truth.sum(),
                 "the mean over the samples is taken, and that is the model's business": truth.mean(),
                 "this is the KL of p from q, the wrong way round": 0.5 * ((1 + m**2) * np.exp(-v) + v - 1).sum(axis=1)},
                 {"the size of the code": d, "the batch size": N})
@@ -979,15 +1020,18 @@ def log_draw(rng):
         for eps in (epsilon[0], epsilon):
             posterior = DiagonalGaussian(d)
             z = posterior.sample(h, eps)
-            each = table(eps.shape, lambda *i: -0.5 * ((z[i] - mu[i[-2:]]) ** 2 / math.exp(logvar[i[-2:]]) + logvar[i[-2:]] + logs))
+            each = table(eps.shape, lambda *i: -0.5 * (
+                (z[i] - mu[i[-2:]]) ** 2 / math.exp(logvar[i[-2:]]) + logvar[i[-2:]] + logs))
             truth = each.sum(axis=-1)
             hold("log q", returned("log_density", posterior.log_density), truth, {
                 "the constant -½ log 2π of each number is missing": truth + 0.5 * d * logs,
                 "logvar is missing: the normaliser of a density depends on σ": truth + 0.5 * logvar.sum(axis=-1),
                 "logvar must be halved: it is log σ²": truth - 0.5 * logvar.sum(axis=-1),
                 "the ½ in front of ε² is missing": truth - 0.5 * (eps**2).sum(axis=-1),
-                "ε² is divided by σ² once more: ε is (z - μ)/σ already": truth + 0.5 * (eps**2).sum(axis=-1) - 0.5 * (eps**2 / np.exp(logvar)).sum(axis=-1),
-                "this is -log q": -truth, "this is q; its logarithm is asked for": np.exp(truth), "it is summed over the samples too": truth.sum(),
+                "ε² is divided by σ² once more: ε is (z - μ)/σ already":
+                    truth + 0.5 * (eps**2).sum(axis=-1) - 0.5 * (eps**2 / np.exp(logvar)).sum(axis=-1),
+                "this is -log q": -truth, "this is q; its logarithm is asked for": np.exp(truth),
+                "it is summed over the samples too": truth.sum(),
                 "the mean over the numbers is taken where their sum belongs": truth / d,
                 "the sum over the numbers of a code is missing": each}, {"the size of the code": d})
 
@@ -1029,21 +1073,24 @@ def importance_weights(rng):
         model.w += 0.1 * rng.standard_normal(model.w.size)
         x = rng.standard_normal((N, D))
         value = returned("loss", lambda x: model.loss(x, rng=int(rng.integers(2**32))), x)
-        nll = model.likelihood.forward(model.decoder.forward(model.posterior.z.reshape(-1, 2)), np.tile(x, (K, 1))).reshape(K, N)
+        nll = model.likelihood.forward(model.decoder.forward(model.posterior.z.reshape(-1, 2)),
+                                       np.tile(x, (K, 1))).reshape(K, N)
         z, h = model.posterior.z.reshape(K, N, 2), model.encoder.forward(x)
         mu, logvar, logs = h[:, :2], h[:, 2:], math.log(2 * math.pi)
         log_p = -0.5 * (z**2 + logs).sum(axis=-1)
         log_q = -0.5 * ((z - mu) ** 2 / np.exp(logvar) + logvar + logs).sum(axis=-1)
 
         def bound(log_w):
-            return -np.mean([max(column) + math.log(math.fsum(math.exp(w - max(column)) for w in column) / K) for column in log_w.T.tolist()])
+            return -np.mean([max(column) + math.log(math.fsum(math.exp(w - max(column)) for w in column) / K)
+                             for column in log_w.T.tolist()])
 
         log_w = log_p - nll - log_q
         hold("the loss", float(value), bound(log_w), {
             "the 1/K of the mean over the draws is missing": bound(log_w) - math.log(K),
             "this is the ELBO, the mean of log w: the logarithm comes after the mean over the draws": -log_w.mean(),
             "q stands in the numerator: w = p(x|z) p(z) / q(z|x)": bound(log_p - nll + log_q),
-            "p(z) is missing in w": bound(-nll - log_q), "q(z|x) is missing in w": bound(log_p - nll), "p(x|z) is missing in w": bound(log_p - log_q),
+            "p(z) is missing in w": bound(-nll - log_q), "q(z|x) is missing in w": bound(log_p - nll),
+            "p(x|z) is missing in w": bound(log_p - log_q),
             "it has p(x|z) upside down: nll is -log p(x|z)": bound(log_p + nll - log_q), "the sign is wrong": -bound(log_w),
             "the weights are upside down: w = p(x|z) p(z) / q(z|x)": bound(-log_w),
             "nll is sorted wrongly into (K, N): it is K rows of N": bound(log_p - nll.reshape(-1).reshape(N, K).T - log_q),
@@ -1052,35 +1099,34 @@ def importance_weights(rng):
         if not hasattr(model, "share"):
             raise Wrong("loss must keep self.share, which backward reads")
         hold("self.share", model.share, share / share.sum(axis=0), {
-            "the shares are normalised over the samples; those of the K draws of a sample sum to 1": share / share.sum(axis=1, keepdims=True),
+            "the shares are normalised over the samples; those of the K draws of a sample sum to 1":
+                share / share.sum(axis=1, keepdims=True),
             "the shares are not divided by their sum": share})
 
 
 JUDGES = {
     "1a": polynomial_basis, "1b": least_squares, "2a": gaussian_basis, "2b": fourier_basis,
-    "3a": dense_forward, "3b": softmax_forward, "3c": squared_error_forward, "3d": bernoulli_forward, "3e": cross_entropy_forward,
+    "3a": dense_forward, "3b": softmax_forward, "3c": squared_error_forward, "3d": bernoulli_forward,
+    "3e": cross_entropy_forward,
     "4a": gradients(a_real_loss(SquaredError)), "4b": gradients(a_dense), "4c": gradients(an_activation(Sigmoid)),
     "4d": gradients(an_activation(Tanh)), "4e": gradients(an_activation(ReLU)), "4f": gradients(an_activation(Softplus)),
     "4g": gradients(an_activation(ELU)), "4h": gradients(an_activation(Softmax)), "4i": gradients(a_bernoulli),
     "4j": gradients(a_cross_entropy), "4k": online, "5a": central_difference, "5b": complex_step,
     "6a": an_optimizer(a_momentum(Momentum), momentum, {
-        "it goes up: the gradient is subtracted": with_(momentum, sign=1), "v is forgotten after each step: change it in place":
-            lambda g, t, kept, alpha, mu: -alpha * g,
-        "v is updated after w, and must be before": lambda g, t, kept, alpha, mu: kept.get("v", 0) + 0 * momentum(g, t, kept, alpha, mu),
-        "the gradient is multiplied by (1 - mu), which is not asked for":
-            lambda g, t, kept, alpha, mu: momentum(g, t, kept, alpha, mu, decay=1 - mu)}),
+        "it goes up: the gradient is subtracted": with_(momentum, share=-1.0),
+        "v is forgotten after each step: change it in place": with_(momentum, forget=True),
+        "v is updated after w, and must be before": with_(momentum, late=True)}),
     "6b": an_optimizer(a_momentum(Nesterov), nesterov, {
         "this is plain momentum, without the look ahead": momentum,
-        "it looks ahead by the old velocity; the new one is meant": lambda g, t, kept, alpha, mu: mu * kept.get("v", 0) - alpha * g
-            + 0 * nesterov(g, t, kept, alpha, mu)}),
+        "it looks ahead by the old velocity; the new one is meant": with_(nesterov, old=True)}),
     "6c": an_optimizer(an_rmsprop, rmsprop, {
         "the root is missing": with_(rmsprop, root=False), "epsilon belongs outside the root": with_(rmsprop, inside=True),
         "the gradient itself is averaged; its square is meant": with_(rmsprop, power=1),
-        "this is AdaGrad: the squares must be averaged, with rho and 1 - rho": lambda g, t, kept, alpha, rho, epsilon:
-            -alpha * g / (math.sqrt(kept.setdefault("sum", []).append(g * g) or sum(kept["sum"])) + epsilon)}),
+        "this is AdaGrad: the squares must be averaged, with rho and 1 - rho": with_(rmsprop, average=False)}),
     "6d": an_optimizer(an_adam, adam, {
-        "the corrections 1 - beta^t are missing": with_(adam, m_hat=False, v_hat=False), "the correction 1 - beta1^t of m is missing":
-            with_(adam, m_hat=False), "the correction 1 - beta2^t of v is missing": with_(adam, v_hat=False),
+        "the corrections 1 - beta^t are missing": with_(adam, m_hat=False, v_hat=False),
+        "the correction 1 - beta1^t of m is missing": with_(adam, m_hat=False),
+        "the correction 1 - beta2^t of v is missing": with_(adam, v_hat=False),
         "epsilon belongs outside the root": with_(adam, inside=True), "the root of v̂ is missing": with_(adam, root=False)}),
     "7a": principal_components, "7b": gradients(a_tied), "8a": masking_noise, "8b": kl_sparsity, "8c": kl_slope,
     "8d": gradients(a_sparsity), "8e": topk_forward, "8f": gradients(a_topk), "8g": gradients(a_contraction),
