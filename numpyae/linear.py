@@ -4,6 +4,8 @@ Of all ways to write x with K numbers linearly, x ≈ μ + z Vᵀ, the one with 
 largest variance. The singular value decomposition of the centred data, X - μ = U S Vᵀ, gives them all at once; no training,
 no rate, no local minima. An autoencoder that is not better than this has learnt nothing that a line could not say. A linear
 autoencoder cannot be better (Baldi & Hornik 1989), and its loss ends at the sum of the dropped eigenvalues.
+
+`least_squares` is the other linear problem without training: the weights of basis functions that are fixed.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Grading, as students and teachers meet it: processes, limits, tables. 100 submissions: `python -m tests.benchmarks.grading`."""
+"""Grading, as students and teachers meet it: processes, limits, tables. A whole course: `python -m tests.benchmarks.grading`."""
 
 import json
 import os
@@ -114,14 +114,15 @@ def test_bug_hunts_are_graded_by_the_module_that_makes_them(tmp_path, monkeypatc
     assert grading.best_of(outcomes) == {"level 2, seed 40": "passed"}
 
 
-def test_files_are_recognised_by_the_first_line_of_their_docstring(tmp_path):
+def test_files_are_recognised_by_the_first_line_of_their_docstring_or_by_their_name(tmp_path):
     folder = write(tmp_path / "a", stub=STUB, byte_order_mark="\ufeff" + STUB,
                    comment="#!/usr/bin/env python\n# me\n\n" + STUB,
                    other='"""Exercises: 4b."""', unknown='"""Exercise 99z: no.\n"""', inside='x = """Exercise 4b: no."""')
     write(folder / "old", stub=STUB)
+    (folder / "04b_mine.py").write_text("x = 1")
     (folder / "binary.py").write_bytes(bytes(range(256)))
     assert [(task.path.name, task.name) for task in grading.submissions(folder)[""]] == [
-        ("byte_order_mark.py", "4d"), ("comment.py", "4d"), ("stub.py", "4d")]
+        ("04b_mine.py", "4b"), ("byte_order_mark.py", "4d"), ("comment.py", "4d"), ("stub.py", "4d")]
     write(tmp_path / "class" / "student" / "exercises", stub=STUB)
     assert list(grading.submissions(tmp_path / "class")) == ["student"]
 

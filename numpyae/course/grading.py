@@ -44,6 +44,7 @@ START = 60                            # seconds for loading Python and NumPy
 STATUSES = ("passed", "not yet", "wrong")
 
 EXERCISE = re.compile(r'(?:\s|#.*\n)*[rR]?"""Exercise (\d+[a-z]):')
+NAME = re.compile(r"0?(\d+[a-z])_.*\.py$")
 HUNT = re.compile(r'(?:\s|#.*\n)*[rR]?"""Bug hunt, level (\d+), seed (\d+):')
 
 
@@ -66,19 +67,18 @@ class Outcome(NamedTuple):
 
 
 def recognise(path):
-    """The Task of a file, or None. Unreadable text is replaced, so that a file is not overlooked for it."""
+    """The Task of a file, or None: by the first line of its docstring, or, where that is gone, by the name that `exercise` gave it."""
+    from numpyae.course.exercises import EXERCISES
+
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             head = file.read(1000).removeprefix("\ufeff")
     except OSError:
         return None
-    if found := EXERCISE.match(head):
-        from numpyae.course.exercises import EXERCISES
-
-        return Task(path, found[1]) if found[1] in EXERCISES else None
     if found := HUNT.match(head):
         return Task(path, f"level {int(found[1])}, seed {int(found[2])}", (int(found[1]), int(found[2])))
-    return None
+    found = EXERCISE.match(head) or NAME.match(path.name)
+    return Task(path, found[1]) if found and found[1] in EXERCISES else None
 
 
 def tasks_in(folder, deep=False):
@@ -108,8 +108,8 @@ def submissions(path):
         folders = sorted(child for child in path.iterdir() if child.is_dir() and child.name[0] not in "._")
         found = {folder.name: tasks_in(folder, deep=True) for folder in folders}
     if not any(found.values()):
-        raise ValueError(f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or \"\"\"Bug hunt, "
-                         "level ..., as `exercise` and `bughunt` write them")
+        raise ValueError(f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
+                         "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
     return found
 
 

@@ -13,6 +13,7 @@ cause. This is for honest work: somebody who wants to deceive it can, and can lo
 
 import contextlib
 import functools
+import linecache
 import math
 import sys
 import types
@@ -143,7 +144,8 @@ def raised(error, path):
         words = "super() is not there: it would be the solution"
     else:
         words = f"{type(error).__name__}: {words}{hint}"
-    return f"line {line}: {words}" if line else words
+    code = linecache.getline(path, line).strip() if line else ""
+    return (f"line {line}" + f", `{code}`" * bool(code) + f": {words}") if line else words
 
 
 # what the judges are made of

@@ -17,12 +17,12 @@ from numpyae.course import exercises, grading
 
 HONEST = ("3a", "4b", "4c", "6a")     # one task of each student is of these four
 
-# what is put at the top of a right solution, and what the sentence must say
+# what is put at the top of a right solution, and what the sentence must say ("": it depends on how fast the machine is)
 HOSTILE = {
     "endless loop": ("while True: pass", "endless loop"),
     "endless loop when called": (None, "endless loop"),
     "10 GB": ("import numpy as np\nheap = np.ones(10 * 2**30, dtype=np.uint8)", "memory"),
-    "10 GB in pieces": ("heap = []\nwhile True: heap.append(bytearray(2**26))", "memory"),
+    "10 GB in pieces": ("heap = []\nwhile True: heap.append(bytearray(2**26))", ""),
     "deletes its folder": ("import os, shutil\nshutil.rmtree(os.path.dirname(os.path.abspath(__file__)))", "deletes"),
     "exit": ("exit()", "exit()"),
     "sys.exit(0)": ("import sys\nsys.exit(0)", "exit()"),
