@@ -33,8 +33,8 @@ def test_submissions_of_a_class_with_hostile_ones_among_them(tmp_path, capsys):
     for name in hostile:
         write(tmp_path / "class" / name, dense=with_top("4b", HOSTILE[name][0]))
         expected[name] = ("wrong", HOSTILE[name][1])
-    write(tmp_path / "class" / "sleeper", tanh=with_top("4d",
-                                                        "import time\nprint('good night', flush=True)\ntime.sleep(100)"))
+    sleep = "import time\nprint('\\x1b[2Jgood night', flush=True)\ntime.sleep(100)"
+    write(tmp_path / "class" / "sleeper", tanh=with_top("4d", sleep))
     write(tmp_path / "class" / "anna", tanh=with_top("4d", "for k in range(10**5): print(k)"),
           random="raise ValueError('hides a module')", notes="x = 1")
     write(tmp_path / "class" / "empty")
@@ -45,7 +45,9 @@ def test_submissions_of_a_class_with_hostile_ones_among_them(tmp_path, capsys):
     assert list(outcomes) == sorted([*expected, "empty"]) and outcomes["empty"] == []
     for name, (status, words) in expected.items():
         assert outcomes[name][0].status == status and words in outcomes[name][0].sentence, outcomes[name]
-    assert outcomes["sleeper"][0].output == "good night\n" and len(outcomes["anna"][0].output) == grading.KEPT
+    assert outcomes["sleeper"][0].output == "\x1b[2Jgood night\n"
+    assert "| ?[2Jgood night" in grading.of_one(outcomes["sleeper"])
+    assert len(outcomes["anna"][0].output) == grading.KEPT
     assert all((tmp_path / "class" / name / "dense.py").exists() for name in hostile) and not left_running()
     assert not grading.all_passed(outcomes)
     table = grading.of_many(outcomes).splitlines()
@@ -118,6 +120,8 @@ def test_files_are_recognised_by_the_first_line_of_their_docstring_or_by_their_n
                    comment="#!/usr/bin/env python\n# me\n\n" + STUB,
                    other='"""Exercises: 4b."""', unknown='"""Exercise 99z: no.\n"""', inside='x = """Exercise 4b: no."""')
     write(folder / "old", stub=STUB)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "04c_pipe.py")                # to read it would never end
     (folder / "04b_mine.py").write_text("x = 1")
     (folder / "binary.py").write_bytes(bytes(range(256)))
     assert [(task.path.name, task.name) for task in grading.submissions(folder)[""]] == [

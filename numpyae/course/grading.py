@@ -14,6 +14,7 @@ time is limited.
 """
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -71,6 +72,8 @@ def recognise(path):
     from numpyae.course.exercises import EXERCISES
 
     try:
+        if not path.is_file() or path.stat().st_size > FILE:             # a pipe would never end
+            return None
         with open(path, encoding="utf-8", errors="replace") as file:
             head = file.read(1000).removeprefix("\ufeff")
     except OSError:
@@ -152,7 +155,8 @@ def copy_folder(path, copy):
     os.mkdir(copy)
     for entry in os.scandir(path.parent):
         if entry.name == path.name or entry.is_file(follow_symlinks=False) and entry.stat().st_size <= FILE:
-            shutil.copyfile(entry.path, os.path.join(copy, entry.name))
+            with contextlib.suppress(OSError):           # a file that may not be read
+                shutil.copyfile(entry.path, os.path.join(copy, entry.name))
 
 
 def run(task, path, room, seed, seconds):
@@ -186,8 +190,13 @@ def run(task, path, room, seed, seconds):
         except ValueError:
             continue
         if isinstance(found, dict) and found.get("token") == token and found.get("status") in STATUSES:
-            return found["status"], str(found["sentence"]), output
+            return found["status"], plain(str(found["sentence"])), output
     return "wrong", late or died(process.returncode, output), output
+
+
+def plain(line):
+    """The line without what could steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def died(code, output):
@@ -286,9 +295,10 @@ def work():
     status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"], judges)
     if not os.path.exists(job["path"]):
         status, sentence = "wrong", "the code deletes its own file (of a copy: the submission is as it was)"
-    verdict.write(json.dumps({"token": job["token"], "status": status, "sentence": sentence}) + "\n")
+    verdict.write(json.dumps({"token": job["token"], "status": status, "sentence": sentence[:1000]}) + "\n")
     verdict.flush()
-    sys.stdout.flush()
+    with contextlib.suppress(Exception):                 # the code may have put something else there
+        sys.stdout.flush()
     os._exit(0)                       # no waiting for threads, and no more code of the student's
 
 
@@ -325,7 +335,6 @@ def threads(pid):
 
 def attempt(path, name, hunt, seed, judges):
     """(status, sentence) of the file at this path, judged at points that this seed draws."""
-    import contextlib
     import types
 
     import numpy as np
@@ -378,7 +387,7 @@ def of_one(found):
         if outcome.status == "wrong":
             lines.append(f"{'':{width}}  {outcome.sentence}")
             printed = outcome.output.strip().splitlines()
-            lines += [f"{'':{width}}  | {line[:110]}" for line in printed[:3]]
+            lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
             lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)
     counts = {status: sum(outcome.status == status for outcome in found) for status in STATUSES}
     return "\n".join([*lines, ", ".join(f"{counts[status]} {status}" for status in STATUSES)])
