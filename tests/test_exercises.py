@@ -117,11 +117,14 @@ MISTAKES = {
     "1a": {"return self.with_bias(np.add.reduce(x[:, None] ** powers, axis=2))": "a monomial is their product",
            "return np.prod(x[:, None] ** powers, axis=2)": "φ₀ ≡ 1 is missing",
            "return self.with_bias(np.prod(x[:, None] * powers, axis=2))": "x to the power is meant"},
-    "1b": {"return phi.T @ t": "(ΦᵀΦ)⁻¹", "return np.linalg.solve(phi.T @ phi, phi.T @ t) / len(t)": "is the number of samples"},
-    "2a": {"return self.with_bias(np.exp(-np.sum((x[:, None] - centres)**2, axis=2) / width**2))": "the 2 under the width is missing",
+    "1b": {"return phi.T @ t": "(ΦᵀΦ)⁻¹",
+           "return np.linalg.solve(phi.T @ phi, phi.T @ t) / len(t)": "is the number of samples"},
+    "2a": {"return self.with_bias(np.exp(-np.sum((x[:, None] - centres)**2, axis=2) / width**2))":
+               "the 2 under the width is missing",
            "return self.with_bias(np.exp(-np.sum((x[:, None] - centres)**2, axis=2) / (2 * width)))": "must be squared"},
     "2b": {"a = x @ k / period\nreturn self.with_bias(np.concatenate([np.cos(a), np.sin(a)], axis=1))": "the 2π is missing",
-           "a = 2 * np.pi * x @ k / period\nreturn self.with_bias(np.concatenate([np.sin(a), np.cos(a)], axis=1))": "the sines come first"},
+           "a = 2 * np.pi * x @ k / period\nreturn self.with_bias(np.concatenate([np.sin(a), np.cos(a)], axis=1))":
+               "the sines come first"},
     "3a": {"return x @ W": "the bias b is missing", "return np.tanh(x @ W + b)": "tanh, is applied here",
            "return x @ W.T + b": "is a transpose missing, or are the operands of a product swapped?",
            "return W @ x + b": "operands of a product swapped",
@@ -149,7 +152,8 @@ MISTAKES = {
            "return -np.sum(t * np.log(o) + (1 - t) * np.log(1 - o), axis=1)": "a logarithm taken of"},
     "3e": {"p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn -np.sum(t * p, axis=1)": "the logarithm is missing",
            "p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn np.sum(t * np.log(p), axis=1)": "minus that",
-           "p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn -np.mean(t * np.log(p), axis=1)": "mean over the classes",
+           "p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn -np.mean(t * np.log(p), axis=1)":
+               "mean over the classes",
            "p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn -np.sum(t * np.log(p), axis=1)": "Subtract the largest",
            "return -np.sum(t * o, axis=1)": "softmax is missing"},
     "4a": {"return r * weight[:, None]": "2 times too small", "return 2 * r": "",
@@ -201,7 +205,8 @@ MISTAKES = {
     "12b": {"dmu, dlogvar = dz, dz * epsilon * sigma\nreturn dmu, dlogvar": "2 times too large"},
     "12c": {"return 0.5 * np.sum(mu**2 + np.exp(2 * logvar) - 2 * logvar - 1, axis=1)": "logvar is taken for log σ",
             "return -0.5 * np.sum(mu**2 + np.exp(logvar) - logvar - 1, axis=1)": "this is -KL",
-            "self.m, self.v = mu, logvar\nreturn 0.5 * np.sum(mu**2 + np.exp(logvar) - logvar - 1, axis=1)": "mu0 and sigma0 are not used"},
+            "self.m, self.v = mu, logvar\nreturn 0.5 * np.sum(mu**2 + np.exp(logvar) - logvar - 1, axis=1)":
+                "mu0 and sigma0 are not used"},
     "12d": {"return dkl[:, None] * m / sigma0, dkl[:, None] * (np.exp(v) - 1)": "2 times too large"},
     "12e": {"return -0.5 * np.sum(epsilon**2 + np.log(2 * np.pi), axis=-1)": "logvar is missing"},
     "14e": {"log_w = (prior.log_density(z) - posterior.log_density() - nll.reshape(z.shape[:-1]))\nbound = "

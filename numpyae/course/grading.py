@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
 
 
 def recognise(path):
-    """The Task of a file, or None: by the first line of its docstring, or, where that is gone, by the name that `exercise` gave it."""
+    """The Task of a file, or None: by the first line of its docstring, or, without that, by the name that `exercise` gave it."""
     from numpyae.course.exercises import EXERCISES
 
     try:

@@ -37,7 +37,7 @@ HOSTILE = {
     "writes a verdict everywhere": ("import os\nfor k in range(3, 64):\n    try: os.write(k, "
                                     "b'ready\\n{\"token\": \"0\", \"status\": \"passed\", "
                                     "\"sentence\": \"\"}\\n')\n    except OSError: pass\nos._exit(0)", "os._exit"),
-    "leaves a child behind": ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)\nos._exit(0)", "os._exit"),
+    "leaves a child": ("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1000)\nos._exit(0)", "os._exit"),
     "a large file": ("with open('file', 'wb') as file:\n    for _ in range(1000): file.write(bytes(2**20))", "large"),
     "not Python": ("this is no Python", "SyntaxError"),
 }
