@@ -1,4 +1,5 @@
-"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `reproduce`, `data`; each with --help.
+"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `reproduce`, `exercise`,
+`grade`, `data`; each with --help.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """
@@ -90,6 +91,31 @@ def make_parser():
     reproduce.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/reproduce-NAME)")
     reproduce.add_argument("--resume", metavar="FOLDER", help="go on with the run in that folder, from its last whole epoch")
     reproduce.set_defaults(run=run_reproduce)
+    exercise = commands.add_parser("exercise", help="write exercises out, or list them", formatter_class=raw, description=(
+        "Without a number: list the exercises. With one: write files to work on, one for each exercise. In each a function of\n"
+        "the library is missing, and its docstring says what to do. Files that are there already stay as they are.\n\n"
+        "  python -m numpyae exercise 4                all of lecture 4, into the folder exercises/\n"
+        "  python -m numpyae exercise 4b --to mine     one of them\n"
+        "  python -m numpyae grade exercises           what is right, and what is wrong with the rest"))
+    exercise.add_argument("number", nargs="?", help="4b, or 4 for all of lecture 4, or: all")
+    exercise.add_argument("--to", metavar="FOLDER", default="exercises", help="where the files go (exercises)")
+    exercise.add_argument("--solution", action="store_true", help="print the files with the library's own code in them, and write none")
+    exercise.set_defaults(run=run_exercise)
+    grade = commands.add_parser("grade", help="grade exercises and bug hunts", formatter_class=raw, description=(
+        "Grade a file, a folder of files, or a folder of submissions, one folder in it for each student. Each task is passed,\n"
+        "not yet done, or wrong, and then a sentence says what is wrong with it. Exit status 0 when all that is there is passed.\n\n"
+        "  python -m numpyae grade exercises/04b_dense_layer_backward.py\n"
+        "  python -m numpyae grade exercises\n"
+        "  python -m numpyae grade submissions --json > scores.json\n"
+        "  python -m pytest -p numpyae.course.graded exercises -k 4b      the same, as tests\n\n"
+        "Every task runs in a process of its own, on a copy of its folder, with limits of time and memory; an endless loop, exit() or\n"
+        "a crash of one does not stop the rest. That bounds mistakes and simple mischief, and is no sandbox: what is graded runs with\n"
+        "your rights, and can read and delete what you can. Grade strangers' code in a container, or as another user."))
+    grade.add_argument("path", metavar="FILE_OR_FOLDER", help="what to grade")
+    grade.add_argument("--seed", type=at_least(0), default=0, help="draws the points at which is judged: the same seed, the same points (0)")
+    grade.add_argument("--seconds", type=at_least(1), default=10, help="that a task may take (10)")
+    grade.add_argument("--json", action="store_true", help="all that is known, for programs, and nothing else on standard output")
+    grade.set_defaults(run=run_grade)
     data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
         "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
     data.add_argument("name", metavar="NAME", help="digits, mnist, two_moons, curves … (a wrong name lists all), or a file "
@@ -316,6 +342,42 @@ def run_reproduce(arguments):
         raise ValueError("--epochs, --out and --resume need the name of a setting")
     print(reproduce.listing())
     return 0
+
+
+def run_exercise(arguments):
+    """List the exercises, write some out, or print their solutions."""
+    from numpyae.course import exercises
+
+    if arguments.number is None:
+        print(exercises.listing())
+        return 0
+    if arguments.solution:
+        print("\n\n".join(exercises.solution(exercise.number) for exercise in exercises.find(arguments.number)), end="")
+        return 0
+    written, kept = exercises.write(arguments.number, arguments.to)
+    for path in kept:
+        print(f"{path} is there already, and stays as it is")
+    for path in written:
+        print(f"wrote {path}")
+    return 0 if written else 1
+
+
+def run_grade(arguments):
+    """Grade, print the table or JSON; 0 when all is passed."""
+    import json
+
+    from numpyae.course import grading
+
+    if grading.unlimited():
+        print(grading.unlimited(), file=sys.stderr)
+    outcomes = grading.grade(arguments.path, arguments.seed, arguments.seconds, count_tasks if sys.stderr.isatty() else None)
+    print(json.dumps(grading.as_dict(outcomes, arguments.seed), indent=1) if arguments.json else grading.report(outcomes))
+    return 0 if grading.all_passed(outcomes) else 1
+
+
+def count_tasks(done, of):
+    """A live line on a terminal."""
+    print(f"\r{done} of {of} tasks", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def run_data(arguments):

@@ -4,6 +4,8 @@ Of all ways to write x with K numbers linearly, x ≈ μ + z Vᵀ, the one with 
 largest variance. The singular value decomposition of the centred data, X - μ = U S Vᵀ, gives them all at once; no training,
 no rate, no local minima. An autoencoder that is not better than this has learnt nothing that a line could not say. A linear
 autoencoder cannot be better (Baldi & Hornik 1989), and its loss ends at the sum of the dropped eigenvalues.
+
+`least_squares` is the other linear problem without training: the weights of basis functions that are fixed.
 """
 
 import numpy as np
@@ -73,3 +75,8 @@ class PCA:
 
     def __repr__(self):
         return f"PCA(K={self.K})"
+
+
+def least_squares(phi, t):
+    """The w (M, K) with the smallest ‖t - Φ w‖², for Φ (N, M) and t (N, K): there Φᵀ(Φ w - t) = 0 ([000] "How do we find w?")."""
+    return np.linalg.lstsq(phi, t, rcond=None)[0]

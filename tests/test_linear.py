@@ -5,9 +5,16 @@ import pytest
 from scipy.linalg import subspace_angles
 
 from numpyae import PCA, Autoencoder, Dense, Sequential, SquaredError, TiedDense, lbfgs
+from numpyae.linear import least_squares
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 7)) @ np.diag([3.0, 2.5, 2.0, 1.5, 1.0, 0.5, 0.2]) @ np.linalg.qr(RNG.normal(size=(7, 7)))[0] + 1.0
+
+
+def test_least_squares_is_where_the_gradient_vanishes():
+    t = RNG.normal(size=(200, 3))
+    w = least_squares(X, t)
+    assert w.shape == (7, 3) and np.abs(X.T @ (X @ w - t)).max() < 1e-10
 
 
 def test_eigenvectors_of_the_covariance():

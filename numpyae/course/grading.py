@@ -1,0 +1,441 @@
+"""Grading: each task of each submission in a process of its own, with limits, and a table of what came out.
+
+A task is a file that `exercise` or `bughunt` has written; the first line of its docstring says which. Its folder is copied,
+a fresh Python reads the copy, and `judges` or `hunts` say "passed", "not yet" or "wrong", with a sentence. Whatever the
+student's code does there, the rest goes on: an endless loop ends at the time limit, with all processes that it started;
+memory, processor time and the size of files are limited; of what it prints only the first lines are kept. A verdict counts
+only with a token that the code is not told, so that nothing printed can be taken for one.
+
+This bounds mistakes and simple mischief. It is no sandbox: the code runs with the rights of whoever grades, can read what
+they can read, delete what they can delete and use the network, and who wants to deceive the judge can. For strangers' code
+take a container or another user. Not covered: many files that fill a disk; a child that detaches itself and, on other
+systems than Linux, one that leaves its process group. Windows knows no limits of memory and processor time: there only the
+time is limited.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from typing import NamedTuple
+
+try:
+    import resource
+except ImportError:                   # Windows
+    resource = None
+
+SECONDS = 10                          # that a task may take, after Python and NumPy have been loaded
+MEMORY = 5 * 2**29                    # bytes of address space: 2 GB, and what a Python with NumPy has
+FILE = 2**20                          # bytes: larger files are not copied
+WRITTEN = 50 * 2**20                  # bytes that a file may have
+PROCESSES = 256                       # more than there are already
+KEPT = 4000                           # characters of what is printed
+START = 60                            # seconds for loading Python and NumPy
+STATUSES = ("passed", "not yet", "wrong")
+
+EXERCISE = re.compile(r'(?:\s|#.*\n)*[rR]?"""Exercise (\d+[a-z]):')
+NAME = re.compile(r"0?(\d+[a-z])_.*\.py$")
+HUNT = re.compile(r'(?:\s|#.*\n)*[rR]?"""Bug hunt, level (\d+), seed (\d+):')
+
+
+class Task(NamedTuple):
+    """A file, and what it is: name "4b", or "level 2, seed 7" of a bug hunt, whose `hunt` is (2, 7)."""
+
+    path: pathlib.Path
+    name: str
+    hunt: tuple = ()
+
+
+class Outcome(NamedTuple):
+    """What came of a task."""
+
+    task: Task
+    status: str
+    sentence: str
+    output: str
+    seconds: float
+
+
+def recognise(path):
+    """The Task of a file, or None: by the first line of its docstring, or, without that, by the name that `exercise` gave it."""
+    from numpyae.course.exercises import EXERCISES
+
+    try:
+        if not path.is_file() or path.stat().st_size > FILE:             # a pipe would never end
+            return None
+        with open(path, encoding="utf-8", errors="replace") as file:
+            head = file.read(1000).removeprefix("\ufeff")
+    except OSError:
+        return None
+    if found := HUNT.match(head):
+        return Task(path, f"level {int(found[1])}, seed {int(found[2])}", (int(found[1]), int(found[2])))
+    found = EXERCISE.match(head) or NAME.match(path.name)
+    return Task(path, found[1]) if found and found[1] in EXERCISES else None
+
+
+def tasks_in(folder, deep=False):
+    """The tasks among the .py files of a folder, with deep=True also in the folders below it, in order."""
+    found = []
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if deep and name[0] not in "._")
+        found += [task for name in sorted(files) if name.endswith(".py") and not name.startswith(".")
+                  and (task := recognise(pathlib.Path(here, name))) is not None]
+    return found
+
+
+def submissions(path):
+    """{student: tasks} of a file, a folder of exercises ("" is the student), or a folder of submissions, one folder each.
+
+    FileNotFoundError where there is nothing, ValueError where there is no task.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    if path.is_file():
+        task = recognise(path)
+        found = {"": [task]} if task else {}
+    elif here := tasks_in(path):
+        found = {"": here}
+    else:
+        folders = sorted(child for child in path.iterdir() if child.is_dir() and child.name[0] not in "._")
+        found = {folder.name: tasks_in(folder, deep=True) for folder in folders}
+    if not any(found.values()):
+        raise ValueError(f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
+                         "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
+    return found
+
+
+def grade(path, seed=0, seconds=SECONDS, progress=None):
+    """{student: [Outcome, ...]} of all tasks below a path, several at a time. progress(done, of) is called after each."""
+    found = submissions(path)
+    outcomes = {student: [None] * len(tasks) for student, tasks in found.items()}
+    total, done = sum(map(len, found.values())), 0
+    with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        running = {pool.submit(grade_task, task, seed, seconds): (student, k)
+                   for student, tasks in found.items() for k, task in enumerate(tasks)}
+        try:
+            for future in concurrent.futures.as_completed(running):
+                student, k = running[future]
+                outcomes[student][k] = future.result()
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+        except BaseException:         # Ctrl-C: what has not begun does not begin
+            pool.shutdown(cancel_futures=True)
+            raise
+    return outcomes
+
+
+def grade_task(task, seed=0, seconds=SECONDS):
+    """The Outcome of one task, from a fresh process on a copy of its folder."""
+    start = time.perf_counter()
+    room = tempfile.mkdtemp(prefix="numpyae-grading-")
+    try:
+        copy = os.path.join(room, "copy")
+        copy_folder(task.path, copy)
+        status, sentence, output = run(task, os.path.join(copy, task.path.name), room, seed, seconds)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+    return Outcome(task, status, sentence, output, time.perf_counter() - start)
+
+
+def copy_folder(path, copy):
+    """Copy a file and those beside it, no larger than FILE, no links and no folders."""
+    os.mkdir(copy)
+    for entry in os.scandir(path.parent):
+        if entry.name == path.name or entry.is_file(follow_symlinks=False) and entry.stat().st_size <= FILE:
+            with contextlib.suppress(OSError):           # a file that may not be read
+                shutil.copyfile(entry.path, os.path.join(copy, entry.name))
+
+
+def run(task, path, room, seed, seconds):
+    """(status, sentence, what was printed) of the worker process, which ends at the time limit with all that it started."""
+    token, mark = secrets.token_hex(16), f"{os.getpid()}-{secrets.token_hex(8)}"
+    job = {"path": path, "name": task.name, "hunt": task.hunt, "seed": seed, "seconds": seconds, "token": token}
+    process = subprocess.Popen([sys.executable, "-P", "-X", "utf8", "-c",
+                                "from numpyae.course.grading import work; work()"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=os.path.dirname(path),
+                               env=environment(room, mark), start_new_session=True)
+    verdict, printed = Reader(process.stdout), Reader(process.stderr)
+    late = None
+    try:
+        try:
+            process.stdin.write(json.dumps(job).encode() + b"\n")
+            process.stdin.close()
+        except OSError:               # it has ended already
+            pass
+        if not verdict.first.wait(START):
+            late = f"Python and NumPy were not loaded within {START} s"
+        else:
+            process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        late = f"it was not done after {seconds:g} s, and was stopped: is there an endless loop?"
+    finally:
+        end(process, mark)
+    said, output = verdict.text(), printed.text()
+    for line in said.splitlines()[1:2]:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and found.get("token") == token and found.get("status") in STATUSES:
+            return found["status"], plain(str(found["sentence"])), output
+    return "wrong", late or died(process.returncode, output), output
+
+
+def plain(line):
+    """The line without what could steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
+def died(code, output):
+    """The sentence for a process that has ended without a verdict."""
+    if code < 0:
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        why = {"SIGXCPU": "it has used up its processor time: is there an endless loop?",
+               "SIGKILL": "it was killed: too much memory or processor time?"}
+        return why.get(name, f"it has crashed ({name})")
+    if "MemoryError" in output:
+        return "it has asked for more memory than a task may have"
+    return f"its process has ended before it was judged, with status {code}: does the code call os._exit or the like?"
+
+
+def environment(room, mark):
+    """Of the worker: what Python needs to start, one thread for NumPy, a home of its own, a mark to find its children by."""
+    here = str(pathlib.Path(__file__).resolve().parents[2])
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+            if name in os.environ}
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM")}
+    return {**kept, **threads, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg", "HOME": room,
+            "TMPDIR": room, "TEMP": room, "TMP": room, "NUMPYAE_GRADING": mark}
+
+
+def end(process, mark):
+    """Kill the worker, its process group, and, on Linux, whoever has left the group and has the mark in its environment."""
+    if hasattr(os, "killpg"):
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+    process.kill()
+    process.wait()
+    if not sys.platform.startswith("linux"):
+        return
+    wanted = f"NUMPYAE_GRADING={mark}".encode()
+    for _ in range(100):              # a child may have had a child meanwhile
+        found = [int(name) for name in os.listdir("/proc") if name.isdigit() and wanted in environment_of(name)]
+        if not found:
+            break
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        time.sleep(0.01)
+
+
+def environment_of(pid):
+    """The environment that a process was started with, on Linux; nothing where it is gone, dead, or somebody else's."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read(100000)
+    except OSError:
+        return b""
+
+
+class Reader:
+    """Reads a pipe to its end in a thread, and keeps its beginning. `first` is set with the first line, or the end."""
+
+    def __init__(self, pipe):
+        self.pipe, self.kept, self.first = pipe, b"", threading.Event()
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        while piece := os.read(self.pipe.fileno(), 65536):
+            if len(self.kept) < 4 * KEPT:
+                self.kept += piece
+            if b"\n" in piece:
+                self.first.set()
+        self.first.set()
+
+    def text(self):
+        """What was read, cut to KEPT; waits for the end of the pipe, but not for ever: someone unknown may hold it open."""
+        self.thread.join(1)
+        if not self.thread.is_alive():
+            self.pipe.close()
+        return self.kept.decode("utf-8", "replace")[:KEPT]
+
+
+# the worker process
+
+
+def work():
+    """What the worker does: read the job, load all that is needed, say so, judge, say the verdict."""
+    verdict = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)                     # what is printed goes the way of errors, which nobody takes for a verdict
+    job = json.loads(sys.stdin.readline())
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    from numpyae.course import judges
+
+    limit(job["seconds"])
+    verdict.write("ready\n")
+    verdict.flush()
+    status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"], judges)
+    if not os.path.exists(job["path"]):
+        status, sentence = "wrong", "the code deletes its own file (of a copy: the submission is as it was)"
+    verdict.write(json.dumps({"token": job["token"], "status": status, "sentence": sentence[:1000]}) + "\n")
+    verdict.flush()
+    with contextlib.suppress(Exception):                 # the code may have put something else there
+        sys.stdout.flush()
+    os._exit(0)                       # no waiting for threads, and no more code of the student's
+
+
+def limit(seconds):
+    """Memory, processor time, size of files, number of processes, as far as the system knows such limits."""
+    if resource is None:
+        return
+    limits = {"RLIMIT_AS": MEMORY, "RLIMIT_CPU": int(seconds) + 2, "RLIMIT_FSIZE": WRITTEN, "RLIMIT_CORE": 0}
+    if sys.platform.startswith("linux"):                 # it counts all that the user has: threads of a desktop, say
+        own = [name for name in os.listdir("/proc") if name.isdigit() and owner(name) == os.getuid()]
+        limits["RLIMIT_NPROC"] = sum(threads(name) for name in own) + PROCESSES
+    for name, value in limits.items():
+        try:
+            resource.setrlimit(getattr(resource, name), (value, value))
+        except (AttributeError, ValueError, OSError):    # macOS takes no RLIMIT_AS
+            pass
+
+
+def owner(pid):
+    """The user whose process it is, or None when it is gone."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return None
+
+
+def threads(pid):
+    """How many threads it has."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
+
+
+def attempt(path, name, hunt, seed, judges):
+    """(status, sentence) of the file at this path, judged at points that this seed draws."""
+    import types
+
+    import numpy as np
+
+    module = types.ModuleType("submission", None)
+    module.__file__ = path
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            code = compile(file.read(), path, "exec")
+        sys.modules["submission"] = module
+        sys.path.append(os.path.dirname(path))           # at the end: a file of the student's named random.py hides nothing
+        with contextlib.nullcontext() if hunt else judges.blocked(name):
+            exec(code, vars(module))
+        if hunt:
+            from numpyae.course import hunts
+
+            return hunts.judge(*hunt, module, rng)
+        return judges.judge(name, module, rng)
+    except BaseException as error:    # SystemExit and KeyboardInterrupt too: whatever a student's code raises
+        return "wrong", judges.raised(error, path)
+
+
+# what is said
+
+
+def as_dict(outcomes, seed):
+    """JSON-able: students, their scores and tasks."""
+    return {"seed": seed, "students": [
+        {"student": student, "passed": sum(outcome.status == "passed" for outcome in found), "tasks": len(found),
+         "outcomes": [{"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status,
+                       "sentence": outcome.sentence,
+                       "output": outcome.output, "seconds": round(outcome.seconds, 2)} for outcome in found]}
+        for student, found in outcomes.items()]}
+
+
+def report(outcomes):
+    """The table, as text: of one student with a sentence for each task, of many with a sign for each."""
+    return of_one(outcomes[""]) if list(outcomes) == [""] else of_many(outcomes)
+
+
+def of_one(found):
+    """One line for each task, and what is to be said about it below."""
+    from numpyae.course.exercises import EXERCISES
+
+    lines, width = [], max(len(outcome.task.name) for outcome in found)
+    for outcome in found:
+        title = EXERCISES[outcome.task.name].title if outcome.task.name in EXERCISES else outcome.task.path.name
+        lines.append(f"{outcome.task.name:{width}}  {outcome.status:8} {title}")
+        if outcome.status == "wrong":
+            lines.append(f"{'':{width}}  {outcome.sentence}")
+            printed = outcome.output.strip().splitlines()
+            lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
+            lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)
+    counts = {status: sum(outcome.status == status for outcome in found) for status in STATUSES}
+    return "\n".join([*lines, ", ".join(f"{counts[status]} {status}" for status in STATUSES)])
+
+
+def of_many(outcomes):
+    """One line for each student: the score, then a sign for each exercise, then how many bug hunts are solved."""
+    from numpyae.course.exercises import EXERCISES
+
+    signs = {"passed": "+", "not yet": ".", "wrong": "-"}
+    best = {student: best_of(found) for student, found in outcomes.items()}
+    columns = [name for name in EXERCISES if any(name in found for found in best.values())]
+    hunts = any(name not in EXERCISES for found in best.values() for name in found)
+    groups = {lecture: [name for name in columns if EXERCISES[name].lecture == lecture] for lecture in dict.fromkeys(
+        EXERCISES[name].lecture for name in columns)}
+    width = max(len(student) for student in [*outcomes, "student"])
+    spans = {lecture: max(len(names), len(str(lecture))) for lecture, names in groups.items()}
+    lines = [f"{'':{width}}  {'':7}  " + " ".join(f"{lecture:<{spans[lecture]}}" for lecture in groups),
+             f"{'student':{width}}  {'passed':>7}  " + " ".join("".join(name[-1] for name in names).ljust(spans[lecture])
+                                                                for lecture, names in groups.items())
+             + "  bug hunts" * hunts]
+    for student, found in best.items():
+        passed = sum(status == "passed" for status in found.values())
+        row = " ".join("".join(signs.get(found.get(name), " ") for name in names).ljust(spans[lecture])
+                       for lecture, names in groups.items())
+        solved = [status == "passed" for name, status in found.items() if name not in EXERCISES]
+        score = f"{passed}/{len(found)}"
+        lines.append(f"{student:{width}}  {score:>7}  {row}" + f"  {sum(solved)}/{len(solved)}" * bool(solved))
+    lines.append("+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def best_of(found):
+    """{task: status}; of several files for one task the best counts."""
+    best = {}
+    for outcome in found:
+        if outcome.task.name not in best or STATUSES.index(outcome.status) < STATUSES.index(best[outcome.task.name]):
+            best[outcome.task.name] = outcome.status
+    return best
+
+
+def all_passed(outcomes):
+    """Whether every task found has passed, and every submission has one."""
+    return all(found and all(outcome.status == "passed" for outcome in found) for found in outcomes.values())
+
+
+def unlimited():
+    """What this system does not limit, as a sentence; "" on Linux."""
+    if resource is None:
+        return "this system knows no limit of memory and processor time: only the time is limited"
+    return "this system does not limit memory: time and files are limited" if sys.platform == "darwin" else ""
