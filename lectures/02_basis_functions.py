@@ -19,6 +19,7 @@ import numpy as np
 
 from numpyae import (Dense, FourierBasis, GaussianBasis, PolynomialBasis, Regression, Sequential, SigmoidBasis, SquaredError,
                      course, datasets, lbfgs, plots)
+from numpyae.linear import least_squares
 
 FULL = course.full()
 
@@ -30,11 +31,6 @@ def sine(x):
 def rms(error):
     """The root of the mean square, for each column."""
     return np.sqrt(np.mean(error**2, axis=0))
-
-
-def least_squares(phi, t):
-    """The w with the smallest ‖t - Φ w‖², for each column of t."""
-    return np.linalg.lstsq(phi, t, rcond=None)[0]
 
 
 # %% [markdown]
