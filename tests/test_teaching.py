@@ -39,7 +39,7 @@ def sections(number):
 
 def exercises(part):
     """{number: minutes} of the exercises of a lecture's part."""
-    return {number: int(minutes) for number, minutes in re.findall(r"\b(\d+[a-z]) \((\d+) min\)", part)}
+    return {number: int(minutes) for number, minutes in re.findall(r"\b(\d+[a-z])\s\((\d+)\smin\)", part)}
 
 
 MINUTES = {number: minutes for part in PARTS.values() for number, minutes in exercises(part).items()}
