@@ -299,6 +299,8 @@ def run_trace(arguments):
     if arguments.html is None:
         print(tableau)
         return 0
+    if os.path.exists(arguments.html):
+        raise ValueError(f"--html {arguments.html}: expected the name of a new file, got one that is there")
     with open(arguments.html, "x", encoding="utf-8") as file:
         file.write(tableau.to_html())
     print(f"wrote {arguments.html}")

@@ -19,6 +19,8 @@ import numpy as np
 
 from numpyae.tableau import shown
 
+NOTHING_FROM_OUTSIDE = ('<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+                        'style-src \'unsafe-inline\'; script-src \'unsafe-inline\'">')
 MOST_UNITS = 4                        # of an array that is drawn unit by unit
 MOST_LINES, MOST_TERMS = 8, 6         # of a formula that is written out in numbers
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -31,7 +33,8 @@ def page(tableau):
     """The stepper as a page of its own."""
     title = html.escape(tableau.title)
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Backprop, step by step</title>\n'
+            f'<meta name="viewport" content="width=device-width, initial-scale=1">\n{NOTHING_FROM_OUTSIDE}\n'
+            "<title>Backprop, step by step</title>\n"
             "<style>\nbody { margin: 0 auto; padding: 0.5rem 1rem 2rem; max-width: 90rem; font: 16px/1.45 system-ui, sans-serif; "
             "color: #1a1a1a; background: #fff; }\nh1 { font-size: 1.4rem; margin: 0.4rem 0; }\n"
             ".of { color: #555; font-size: 0.85rem; margin: 0 0 0.8rem; overflow-wrap: anywhere; }\n</style>\n</head>\n<body>\n"
@@ -64,6 +67,9 @@ def in_numbers(tableau):
     for row in tableau.rows:
         yield row, filled(row, numbers)
         numbers[row.step] = row.gradient if row.backward else row.value
+        whole = f"d{base(row.step)}"
+        if row.backward and "|" in row.step and np.size(numbers.get(whole, ())) == row.gradient.size:      # dz, and what the prior adds
+            numbers[whole] = numbers[whole] + row.gradient.reshape(numbers[whole].shape)
 
 
 def parameters(tableau):
@@ -198,7 +204,7 @@ def elementwise(formula, place, shape, numbers):
             text += times(before) + (value if before in ("start", "open") else inside(value))
             before = "operand"
         elif re.fullmatch(FUNCTIONS.replace(r"(?=\()", ""), token):
-            text += f" {token} " if token in ("where", "else") else times(before) + token
+            text += {"where": " where ", "else": "else "}.get(token) or times(before) + token
             before = "start" if token in ("where", "else") else "function"
         elif token[0] in "0123456789½π":
             text += ("" if token == "π" else times(before)) + token
@@ -213,7 +219,7 @@ def elementwise(formula, place, shape, numbers):
             before = "operand"
         elif token in "+-/,>":
             sign = token == "-" and before in ("start", "open")
-            text += token if sign else ", " if token == "," else f" {token} "
+            text += token if sign else ", " if token == "," else f"{' ' * (before != 'start')}{token} "
             before = "start" if token == "," else "sign" if sign else "operator"
         else:
             raise ValueError(f"{token} is no number")

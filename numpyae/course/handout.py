@@ -23,6 +23,8 @@ import time
 import tokenize
 
 from numpyae.course import examples, lectures
+from numpyae.stepper import NOTHING_FROM_OUTSIDE, fragment
+from numpyae.tableau import trace
 
 MARKER = "<!-- made by: python -m numpyae handout -->"              # in its second line: such a page may be replaced
 LARGE = 2_000_000                     # bytes: a page with more than that gets pictures of 256 colours
@@ -62,7 +64,8 @@ def blocks(lines):
     found, open_block = [], None
     for line in lines + [""]:
         kind = ("end" if not line else "formula" if line.startswith("    ") else "item" if line.startswith("- ") else
-                "more" if line.startswith("  ") else "h1" if line.startswith("# ") else "h2" if line.startswith("## ") else "p")
+                "more" if line.startswith("  ") else "h1" if line.startswith("# ") else "h2" if line.startswith("## ") else
+                "other" if re.match(r"[#>]|[*+] |\d+[.)] ", line) else "p")            # what Markdown would take for something else
         if kind == "end":
             open_block = "formula" if open_block == "formula" else None
             if open_block:
@@ -277,9 +280,6 @@ def build(number, title, parts, done, around, few_colours):
 
 def stepper(example, words):
     """The backprop stepper of an example, with a sentence above it."""
-    from numpyae.stepper import fragment
-    from numpyae.tableau import trace
-
     model, *batch = example()
     return f'<section class="step"><p>{html.escape(words)}</p>\n{fragment(trace(model, *batch, rng=0))}</section>\n'
 
@@ -293,7 +293,7 @@ def frame(title, body):
     """A whole page around its body."""
     return (f'<!DOCTYPE html>\n{MARKER}\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{html.escape(title)}</title>\n'
-            f"<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n")
+            f"{NOTHING_FROM_OUTSIDE}\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n")
 
 
 def index(found, pages):
