@@ -65,7 +65,7 @@ def blocks(lines):
     for line in lines + [""]:
         kind = ("end" if not line else "formula" if line.startswith("    ") else "item" if line.startswith("- ") else
                 "more" if line.startswith("  ") else "h1" if line.startswith("# ") else "h2" if line.startswith("## ") else
-                "other" if re.match(r"[#>]|[*+] |\d+[.)] ", line) else "p")            # what Markdown would take for something else
+                "other" if re.match(r"[#>]|[*+] |1[.)] ", line) else "p")            # what Markdown would take for something else
         if kind == "end":
             open_block = "formula" if open_block == "formula" else None
             if open_block:
