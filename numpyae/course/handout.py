@@ -394,6 +394,9 @@ summary { cursor: pointer; font-weight: 600; }
   body { font-size: 16px; }
   main { padding: 0.3rem 0.8rem 2rem; }
   .step { padding: 0.2rem 0.5rem 0.6rem; }
+  pre.formula { font-size: 0.8rem; padding: 0.3rem 0.6rem; }
+  figure { overflow-x: auto; }
+  figure img { max-width: none; width: 44rem; }
 }
 @media print {
   body { font-size: 10.5pt; }
