@@ -403,7 +403,8 @@ summary { cursor: pointer; font-weight: 600; }
   main { max-width: none; padding: 0; }
   p, ul { max-width: none; }
   pre { white-space: pre-wrap; overflow: visible; font-size: 7.4pt; }
-  pre .line::before { width: 2.2em; }
+  pre .line { display: block; padding-left: 4em; text-indent: -4em; }
+  pre .line::before { width: 2.4em; text-indent: 0; }
   figure, tr, li { break-inside: avoid; }
   h2, .step > p { break-after: avoid; }
   nav { display: none; }
