@@ -24,7 +24,7 @@ NOTHING_FROM_OUTSIDE = ('<meta http-equiv="Content-Security-Policy" content="def
 MOST_UNITS = 4                        # of an array that is drawn unit by unit
 MOST_LINES, MOST_TERMS = 8, 6         # of a formula that is written out in numbers
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-FUNCTIONS = r"tanh(?=\()|log(?=\()|max(?=\()|min(?=\()|σ(?=\()|e\^|where|else"
+WORDS = ("tanh", "log", "max", "min", "σ", "e^", "where", "else")    # of formulas, beside names and numbers
 SUMMED = r"\((\w+(?:, \w+)*)\), summed"
 SHORT_NAMES = {"p(z)": "log p(z)", "q": "log q"}                      # in the importance weights
 
@@ -95,7 +95,7 @@ def filled(row, numbers):
         for place in np.ndindex(result.shape):
             right = dict.fromkeys([written_out(row.formula, place, result, numbers), number(result[place])])
             lines.append(" = ".join([element(row.step, result, place), *right]))
-    except (ValueError, IndexError):
+    except (ValueError, LookupError):
         return whole(row.step, row.formula, result, numbers)
     return lines
 
@@ -145,11 +145,12 @@ def written_out(formula, place, result, numbers):
         place = (*place[:-1], place[-1] + int(match[2] or 0))
         return element(match[1], numbers[match[1]], place)
     if match := re.fullmatch(SUMMED, formula):                                                 # the ways back into q(z|x)
-        ways = [np.sum([numbers[way] for way in numbers if way.startswith(f"{name}|")], axis=0) for name in match[1].split(", ")]
-        k = np.searchsorted(np.cumsum([way.shape[-1] for way in ways]), place[-1], side="right")
-        column = place[-1] - sum(way.shape[-1] for way in ways[:k])
-        parts = [numbers[way][place[0], column] for way in numbers if way.startswith(match[1].split(", ")[k] + "|")]
-        return joined([number(part) for part in parts])
+        n, column = place
+        for name in match[1].split(", "):
+            ways = [numbers[way] for way in numbers if way.startswith(f"{name}|")]
+            if column < ways[0].shape[1]:
+                return joined([number(way[n, column]) for way in ways])
+            column -= ways[0].shape[1]
     if match := re.fullmatch(r"(-?½ |1/N |)Σ_([ndj]) ([(\[].*[)\]]²?|\S+)( \+ [^Σ]*)?", formula):
         return total(*match.groups(), place, numbers)
     return elementwise(formula, place, result.shape, numbers)
@@ -193,9 +194,9 @@ def inside(text):
 def elementwise(formula, place, shape, numbers):
     """A formula with each name replaced by its number at that place, and a · between factors. ValueError where it has other words."""
     formula = formula.replace("log 2πσ²", "log(2π σ²)").replace("log 2π", "log(2π)")
-    names = names_in(numbers)
+    names, words = names_in(numbers), "|".join(map(re.escape, WORDS))
     text, before = "", "start"
-    for token in re.findall(rf"{names}|{FUNCTIONS}|\d+(?:\.\d+)?|\S", formula):
+    for token in re.findall(rf"{names}|{words}|\d+(?:\.\d+)?|\S", formula):
         if token in numbers:
             array = np.asarray(numbers[token])
             if array.size != 1 and array.shape != shape:
@@ -203,7 +204,7 @@ def elementwise(formula, place, shape, numbers):
             value = number(array.item() if array.size == 1 else array[place])
             text += times(before) + (value if before in ("start", "open") else inside(value))
             before = "operand"
-        elif re.fullmatch(FUNCTIONS.replace(r"(?=\()", ""), token):
+        elif token in WORDS:
             text += {"where": " where ", "else": "else "}.get(token) or times(before) + token
             before = "start" if token in ("where", "else") else "function"
         elif token[0] in "0123456789½π":
