@@ -1,4 +1,5 @@
-"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `handout`, `reproduce`, `data`; with --help.
+"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `handout`, `reproduce`,
+`data`; each with --help.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """
@@ -73,8 +74,8 @@ def make_parser():
         "  vae     a variational autoencoder with one code number for two pixels, with ε, σ and KL"))
     trace.add_argument("--model", choices=["2-2-2", "vae"], default="2-2-2", help="whose steps (2-2-2)")
     trace.add_argument("--seed", type=at_least(0), default=0, help="of the ε that the vae draws (0)")
-    trace.add_argument("--html", metavar="PAGE", help="write it as a page for the browser, into a new file: the network drawn, a click goes "
-                                                      "on by a step, and every formula also with its numbers")
+    trace.add_argument("--html", metavar="PAGE", help="write it as a page for the browser, into a new file: the network drawn, a "
+                                                      "click goes on by a step, and every formula also with its numbers")
     trace.set_defaults(run=run_trace)
     lecture = commands.add_parser("lecture", help="list the lectures, or run some", formatter_class=raw, description=(
         "Without a number: list the lectures. With one: run it; its figures go to lectures/figures/."))

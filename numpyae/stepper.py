@@ -45,8 +45,9 @@ def fragment(tableau, everywhere=False):
     """The stepper as a piece of a page: style, drawing, table and script. everywhere: its keys work wherever the focus is."""
     drawing = Drawing(tableau)
     rows = "".join(table_row(row, lines, drawing.lit(row)) for row, lines in in_numbers(tableau))
-    return (f"<style>\n{STYLE}</style>\n" + SKELETON.format(svg=drawing.svg(), rows=rows, last=len(tableau) - 1, steps=len(tableau),
-            everywhere="everywhere" if everywhere else "") + f"<script>\n{SCRIPT}</script>\n")
+    body = SKELETON.format(svg=drawing.svg(), rows=rows, last=len(tableau) - 1, steps=len(tableau),
+                           everywhere="everywhere" if everywhere else "")
+    return (f"<style>\n{STYLE}</style>\n{body}<script>\n{SCRIPT}</script>\n")
 
 
 def table_row(row, lines, lit):
@@ -67,9 +68,9 @@ def in_numbers(tableau):
     for row in tableau.rows:
         yield row, filled(row, numbers)
         numbers[row.step] = row.gradient if row.backward else row.value
-        whole = f"d{base(row.step)}"
-        if row.backward and "|" in row.step and np.size(numbers.get(whole, ())) == row.gradient.size:      # dz, and what the prior adds
-            numbers[whole] = numbers[whole] + row.gradient.reshape(numbers[whole].shape)
+        total = f"d{base(row.step)}"
+        if row.backward and "|" in row.step and np.size(numbers.get(total, ())) == row.gradient.size:
+            numbers[total] = numbers[total] + row.gradient.reshape(numbers[total].shape)           # dz, and what the prior adds
 
 
 def parameters(tableau):
@@ -84,7 +85,7 @@ def base(step):
 
 
 def filled(row, numbers):
-    """The formula of a row written out in numbers, a line for each element; where that cannot be, what goes in and what comes out."""
+    """The formula of a row in numbers, a line for each element; where that cannot be, what goes in and what comes out."""
     result = row.gradient if row.backward else row.value
     if row.formula == "given" or row.formula.startswith("drawn"):
         return whole(row.step, row.formula, result, {})
@@ -103,7 +104,7 @@ def filled(row, numbers):
 def whole(step, formula, result, numbers):
     """Every array of a formula, and then its result: all numbers, or norm and range."""
     arrays = {name: numbers[name] for name in named(formula, numbers)} | {step: result}
-    return [f"{name} = {', '.join(shown(array))}" if np.ndim(array) else f"{name} = {number(array)}" for name, array in arrays.items()]
+    return [f"{name} = {', '.join(shown(array)) if np.ndim(array) else number(array)}" for name, array in arrays.items()]
 
 
 def element(name, array, place):
@@ -160,7 +161,8 @@ def product(A, B, added, place):
     """Σ_k A_ik B_kj, and what is added."""
     if A.shape[1] > MOST_TERMS:
         raise ValueError("too many terms")
-    terms = [f"{inside(number(a)) if k else number(a)} · {inside(number(b))}" for k, (a, b) in enumerate(zip(A[place[0]], B[:, place[1]]))]
+    pairs = [(number(a), number(b)) for a, b in zip(A[place[0]], B[:, place[1]])]
+    terms = [f"{inside(a) if k else a} · {inside(b)}" for k, (a, b) in enumerate(pairs)]
     return joined(terms + ([] if added is None else [number(added)]))
 
 
@@ -192,7 +194,7 @@ def inside(text):
 
 
 def elementwise(formula, place, shape, numbers):
-    """A formula with each name replaced by its number at that place, and a · between factors. ValueError where it has other words."""
+    """A formula with a number for each name, and a · between factors. ValueError where it has other words."""
     formula = formula.replace("log 2πσ²", "log(2π σ²)").replace("log 2π", "log(2π)")
     names, words = names_in(numbers), "|".join(map(re.escape, WORDS))
     text, before = "", "start"
@@ -254,7 +256,7 @@ class Drawing:
         self.place()
 
     def find_sources(self):
-        """{node: the nodes that its formula names}; one whose formula names none, and that is not given or drawn, has the one before."""
+        """{node: those that its formula names}; where these are none, the one before; of what is given or drawn: none."""
         sources, waiting, before = {}, [], None
         for name, row in self.nodes.items():
             outside = row.formula == "given" or row.formula.startswith("drawn")
@@ -327,8 +329,9 @@ class Drawing:
         edges = "".join(self.draw_edge(*edge) for edge in self.edges)
         nodes = "".join(self.draw_node(name) for name in self.nodes)
         width = max(self.x.values()) + self.wide / 2 + 20
-        return (f'<svg viewBox="0 0 {width:g} {self.bottom + 14:g}" style="--width: {width:g}px" role="img" aria-label="The network, from '
-                f'its input on the left to its loss on the right">{ARROWS}{frames}{edges}{nodes}</svg>')
+        return (f'<svg viewBox="0 0 {width:g} {self.bottom + 14:g}" style="--width: {width:g}px" role="img" '
+                f'aria-label="The network, from its input on the left to its loss on the right">'
+                f"{ARROWS}{frames}{edges}{nodes}</svg>")
 
     def draw_edge(self, source, target):
         """Lines from units to units, or around what is between; the weights of a dense layer stand on their lines."""
@@ -381,8 +384,9 @@ class Drawing:
         """Behind all lines, with the name."""
         x, height = self.x[name], self.units(name) * self.high
         top = self.y[name] - height / 2
-        return (f'<g data-part="{self.parts[name]}"><rect x="{x - self.wide / 2 - 7:g}" y="{top - 18:g}" width="{self.wide + 14:g}" '
-                f'height="{height + 22:g}" rx="9"/><text class="name" x="{x:g}" y="{top - 4:g}">{html.escape(self.nodes[name].step)}</text></g>')
+        return (f'<g data-part="{self.parts[name]}"><rect x="{x - self.wide / 2 - 7:g}" y="{top - 18:g}" '
+                f'width="{self.wide + 14:g}" height="{height + 22:g}" rx="9"/>'
+                f'<text class="name" x="{x:g}" y="{top - 4:g}">{html.escape(self.nodes[name].step)}</text></g>')
 
     def draw_node(self, name):
         """Circles with their values, or shape, norm and range; gradients below what they belong to."""
@@ -441,8 +445,8 @@ SKELETON = """<div class="stepper {everywhere}" tabindex="-1">
 <div class="controls"><button type="button" class="previous">◀ previous</button><button type="button" class="next">next ▶</button>
 <input type="range" min="0" max="{last}" value="0" aria-label="step"><span class="count">{steps} steps</span></div>
 <div class="now" aria-live="polite"><div class="way"></div><div class="big"></div><div class="numbers"></div></div>
-<p class="help">Arrow keys go on and back, Home and End to the ends; a click on a line of the table goes to that step. In the drawing,
-→ blue is forward: values. ← orange and dashed is backward: each gradient below what it belongs to.</p>
+<p class="help">Arrow keys go on and back, Home and End to the ends; a click on a line of the table goes to that step. In the
+drawing, → blue is forward: values. ← orange and dashed is backward: each gradient below what it belongs to.</p>
 </div>
 <div class="table"><table>
 <thead><tr><th>step</th><th>formula</th><th>shape</th><th>value</th><th>gradient</th></tr></thead>
@@ -453,8 +457,8 @@ SKELETON = """<div class="stepper {everywhere}" tabindex="-1">
 </div>
 """
 
-STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forward); --pale: #e4effa; font-family: system-ui, sans-serif;
-  font-size: 16px; line-height: 1.4; outline: none; }
+STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forward); --pale: #e4effa;
+  font-family: system-ui, sans-serif; font-size: 16px; line-height: 1.4; outline: none; }
 .stepper.backward { --way: var(--backward); --pale: #fdeadc; }
 .stepper .drawing { overflow-x: auto; border: 1px solid #ddd; border-radius: 8px; }
 .stepper svg { display: block; margin: 0 auto; height: auto; }
@@ -476,16 +480,18 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
 .stepper svg { width: var(--width); }
 .stepper .side { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: 0.8rem; align-items: flex-start; }
 .stepper .panel { flex: 1 1 24rem; min-width: 0; }
-.stepper .table { flex: 1 1 34rem; min-width: 0; max-height: 24rem; overflow: auto; position: relative; border: 1px solid #ddd; border-radius: 8px; }
+.stepper .table { flex: 1 1 34rem; min-width: 0; max-height: 24rem; overflow: auto; position: relative; border: 1px solid #ddd;
+  border-radius: 8px; }
 .stepper .controls { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: center; }
-.stepper .controls button { font: inherit; padding: 0.45rem 0.8rem; border: 1px solid #777; border-radius: 6px; background: #f3f3f3;
-  cursor: pointer; }
+.stepper .controls button { font: inherit; padding: 0.45rem 0.8rem; border: 1px solid #777; border-radius: 6px;
+  background: #f3f3f3; cursor: pointer; }
 .stepper .controls input { flex: 1 1 7rem; min-width: 5rem; accent-color: var(--way); }
-.stepper .now { margin-top: 0.8rem; padding: 0.7rem 0.9rem; border-left: 6px solid var(--way); background: var(--pale); min-height: 9rem; }
+.stepper .now { margin-top: 0.8rem; padding: 0.7rem 0.9rem; border-left: 6px solid var(--way); background: var(--pale);
+  min-height: 9rem; }
 .stepper .way { color: var(--way); font-weight: 700; }
 .stepper .big { font-size: 1.35rem; font-weight: 600; overflow-wrap: anywhere; }
-.stepper .numbers, .stepper .filled { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 0.86rem;
-  overflow-wrap: anywhere; }
+.stepper .numbers, .stepper .filled { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
+  font-size: 0.86rem; overflow-wrap: anywhere; }
 .stepper .numbers div { margin-top: 0.3rem; padding-left: 1.2em; text-indent: -1.2em; }
 .stepper .help { color: #555; font-size: 0.85rem; }
 .stepper table { border-collapse: collapse; width: 100%; font-size: 0.84rem; }
@@ -493,8 +499,8 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
 .stepper th, .stepper td { padding: 0.15rem 0.45rem; border-bottom: 1px solid #e5e5e5; vertical-align: top; }
 .stepper td:nth-child(n + 3) { white-space: nowrap; font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
   font-size: 0.92em; }
-.stepper td button { font: inherit; font-weight: 700; border: 0; background: none; padding: 0.1rem 0; cursor: pointer; text-align: left;
-  color: var(--forward); white-space: nowrap; }
+.stepper td button { font: inherit; font-weight: 700; border: 0; background: none; padding: 0.1rem 0; cursor: pointer;
+  text-align: left; color: var(--forward); white-space: nowrap; }
 .stepper tr.backward td button { color: var(--backward); }
 .stepper tr.backward td button::before { content: "← "; }
 .stepper tr.forward td button::before { content: "→ "; }
@@ -534,12 +540,14 @@ SCRIPT = """document.querySelectorAll(".stepper:not(.ready)").forEach(root => {
     const row = rows[at], backward = row.classList.contains("backward"), name = row.querySelector("button").textContent;
     root.classList.toggle("backward", backward);
     rows.forEach((other, i) => other.classList.toggle("here", i === at));
-    all("[data-at]").forEach(text => text.classList.toggle("later", at < text.dataset.at || at >= (text.dataset.until ?? Infinity)));
+    all("[data-at]").forEach(text =>
+      text.classList.toggle("later", at < text.dataset.at || at >= (text.dataset.until ?? Infinity)));
     const lit = row.dataset.lit.split(" ");
     all("[data-part]").forEach(part => part.classList.toggle("lit", lit.includes(part.dataset.part)));
     slider.value = at;
     find(".count").textContent = `step ${at + 1} of ${rows.length}`;
-    find(".way").textContent = backward ? `← backward: the gradient of ${name.slice(1).replace("|", ", by way of ")}` : `→ forward: the value of ${name}`;
+    const of = name.slice(1).replace("|", ", by way of ");
+    find(".way").textContent = backward ? `← backward: the gradient of ${of}` : `→ forward: the value of ${name}`;
     const formula = row.querySelector(".formula").textContent;
     find(".big").textContent = name + (/^(given|drawn)/.test(formula) ? ": " : " = ") + formula;
     find(".numbers").innerHTML = row.querySelector(".filled").innerHTML;

@@ -1,9 +1,11 @@
-"""A lecture becomes a page with everything in it; nothing of the user's is replaced; and all lectures have a form that it knows."""
+"""A lecture becomes a page with everything in it; nothing of the user's is replaced; all lectures have a form that it knows."""
 
 import html
+import io
 import re
 
 import pytest
+from PIL import Image
 
 from numpyae import course
 from numpyae.course import handout, lectures
@@ -88,7 +90,8 @@ def test_a_page_has_prose_code_output_figures_and_stepper_in_their_order(folder,
     assert '<span class="k">def</span> two_two_two' in page and '<span class="c"># a comment</span>' in page
     assert '<span class="n">1e3</span>' in page and '<span class="s">of two lines."""</span>' in page
     places = [page.index(words) for words in ('"before"', '<pre class="output">before True __main__ [\'--full\']</pre>',
-                                              '<img src="data:image/', 'alt="What to see."', '<pre class="output">after &lt;tag&gt; &amp; so</pre>',
+                                              '<img src="data:image/', 'alt="What to see."',
+                                              '<pre class="output">after &lt;tag&gt; &amp; so</pre>',
                                               "Nothing is printed below", "a comment", "The same pass to step through")]
     assert places == sorted(places)
     assert browser.from_outside(page) == [] and list((folder / "lectures").iterdir()) == [folder / "lectures" / "04_small.py"]
@@ -121,7 +124,8 @@ def test_only_pages_of_its_own_are_replaced(folder, monkeypatch, capsys):
 @pytest.mark.parametrize("cell, sentence", [("1 / 0", "04_small.py failed in line 7: ZeroDivisionError: division by zero"),
                                             ("import os\nos._exit(3)", "04_small.py failed: exit status 3")])
 def test_a_lecture_that_fails_leaves_no_page(folder, cell, sentence):
-    (folder / "lectures" / "04_small.py").write_text(f"# %% [markdown]\n# # 4. Small\n#\n# Takes.\n\n# %%\n{cell}\n", encoding="utf-8")
+    lecture = f"# %% [markdown]\n# # 4. Small\n#\n# Takes.\n\n# %%\n{cell}\n"
+    (folder / "lectures" / "04_small.py").write_text(lecture, encoding="utf-8")
     with pytest.raises(ChildProcessError) as error:
         handout.write("4", folder / "out", False)
     assert str(error.value) == sentence and list((folder / "out").iterdir()) == []
@@ -134,25 +138,30 @@ def test_other_prose_is_refused(line):
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
-def test_every_lecture_has_only_prose_that_the_converter_knows_and_loses_no_code(path):
-    source = path.read_text(encoding="utf-8")
-    for is_prose, first, lines in handout.cells(source):
+def test_every_lecture_has_only_prose_that_the_converter_knows(path):
+    for is_prose, _, lines in handout.cells(path.read_text(encoding="utf-8")):
         if is_prose:
             page = handout.prose_html(handout.prose(lines))
             left = re.sub(r"<pre.*?</pre>|<code>.*?</code>", "", page, flags=re.S)
             assert "`" not in left and not re.search(r"(?<!\w)\*|\*\*", left), left
             words = re.sub(r"[`*\s]|^#+ |^- ", "", "\n".join(handout.prose(lines)), flags=re.M)
             assert re.sub(r"[`*\s]", "", text_of(page)) == words
-        else:
-            page = handout.code_html(lines, first)
-            assert text_of(page).rstrip("\n") == "\n".join(lines) and source.splitlines()[first - 1:first - 1 + len(lines)] == lines
 
 
 def test_all_lectures_and_their_index(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(handout, "run", lambda path, full: [[] for is_prose, *_ in handout.cells(path.read_text(encoding="utf-8")) if not is_prose])
+    def silent(path, full):
+        return [[] for is_prose, *_ in handout.cells(path.read_text(encoding="utf-8")) if not is_prose]
+
+    monkeypatch.setattr(handout, "run", silent)
     assert handout.write("all", tmp_path, False) == 0
     pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert set(pages) == {name.replace(".py", ".html") for name in NAMES} | {"index.html"}
+    for path in PATHS:                                               # no line of code is lost, and each has its number
+        source, page = path.read_text(encoding="utf-8").splitlines(), pages[path.name.replace(".py", ".html")]
+        for line, text in re.findall(r'<span class="line" data-n="(\d+)">(.*?)\n</span>', page):
+            assert text_of(text) == source[int(line) - 1]
+        code = sum(len(lines) for is_prose, _, lines in handout.cells("\n".join(source)) if not is_prose)
+        assert page.count('<span class="line"') == code
     for name, page in pages.items():
         places = set(re.findall(r'id="([^"]+)"', page))
         for address in re.findall(r'<a href="([^"]*)"', page):
@@ -177,3 +186,7 @@ def test_the_smaller_form_of_a_figure_is_taken():
     assert handout.smaller({"a.png": b"12345", "a.svg": b"123"}, False) == ("svg+xml", b"123")
     assert handout.smaller({"a.png": b"12", "a.svg": b"123"}, False) == ("png", b"12")
     assert handout.smaller({"a.gif": b"1"}, True) == ("gif", b"1")
+    out = io.BytesIO()
+    Image.effect_noise((60, 60), 50).convert("RGB").save(out, "png")
+    kind, data = handout.smaller({"a.png": out.getvalue()}, True)
+    assert kind == "png" and data[:4] == b"\x89PNG" and len(data) < len(out.getvalue())

@@ -131,8 +131,8 @@ def code_html(lines, first):
     marks = {}
     for token in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
         name = tokenize.tok_name[token.type]
-        kind = ("k" if name == "NAME" and keyword.iskeyword(token.string) else "c" if name == "COMMENT" else "n" if name == "NUMBER" else
-                "s" if name == "STRING" or name.startswith("FSTRING") else None)
+        kind = ("k" if name == "NAME" and keyword.iskeyword(token.string) else "s" if name.startswith("FSTRING") else
+                {"STRING": "s", "NUMBER": "n", "COMMENT": "c"}.get(name))
         if kind:
             for number in range(token.start[0], token.end[0] + 1):
                 begin = token.start[1] if number == token.start[0] else 0
@@ -143,7 +143,8 @@ def code_html(lines, first):
         text, at = "", 0
         for begin, end, kind in sorted(marks.get(number, [])):
             if begin >= at and end > begin:
-                text += html.escape(line[at:begin], quote=False) + f'<span class="{kind}">{html.escape(line[begin:end], quote=False)}</span>'
+                marked = html.escape(line[begin:end], quote=False)
+                text += f'{html.escape(line[at:begin], quote=False)}<span class="{kind}">{marked}</span>'
                 at = end
         out.append(f'<span class="line" data-n="{first + number - 1}">{text}{html.escape(line[at:], quote=False)}\n</span>')
     return f'<pre class="code">{"".join(out)}</pre>\n'
@@ -158,8 +159,9 @@ def run(path, full):
     """
     with tempfile.TemporaryDirectory() as folder:
         command = "from numpyae.course import handout; handout.record()"
-        done = subprocess.run([sys.executable, "-c", command, str(path), folder] + ["--full"] * full, stderr=subprocess.PIPE, text=True,
-                              encoding="utf-8", errors="replace", env=os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"})
+        done = subprocess.run([sys.executable, "-c", command, str(path), folder] + ["--full"] * full, stderr=subprocess.PIPE,
+                              encoding="utf-8", errors="replace",
+                              env=os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"})
         if done.returncode:
             lines = re.findall(rf'File "{re.escape(str(path))}", line (\d+)', done.stderr)
             last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
@@ -172,15 +174,12 @@ def run(path, full):
 
 def record():
     """In the process of a lecture: run its cells one after the other in __main__, keep what they print and show."""
-    import matplotlib
-
     import __main__
     from numpyae import course
 
     path, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     sys.argv = [str(path), *sys.argv[3:]]
     __main__.__file__ = str(path)
-    matplotlib.rcParams["svg.hashsalt"] = path.name                       # the same lecture, the same page
     results, printed = [], io.StringIO()
 
     def flush():
@@ -204,7 +203,7 @@ def record():
 
 
 def keep(figure, folder, name):
-    """Write an animation as a GIF, a figure as PNG and, where that could be smaller, as SVG: what it shows, and names of files."""
+    """Write an animation as a GIF, a figure as PNG and, where that could be smaller, as SVG: what it shows, names of files."""
     import matplotlib.pyplot as plt
     from matplotlib.animation import Animation
 
@@ -212,7 +211,8 @@ def keep(figure, folder, name):
         figure.save(folder / f"{name}.gif", writer="pillow")
         return f"Animation: {name[3:].replace('_', ' ')}", [f"{name}.gif"]
     figure.savefig(folder / f"{name}.png")
-    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    with plt.rc_context({"svg.hashsalt": name}):                          # the same figure, the same bytes
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     plt.close(figure)
     return " ".join(figure.get_supxlabel().split()) or name[3:].replace("_", " "), [f"{name}.png", f"{name}.svg"]
 
@@ -274,8 +274,8 @@ def build(number, title, parts, done, around, few_colours):
     first_section = rest.find("<h2")
     intro, rest = (rest[:first_section], rest[first_section:]) if first_section >= 0 else (rest, "")
     links = navigation(around)
-    return frame(title, f'{links}{heading}</h1>\n{intro}<details open class="contents"><summary>Sections</summary><ul>{contents}</ul>'
-                        f"</details>\n{rest}{links}")
+    contents = f'<details open class="contents"><summary>Sections</summary><ul>{contents}</ul></details>'
+    return frame(title, f"{links}{heading}</h1>\n{intro}{contents}\n{rest}{links}")
 
 
 def stepper(example, words):
@@ -286,7 +286,8 @@ def stepper(example, words):
 
 def navigation(around):
     """Links to other pages."""
-    return f'<nav>{" ".join(f"""<a href="{address}">{html.escape(words)}</a>""" for address, words in around)}</nav>\n' if around else ""
+    links = " ".join(f'<a href="{address}">{html.escape(words)}</a>' for address, words in around)
+    return f"<nav>{links}</nav>\n" if around else ""
 
 
 def frame(title, body):
@@ -311,9 +312,10 @@ def index(found, pages):
                        + (f'<p class="time">Runs by itself: <code>python -m numpyae lecture {number}</code>. {seconds[0]}.</p>\n'
                           if seconds else "") + "</article>\n")
     cited = "".join(f"<li>{html.escape(name)} {inline(words)}</li>" for name, words in documents)
-    return frame("How networks learn", "<h1>How networks learn</h1>\n<p>From a polynomial to a variational autoencoder, in lectures that are "
-                 "also programs. Every page here is a whole lecture: prose, code, what the code printed, and its figures.</p>\n"
-                 + "".join(entries) + (f"<h2>The documents they follow</h2>\n<ul>{cited}</ul>\n" if cited else ""))
+    documents = f"<h2>The documents they follow</h2>\n<ul>{cited}</ul>\n" if cited else ""
+    return frame("How networks learn", "<h1>How networks learn</h1>\n<p>From a polynomial to a variational autoencoder, in lectures "
+                 "that are also programs. Every page here is a whole lecture: prose, code, its output and its figures.</p>\n"
+                 + "".join(entries) + documents)
 
 
 def write(words, folder, full):
@@ -328,7 +330,8 @@ def write(words, folder, full):
     targets = [*pages.values()] + [folder / "index.html"] * (words == "all")
     for target in targets:
         if target.exists() and not ours(target):
-            raise FileExistsError(f"{target} is there and was not made by this command: it stays as it is; choose another folder with --to")
+            raise FileExistsError(f"{target} is there and was not made by this command: it stays as it is; choose another folder "
+                                  "with --to")
     folder.mkdir(parents=True, exist_ok=True)
     for number, target in pages.items():
         path, title = found[number]
@@ -376,7 +379,8 @@ pre { overflow-x: auto; font-size: 0.78rem; line-height: 1.45; margin: 0.8rem 0;
 pre.formula { font-size: 0.9rem; background: none; border-left: 3px solid #8fb4d9; border-radius: 0; padding: 0.3rem 1rem; }
 pre.code { background: #f6f7f9; border: 1px solid #e2e5e9; padding-left: 0; }
 pre.output { border: 1px solid #e2e5e9; border-left: 5px solid #7a8590; }
-pre .line::before { content: attr(data-n); display: inline-block; width: 2.6em; padding-right: 1em; text-align: right; color: #6d7681; }
+pre .line::before { content: attr(data-n); display: inline-block; width: 2.6em; padding-right: 1em; text-align: right;
+  color: #6d7681; }
 .k { color: #7a1fa2; font-weight: 600; }
 .s { color: #1b6e2d; }
 .n { color: #9c3f00; }

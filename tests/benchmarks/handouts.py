@@ -1,8 +1,8 @@
 """All hand-outs, made and looked at in a browser: `python -m tests.benchmarks.handouts [--pages FOLDER]`.
 
-Makes them in a temporary folder (minutes), or takes those of a folder, and the two pages of the stepper. For each the size, whether
-it is wider than the window of a phone (390 pixels) or of a desk, what it loads, and what stands on the console. Exit status 1 when a
-page has 3 MB or more, asks for anything, says anything on the console, or is too wide.
+Makes them in a temporary folder (minutes), or takes those of a folder, and the two pages of the stepper. For each the size,
+whether it is wider than the window of a phone (390 pixels) or of a desk, what it loads, and what stands on the console. Exit
+status 1 when a page has 3 MB or more, asks for anything, says anything on the console, or is too wide.
 """
 
 import argparse
@@ -17,7 +17,8 @@ from tests import browser
 
 MOST = 3_000_000
 SCRIPT = """for (let k = 0; k < 100; k++) document.querySelector(".stepper .next")?.click();
-return [document.querySelector(".stepper .count")?.textContent ?? "", [...document.images].filter(image => !image.naturalWidth).length];"""
+const missing = [...document.images].filter(image => !image.naturalWidth).length;
+return [document.querySelector(".stepper .count")?.textContent ?? "", missing];"""
 
 
 def main():
@@ -45,7 +46,8 @@ def main():
             said, (count, missing) = phone["console"] + desk["console"], desk["result"]
             wrong = size >= MOST or wide > 0 or loaded or said or missing
             bad += bool(wrong)
-            print(f"{page.name:36} {size / 1e6:5.2f}  {wide:11}  {len(loaded):6}  {len(said):7}  {missing:16}  {count}{'   WRONG' * bool(wrong)}")
+            print(f"{page.name:36} {size / 1e6:5.2f}  {wide:11}  {len(loaded):6}  {len(said):7}  {missing:16}  {count}"
+                  + "   WRONG" * bool(wrong))
             for line in loaded + said:
                 print(f"    {line}")
     sys.exit(1 if bad else 0)
