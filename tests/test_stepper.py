@@ -176,5 +176,10 @@ def test_in_a_browser_buttons_keys_slider_and_table_change_the_step(tmp_path):
     assert seen["result"]["values"] == 0                             # on the way back all values stand there
 
 
+def test_an_address_outside_would_be_seen():
+    assert browser.from_outside('<img src="http://a.b/c.png"><p>no src="x"</p>') == ["http://a.b/c.png"]
+    assert browser.from_outside("<style>@import 'x'; a { background: url(y.png) }</style>") == ["@import 'x'", "y.png"]
+
+
 def test_a_fragment_is_no_page():
     assert "<html" not in fragment(tableau_of("2-2-2")) and 'class="stepper "' in fragment(tableau_of("2-2-2"))
