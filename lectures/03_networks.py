@@ -51,8 +51,8 @@ course.show(plots.network(linear), "03_fixed_basis")
 #     φ_j(x) = h(w₀ⱼᵀ x),   hence   y(x, w₀, w₁) = w₁ᵀ h(w₀ᵀ x)
 #
 # All φ_j have the same shape h, such as tanh, but each has a weight that makes it steep or flat and a bias
-# that moves it to its place. Both biases hide in the formula: x and h have one more component, the constant
-# 1. The slides do not draw it from here on, "but you always need it".
+# that moves it to its place. Both biases hide in the formula: x and h have one more component, the
+# constant 1. The slides do not draw it from here on, "but you always need it".
 #
 # `mlp([1, 4, 1])` is this network with four hidden units. First we check that it computes the formula, with
 # the 1 written out.

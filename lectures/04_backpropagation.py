@@ -182,9 +182,9 @@ print(tableau)
 assert abs(tableau["do"].gradient[0, 0] - 2 * (tableau["o"].value[0, 0] - 1.0)) < 1e-15
 
 # %% [markdown]
-# It also finds the first line that goes wrong. Below, somebody has written a Tanh whose backward uses h where 1
-# - h² belongs. The forward lines agree, so do all gradients above the mistake, and the comparison names the
-#   line in which it sits.
+# It also finds the first line that goes wrong. Below, somebody has written a Tanh whose backward uses h where
+# 1 - h² belongs. The forward lines agree, so do all gradients above the mistake, and the comparison names the
+# line in which it sits.
 
 
 # %%

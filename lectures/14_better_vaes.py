@@ -239,8 +239,8 @@ for sigma in (1.0, 0.5, 0.1):
 #
 # the mean squared error of a pixel. So σ need not be guessed: `GaussianNLL(learn=True)` has log σ² as one
 # more parameter. We train with σ = 1, 0.1 and learnt. Grey levels are whole numbers k/255, and a density of
-# such data has no upper limit (it can put a spike on each level), so first each level becomes an interval, (k
-# + u)/256 with u uniform in [0, 1]. Then
+# such data has no upper limit (it can put a spike on each level), so first each level becomes an interval,
+# (k + u)/256 with u uniform in [0, 1]. Then
 #
 #     bits per pixel = 8 - log p(x) / (D ln 2)
 #

@@ -1,5 +1,5 @@
-"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `reproduce`, `exercise`,
-`grade`, `data`; each with --help.
+"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `handout`, `exercise`,
+`grade`, `reproduce`, `data`; each with --help.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """
@@ -74,12 +74,22 @@ def make_parser():
         "  vae     a variational autoencoder with one code number for two pixels, with ε, σ and KL"))
     trace.add_argument("--model", choices=["2-2-2", "vae"], default="2-2-2", help="whose steps (2-2-2)")
     trace.add_argument("--seed", type=at_least(0), default=0, help="of the ε that the vae draws (0)")
+    trace.add_argument("--html", metavar="PAGE", help="write it as a page for the browser, into a new file: the network drawn, a "
+                                                      "click goes on by a step, and every formula also with its numbers")
     trace.set_defaults(run=run_trace)
     lecture = commands.add_parser("lecture", help="list the lectures, or run some", formatter_class=raw, description=(
         "Without a number: list the lectures. With one: run it; its figures go to lectures/figures/."))
     lecture.add_argument("number", nargs="?", help="of the lecture, or: all")
     lecture.add_argument("--full", action="store_true", help="real data and longer training; each lecture says how long it takes")
     lecture.set_defaults(run=run_lecture)
+    handout = commands.add_parser("handout", help="write a lecture as a page for the browser", formatter_class=raw, description=(
+        "Run a lecture and write it as one HTML page: prose, code, what the code prints, figures. It opens without a network,\n"
+        "on a phone too, and prints. With `all`: every lecture, and index.html, which leads to them. That takes some minutes.\n"
+        "A page that this command has made is replaced; any other file stays, with an error."))
+    handout.add_argument("number", help="of the lecture, or: all")
+    handout.add_argument("--to", metavar="FOLDER", default="handouts", help="where pages go (handouts)")
+    handout.add_argument("--full", action="store_true", help="real data and longer training; each lecture says how long it takes")
+    handout.set_defaults(run=run_handout)
     reproduce = commands.add_parser("reproduce", help="run a published setting, or list them", formatter_class=raw, description=(
         "Without a name: list the published settings, with their values and our best so far. With one: run it, and say on the\n"
         "way what is expected at this epoch, from our own recorded run. Stopped at any moment (Ctrl-C, kill), it can go on.\n\n"
@@ -311,7 +321,15 @@ def run_trace(arguments):
     from numpyae.tableau import trace
 
     model, *batch = examples.tiny_vae() if arguments.model == "vae" else examples.two_two_two()
-    print(trace(model, *batch, rng=arguments.seed))
+    tableau = trace(model, *batch, rng=arguments.seed)
+    if arguments.html is None:
+        print(tableau)
+        return 0
+    if os.path.exists(arguments.html):
+        raise ValueError(f"--html {arguments.html}: expected the name of a new file, got one that is there")
+    with open(arguments.html, "x", encoding="utf-8") as file:
+        file.write(tableau.to_html())
+    print(f"wrote {arguments.html}")
     return 0
 
 
@@ -330,6 +348,13 @@ def run_lecture(arguments):
     if arguments.number != "all" and arguments.number.lstrip("0") not in known:
         raise ValueError(f"number must be one of {', '.join(known)}, or all, got {arguments.number!r}")
     return course.run(lectures if arguments.number == "all" else [int(arguments.number)], arguments.full)
+
+
+def run_handout(arguments):
+    """Write one page, or all and an index."""
+    from numpyae.course import handout
+
+    return handout.write(arguments.number, arguments.to, arguments.full)
 
 
 def run_reproduce(arguments):

@@ -82,10 +82,13 @@ class Row:
 
 
 class Tableau:
-    """What `trace` returns: `rows` in the order of computation, forward then backward; print it, index it by step, compare it."""
+    """What `trace` returns: `rows` in the order of computation, forward then backward; print it, index it by step, compare it.
 
-    def __init__(self, title, rows):
-        self.title, self.rows = title, rows
+    constants: {name: number} of what the formulas name and no row shows: N, and σ of a Gaussian.
+    """
+
+    def __init__(self, title, rows, constants=()):
+        self.title, self.rows, self.constants = title, rows, dict(constants)
 
     def __getitem__(self, step):
         """The row of that name, such as tableau["dW1"]. KeyError, with the names there are, for another."""
@@ -116,6 +119,12 @@ class Tableau:
         if len(self) != len(other):
             return f"the first {min(len(self), len(other))} lines agree, but there are {len(self)} here and {len(other)} there"
         return f"all {len(self)} lines agree"
+
+    def to_html(self):
+        """The backprop stepper, as the text of a page that needs no network: see `numpyae.stepper`."""
+        from numpyae.stepper import page
+
+        return page(self)
 
     def __str__(self):
         steps = 2 + max(4, *(len(row.step) for row in self.rows))
@@ -166,7 +175,7 @@ def trace(network_or_model, *batch, rng=None):
     value = model.loss(*batch, rng=rng)
     recorder.total(value)
     model.backward()
-    return Tableau(repr(network_or_model), recorder.rows)
+    return Tableau(repr(network_or_model), recorder.rows, recorder.constants)
 
 
 class Recorder:
@@ -180,6 +189,7 @@ class Recorder:
         self.importance, self.share = isinstance(model, IWAE), lambda: model.share
         self.penalties = [name for name, *_ in getattr(model, "acting", ())]
         self.n = "N" if self.K == 1 else f"({self.K} N)"
+        self.constants = {"N": self.N}
         for name, array in zip(model.batch_names, batch):
             self.rows.append(Row(name, "given", array, None, False))
         self.names.append((model.batch_names[0], batch[0]))
@@ -282,6 +292,8 @@ class Recorder:
     def criterion(self, loss, method, call, *arrays):
         """Of a loss: its value per sample, and where the way back begins."""
         step = "NLL" if loss.is_likelihood else "E"
+        if isinstance(loss, GaussianNLL):
+            self.constants["σ"] = loss.sigma
         if method == "forward":
             self.output, t = arrays
             self.rename(self.name_of(self.output), "o")

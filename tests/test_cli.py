@@ -450,6 +450,27 @@ def test_trace_prints_the_worked_example_and_a_vae(capsys):
     assert capsys.readouterr().out != text
 
 
+def test_trace_writes_the_stepper_into_a_new_file(capsys, tmp_path):
+    page = tmp_path / "page.html"
+    assert main(["trace", "--html", str(page)]) == 0
+    assert capsys.readouterr().out == f"wrote {page}\n"
+    first = page.read_text(encoding="utf-8")
+    assert first.startswith("<!DOCTYPE html>") and "a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775" in first
+    assert "expected the name of a new file, got one that is there" in refused(capsys, "trace", "--model", "vae", "--html", str(page))
+    assert page.read_text(encoding="utf-8") == first
+    assert "No such file" in refused(capsys, "trace", "--html", str(tmp_path / "no" / "page.html"))
+    assert main(["trace", "--model", "vae", "--seed", "1", "--html", str(tmp_path / "vae.html")]) == 0
+    assert "mu + sigma epsilon" in (tmp_path / "vae.html").read_text(encoding="utf-8")
+
+
+def test_handout_refuses(capsys, tmp_path):
+    assert "number must be one of 1, 2, 3" in refused(capsys, "handout", "77", "--to", str(tmp_path))
+    (tmp_path / "04_backpropagation.html").write_text("my own")
+    said = refused(capsys, "handout", "4", "--to", str(tmp_path))
+    assert "04_backpropagation.html is there and was not made by this command" in said
+    assert os.listdir(tmp_path) == ["04_backpropagation.html"]
+
+
 def test_lecture_lists_runs_and_refuses(capsys, tmp_path, monkeypatch):
     (tmp_path / "01_first.py").write_text("# %% [markdown]\n# # 1. First: it works\nimport sys\nprint(sys.argv[1:])\n")
     (tmp_path / "02_second.py").write_text("# %% [markdown]\n# # 2. Second: it fails\nassert 1 == 2\n")
