@@ -164,11 +164,12 @@ def test_the_code_between_the_parts_is_blamed_when_all_parts_are_right(name, val
 
 @pytest.mark.parametrize("method, change, words", [
     ("sample_backward", lambda dmu, dlogvar: (dmu, -dlogvar), "dlogvar, in the term draw, has the wrong sign"),
+    ("sample_backward", lambda dmu, dlogvar: (dlogvar, dlogvar), "dmu, in the term draw, has a wrong local derivative"),
     ("density_backward", lambda dmu, dlogvar, _: (dmu, 11 * dlogvar, _), "dlogvar, in the term log q, is 11 times too large"),
     ("density_backward", lambda dmu, dlogvar, _: (dmu, -dlogvar, _), "dlogvar, in the term log q, has the wrong sign")])
 @pytest.mark.parametrize("kind", [VAE, IWAE])
 def test_a_broken_posterior_is_named_where_the_kl_is_sampled(kind, method, change, words):
-    """Once a KeyError: the check looked for a kl that such a model never asks for."""
+    """Once a KeyError, for a kl that such a model never asks for, and an IndexError, for log q of K draws has samples in columns."""
     def backward(self, delta):
         return change(*getattr(DiagonalGaussian, method)(self, delta))
 

@@ -49,8 +49,8 @@ def others_stay(subject, array, row):
     after = [np.copy(output) for output in subject.forward()]
     array[...] = kept
     subject.forward()
-    return all(np.array_equal(np.delete(old, row, axis=max(old.ndim - 2, 0)), np.delete(new, row, axis=max(new.ndim - 2, 0)))
-               for old, new in zip(before, after))
+    axes = [sample_axis(output, len(array)) for output in before]
+    return all(np.array_equal(np.delete(old, row, axis), np.delete(new, row, axis)) for old, new, axis in zip(before, after, axes))
 
 
 def other_places_stay(subject, array, D):
@@ -60,7 +60,8 @@ def other_places_stay(subject, array, D):
     after = [np.copy(output) for output in subject.forward()]
     array[...] = kept
     subject.forward()
-    moved = [np.flatnonzero(np.any(old != new, axis=tuple(range(old.ndim - 1)))) for old, new in zip(before, after) if old.ndim > 1]
+    moved = [np.flatnonzero(np.any(old != new, axis=tuple(range(old.ndim - 1)))) for old, new in zip(before, after)
+             if sample_axis(old, len(array)) < old.ndim - 1]
     return all(np.all(places % D == 0) for places in moved)
 
 
@@ -70,9 +71,15 @@ def gradient(subject, name, term):
     return np.array(subject.gradients(term)[name], dtype=np.float64)
 
 
+def sample_axis(array, N):
+    """The axis of the N samples in (N,), (N, D), (K, N, D) of K draws, or (K, N), one number for each draw and sample."""
+    return array.ndim - 1 - (array.ndim > 1 and array.shape[-2] == N)
+
+
 def features(subject):
     """How many places a row has: the smallest width, of which others hold two, such as μ and logvar."""
-    return min(array.shape[-1] for array in movable(subject) if array.ndim > 1)
+    N = len(next(iter(subject.inputs.values())))
+    return min(array.shape[-1] for array in movable(subject) if sample_axis(array, N) < array.ndim - 1)
 
 
 def movable(subject):
@@ -89,8 +96,9 @@ def unmoved(subject, name, term, before, values, by_row):
             row, column = divmod(int(i), before.shape[1])
             for array in movable(subject):
                 own = np.zeros(array.shape, dtype=bool)
-                rows = own if array.ndim == 1 else np.moveaxis(own, -2, 0)   # of K draws, the samples are the second axis
-                rows[row] = True if by_row or array.ndim == 1 else np.arange(array.shape[-1]) % D == column % D
+                axis = sample_axis(array, len(before))
+                rows = np.moveaxis(own, axis, 0)
+                rows[row] = True if by_row or axis == array.ndim - 1 else np.arange(array.shape[-1]) % D == column % D
                 array[~own] *= rng.uniform(0.8, 1.0, np.sum(~own))
             now = gradient(subject, name, term)
             subject.restore(values)

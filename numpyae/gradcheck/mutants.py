@@ -21,7 +21,7 @@ import numpy as np
 
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
-from numpyae.latent import DiagonalGaussian
+from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
                             SquaredError)
@@ -38,7 +38,7 @@ METHODS = [(cls, "backward") for cls in (Dense, TiedDense, Dropout, TopK, Sequen
 METHODS += [(ContinuousBernoulliNLL, "mean"), (DiagonalGaussian, "sample"), (DiagonalGaussian, "sample_backward"),
             (DiagonalGaussian, "kl_backward"), (DiagonalGaussian, "density_backward"), (Model, "from_zero")]
 DEEPEST = 6                           # so many nodes around a site: what lies deeper in a series is below every error bar
-SUMS = (DiagonalGaussian, Sequential, VAE)               # their gradient is a sum of terms that have a name
+SUMS = (DiagonalGaussian, Sequential, Autoencoder, VAE)  # their gradient is a sum of terms that have a name
 
 # {(class.method, operator, mutated line): the proof that it computes the same}.
 EQUIVALENT = {
@@ -124,7 +124,9 @@ def subjects():
     another = ("another prior", vae(rng, prior=GaussianPrior(K, 0.5, 1.7)), (unit,))
     sampled = ("another prior, sampled", vae(rng, prior=GaussianPrior(K, 0.5, 1.7), kl="sampled"), (unit,))
     mixture = ("a mixture", vae(rng, prior=MixturePrior(K, C, rng), kl="sampled", samples=3, beta=0.5), (unit,))
-    found[DiagonalGaussian] = [("alone", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)), *found[VAE], another, mixture]
+    full = VAE(mlp([D, 2 * K + 1], rng=rng), mlp([K, D], rng=rng), BernoulliNLL(), FullGaussian(K), kl="sampled")
+    found[DiagonalGaussian] = [("alone", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)), *found[VAE], another, mixture,
+                               ("full", full, (unit,))]
     found[VAE] += [sampled, mixture]
     found[Model] = [*found[Regression], *found[VAE][:1]]
     for target in {id(target): target for several in found.values() for _, target, _ in several}.values():
@@ -440,8 +442,14 @@ def one_pass(target, batch):
             stops = np.cumsum([array.size for array in target.named_parameters().values()])[:-1]
             found |= {f"{term}: {name}": part for name, part in zip(target.named_parameters(), np.split(grad, stops))}
             if isinstance(target, VAE):
-                halves = np.hsplit(target.encoder.layers[-1].dW.copy(), 2)
-                found |= {f"{term}: mu": halves[0], f"{term}: logvar": halves[1]}
+                dW = target.encoder.layers[-1].dW.copy()
+                found |= {f"{term}: mu": dW[:, :K], f"{term}: logvar": dW[:, K:2 * K]}
+        if isinstance(target, VAE) and target._sampled:
+            z = target.posterior.z
+            u, v = rng.standard_normal(z.shape), rng.standard_normal(z.shape[:-1])
+            for a, b in ((1, 0), (0, 1)):
+                dh = target.posterior.backward(a * u, dlog_q=b * v)
+                found |= {f"log q {a}{b}": dh, f"log q mu {a}{b}": dh[:, :K], f"log q logvar {a}{b}": dh[:, K:2 * K]}
     elif isinstance(target, DiagonalGaussian):
         epsilon, u, v = rng.standard_normal((N, K)), rng.standard_normal((N, K)), rng.standard_normal(N)
         for a, b in ((1, 1), (1, 0), (0, 1)):
