@@ -47,12 +47,10 @@ def backward(w, cache):
     dW2 = h.T @ do
     ds = LAMBDA * 2 * s * n / len(x)
     dn = LAMBDA * np.sum(s**2, axis=0) / len(x)
-    dh = do @ W2.T
-    dh += ds * (1 - 2 * h)
+    dh = do @ W2.T + ds * (1 - 2 * h)
     da = dh * s
     db1 = np.sum(da, axis=0)
-    dW1 = x.T @ da
-    dW1 += dn * 2 * W1
+    dW1 = x.T @ da + dn * 2 * W1
     return {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
 

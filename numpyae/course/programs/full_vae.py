@@ -54,12 +54,10 @@ def backward(w, cache):
     dW, db = z.T @ do, np.sum(do, axis=0)
     dz = do @ W.T
     dmu = dz + mu / len(x)
-    dS = dz[:, :, None] * epsilon[:, None, :]
-    dS += S / len(x)
+    dS = dz[:, :, None] * epsilon[:, None, :] + S / len(x)
     sigma = np.column_stack([S[:, 0, 0], S[:, 1, 1]])
     dsigma = np.column_stack([dS[:, 0, 0], dS[:, 1, 1]])
-    dlogvar = dsigma * 0.5 * sigma
-    dlogvar -= 0.5 / len(x)
+    dlogvar = dsigma * 0.5 * sigma - 0.5 / len(x)
     dc = dS[:, 1, 0][:, None]
     dWm, dbm = x.T @ dmu, np.sum(dmu, axis=0)
     dWv, dbv = x.T @ dlogvar, np.sum(dlogvar, axis=0)
@@ -81,11 +79,11 @@ def correlation(w, x):
 
 if __name__ == "__main__":
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 2)) @ rng.normal(size=(2, D)) + 0.3 * rng.normal(size=(200, D))
+    x = rng.normal(size=(200, 2)) @ rng.normal(size=(2, D)) + 0.5 * rng.normal(size=(200, D))
     w = parameters(rng)
     for k in range(1501):
         L, cache = forward(w, x, rng.standard_normal((len(x), 2)))
         grads = backward(w, cache)
-        w = {name: w[name] - 0.05 * grads[name] for name in w}
+        w = {name: w[name] - 0.01 * grads[name] for name in w}
         if k % 300 == 0:
             print(f"step {k:4}   -ELBO = {L:.4f}   mean correlation {np.mean(correlation(w, x)):.3f}")

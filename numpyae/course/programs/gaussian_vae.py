@@ -4,7 +4,7 @@
     -log p(x|z) = ½ Σ_d (x - o)² / s² + ½ D (log s² + log 2π)                     s² = e^rho, one s for all features
     L = 1/N Σ_n [ -log p(x|z) + ½ Σ_j (μ² + σ² - logvar - 1) ]
 
-x (N, D), ε (N, K). rho (1,) is a parameter like the others: without its own gradient the reconstruction would have a fixed price.
+x (N, D), ε (N, K). rho (1,) is a parameter like the others.
 """
 
 import numpy as np
@@ -53,8 +53,7 @@ def backward(w, cache):
     db1 = np.sum(da, axis=0)
     dz = da @ W1.T
     dmu = dz + mu / len(x)
-    dlogvar = dz * epsilon * 0.5 * sigma
-    dlogvar += 0.5 * (sigma**2 - 1) / len(x)
+    dlogvar = dz * epsilon * 0.5 * sigma + 0.5 * (sigma**2 - 1) / len(x)
     dWm = x.T @ dmu
     dbm = np.sum(dmu, axis=0)
     dWv = x.T @ dlogvar

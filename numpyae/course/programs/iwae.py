@@ -55,11 +55,9 @@ def backward(w, cache):
     do = dlog_w[:, :, None] * (x - sigmoid(o))
     dW = np.sum(np.swapaxes(z, 1, 2) @ do, axis=0)
     db = np.sum(do, axis=(0, 1))
-    dz = do @ W.T
-    dz += dlog_w[:, :, None] * -z
+    dz = do @ W.T - dlog_w[:, :, None] * z
     dmu = np.sum(dz, axis=0)
-    dlogvar = np.sum(dz * epsilon, axis=0) * 0.5 * sigma
-    dlogvar += 0.5 * np.sum(dlog_w, axis=0)[:, None]
+    dlogvar = np.sum(dz * epsilon, axis=0) * 0.5 * sigma + 0.5 * np.sum(dlog_w, axis=0)[:, None]
     dWm = x.T @ dmu
     dbm = np.sum(dmu, axis=0)
     dWv = x.T @ dlogvar

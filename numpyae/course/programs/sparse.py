@@ -47,8 +47,7 @@ def backward(w, cache):
     db2 = np.sum(do, axis=0)
     dW2 = h.T @ do
     dm = BETA * ((1 - RHO) / (1 - m) - RHO / m)
-    dh = do @ W2.T
-    dh += dm / len(x)
+    dh = do @ W2.T + dm / len(x)
     da = dh * h * (1 - h)
     db1 = np.sum(da, axis=0)
     dW1 = x.T @ da

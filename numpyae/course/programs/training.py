@@ -89,6 +89,6 @@ if __name__ == "__main__":
         for some_x, some_t in batches(rng, x, t[:150], 25):
             k += 1
             L, cache = forward(w, some_x, some_t)
-            w, m, v = adam(w, backward(w, cache), m, v, k, 0.03)
+            w, m, v = adam(w, backward(w, cache), m, v, k, 0.1)
         if epoch % 20 == 0:
             print(f"epoch {epoch:3}   L = {L:.5f}   new data {forward(w, x_test, t[150:])[0]:.5f}")

@@ -62,12 +62,10 @@ def backward(w, cache):
     dz = da2 @ W2.T
     dmu = dz + mu / len(x)
     dsigma = dz * epsilon
-    dlogvar = dsigma * 0.5 * sigma
-    dlogvar += 0.5 * (sigma**2 - 1) / len(x)
+    dlogvar = dsigma * 0.5 * sigma + 0.5 * (sigma**2 - 1) / len(x)
     dWm, dbm = h1.T @ dmu, np.sum(dmu, axis=0)
     dWv, dbv = h1.T @ dlogvar, np.sum(dlogvar, axis=0)
-    dh1 = dmu @ Wm.T
-    dh1 += dlogvar @ Wv.T
+    dh1 = dmu @ Wm.T + dlogvar @ Wv.T
     da1 = dh1 * (1 - h1**2)
     dW1, db1 = x.T @ da1, np.sum(da1, axis=0)
     return {"W1": dW1, "b1": db1, "Wm": dWm, "bm": dbm, "Wv": dWv, "bv": dbv, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3}
