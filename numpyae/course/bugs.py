@@ -31,171 +31,305 @@ class Bug(NamedTuple):
 
 KINDS = {
     # 1: loud
-    "sign": Kind(1, 1, "sign", "Train it for a few steps. Does the loss fall?", "In which order does a difference stand, and what is its slope?",
-                 "The sign was wrong, so every step went uphill. Of (o - t)² the slope is 2 (o - t), not 2 (t - o)."),
-    "factor": Kind(2, 1, "factor", "Divide the numerical gradient by this one, element by element.", "The same number everywhere. "
-                   "Where does a square, or a ½, leave such a number?", "A constant factor: of r² the slope is 2 r. It hides in the learning "
-                   "rate, until two losses are added."),
-    "order": Kind(11, 1, "raises shape", "Run it, and read the shapes.", "A gradient has the shape of what it belongs to. Which product gives that "
-                  "shape?", "With rows as samples, behind a = x W there are dW = xᵀ da and dx = da Wᵀ: the shapes alone nearly force it."),
-    "unsummed": Kind(6, 1, "shape", "Compare the shape of every gradient with that of its parameter.", "A bias is used once for every sample.",
-                     "All samples use the same b, so their gradients add up. With one row for each sample the update is broadcast, "
-                     "and b silently becomes a matrix."),
+    "sign": Kind(1, 1, "sign",
+         "Train it for a few steps. Does the loss fall?",
+         "In which order does a difference stand, and what is its slope?",
+         "The sign was wrong, so every step went uphill. Of (o - t)² the slope is 2 (o - t), not 2 (t - o)."),
+    "factor": Kind(2, 1, "factor",
+         "Divide the numerical gradient by this one, element by element.",
+         "The same number everywhere. Where does a square, or a ½, leave such a number?",
+         "A constant factor: of r² the slope is 2 r. It hides in the learning rate, until two losses are added."),
+    "order": Kind(11, 1, "raises shape",
+         "Run it, and read the shapes.",
+         "A gradient has the shape of what it belongs to. Which product gives that shape?",
+         "With rows as samples, behind a = x W there are dW = xᵀ da and dx = da Wᵀ: the shapes alone nearly force it."),
+    "unsummed": Kind(6, 1, "shape",
+         "Compare the shape of every gradient with that of its parameter.",
+         "A bias is used once for every sample.",
+         "All samples use the same b, so their gradients add up. With one row for each sample the update is broadcast, and"
+         " b silently becomes a matrix."),
     # 2: scale and bias
-    "batch": Kind(3, 2, "factor term", "Try it with batches of 5 and of 10 samples.", "A mean over the samples has a 1/N. Is it there on the way forward "
-                  "and on the way back?", "One pass took the mean over the batch, the other the sum. It acts as a learning rate that grows "
-                  "with the batch size."),
-    "batch_twice": Kind(4, 2, "factor", "Try it with batches of 5 and of 10 samples, and look at every array by itself.", "How often is divided by N "
-                        "on the way to this array?", "The 1/N of the mean is in the first gradient of the way back already, and was divided by "
-                        "once more."),
-    "elements": Kind(5, 2, "factor", "Try it with one output, and with three.", "Mean over what: over the samples, or over all the numbers?",
-                     "A mean over all elements is smaller than a mean over the samples by the number of features. Loss and gradient must "
-                     "mean the same mean."),
-    "bias_axes": Kind(7, 2, "axes", "Print the gradient of every bias.", "One number for each unit, or one for all?", "The bias gradient was summed over "
-                      "all axes, and one number went to every unit. It belongs summed over the samples only."),
-    "bias_mean": Kind(8, 2, "factor", "Divide the numerical gradient by this one, for every array.", "The weights and the biases of a layer see the "
-                      "same samples. Are they treated alike?", "The bias gradient was a mean, that of the weights a sum. The mean over the samples "
-                      "is in the loss, once."),
-    "bias_operand": Kind(10, 2, "operand term axes elementwise", "Only one array is wrong. Which?", "A bias is added to the pre-activation. What is the gradient of "
-                         "that?", "The bias gradient was taken from the wrong array. db is the sum of the gradient of the very a in which b "
-                         "is a summand."),
-    "wrong_input": Kind(10, 2, "operand term", "Only one array is wrong. Which, and what did it multiply on the way forward?", "dW = inputᵀ da. Which input "
-                        "did this W see?", "The wrong input stood in dW: W multiplies what came in, which is not what lies about with the same "
-                        "shape."),
-    "decay": Kind(36, 2, "term factor", "Set λ to 0. What remains?", "Of λ W² the slope is 2 λ W, for the weights, and for nothing else.",
-                  "The gradient of the weight decay was wrong in factor or sign, or decayed what is not in the loss. With all biases at 0 "
-                  "a decayed bias passes every check."),
-    "kl_batch": Kind(30, 2, "factor term operand elementwise", "Try it with batches of 5 and of 10 samples.", "The loss has several parts. Is each the mean over the "
-                     "samples of a sum?", "One part was averaged where another is summed, so that they were weighed against each other with a "
-                     "factor that depends on a size."),
-    "half": Kind(27, 2, "factor term operand elementwise", "Only one of the two ways into the code is wrong.", "σ = e^(½ logvar). What is its slope?",
-                 "A ½ was lost: of σ = e^(½ logvar) the slope is ½ σ."),
-    "penalty_scale": Kind(32, 2, "term factor operand elementwise", "Switch the penalty off. What remains?", "Count the factors: the weight of the penalty, the 2 of a square, "
-                          "the 1/N of a mean.", "The gradient of the penalty had a factor too many or too few, so that another penalty was "
-                          "trained than the one in the loss."),
-    "penalty_sign": Kind(29, 2, "term sign operand elementwise", "Take each term of the loss alone.", "Does each term pull where it should: down?",
-                         "One term had the wrong sign: it was maximised while the other was minimised."),
-    "one_of_many": Kind(8, 2, "factor term operand elementwise", "Only some arrays are wrong. What do they have in common?", "Several draws, or features, share one "
-                        "number. What does the chain rule do with what comes back from each?", "What is shared gets the sum over all that use it, "
-                        "no mean, and the count has to be the right one."),
+    "batch": Kind(3, 2, "factor term",
+         "Try it with batches of 5 and of 10 samples.",
+         "A mean over the samples has a 1/N. Is it there on the way forward and on the way back?",
+         "One pass took the mean over the batch, the other the sum. It acts as a learning rate that grows with the batch "
+         "size."),
+    "batch_twice": Kind(4, 2, "factor",
+         "Try it with batches of 5 and of 10 samples, and look at every array by itself.",
+         "How often is divided by N on the way to this array?",
+         "The 1/N of the mean is in the first gradient of the way back already, and was divided by once more."),
+    "elements": Kind(5, 2, "factor",
+         "Try it with one output, and with three.",
+         "Mean over what: over the samples, or over all the numbers?",
+         "A mean over all elements is smaller than a mean over the samples by the number of features. Loss and gradient "
+         "must mean the same mean."),
+    "bias_axes": Kind(7, 2, "axes zero",
+         "Print the gradient of every bias.",
+         "One number for each unit, or one for all?",
+         "The bias gradient was summed over all axes, and one number went to every unit. It belongs summed over the "
+         "samples only."),
+    "bias_mean": Kind(8, 2, "factor",
+         "Divide the numerical gradient by this one, for every array.",
+         "The weights and the biases of a layer see the same samples. Are they treated alike?",
+         "The bias gradient was a mean, that of the weights a sum. The mean over the samples is in the loss, once."),
+    "bias_operand": Kind(10, 2, "operand term axes elementwise",
+         "Only one array is wrong. Which?",
+         "A bias is added to the pre-activation. What is the gradient of that?",
+         "The bias gradient was taken from the wrong array. db is the sum of the gradient of the very a in which b is a "
+         "summand."),
+    "wrong_input": Kind(10, 2, "operand term",
+         "Only one array is wrong. Which, and what did it multiply on the way forward?",
+         "dW = inputᵀ da. Which input did this W see?",
+         "The wrong input stood in dW: W multiplies what came in, which is not what lies about with the same shape."),
+    "decay": Kind(36, 2, "term factor",
+         "Set λ to 0. What remains?",
+         "Of λ W² the slope is 2 λ W, for the weights, and for nothing else.",
+         "The gradient of the weight decay was wrong in factor or sign, or decayed what is not in the loss. With all "
+         "biases at 0 a decayed bias passes every check."),
+    "kl_batch": Kind(30, 2, "factor term operand elementwise",
+         "Try it with batches of 5 and of 10 samples.",
+         "The loss has several parts. Is each the mean over the samples of a sum?",
+         "One part was averaged where another is summed, so that they were weighed against each other with a factor that "
+         "depends on a size."),
+    "half": Kind(27, 2, "factor term operand elementwise",
+         "Only one of the two ways into the code is wrong.",
+         "σ = e^(½ logvar). What is its slope?",
+         "A ½ was lost: of σ = e^(½ logvar) the slope is ½ σ."),
+    "penalty_scale": Kind(32, 2, "term factor operand elementwise",
+         "Switch the penalty off. What remains?",
+         "Count the factors: the weight of the penalty, the 2 of a square, the 1/N of a mean.",
+         "The gradient of the penalty had a factor too many or too few, so that another penalty was trained than the one "
+         "in the loss."),
+    "penalty_sign": Kind(29, 2, "term sign operand elementwise",
+         "Take each term of the loss alone.",
+         "Does each term pull where it should: down?",
+         "One term had the wrong sign: it was maximised while the other was minimised."),
+    "one_of_many": Kind(8, 2, "factor term operand elementwise",
+         "Only some arrays are wrong. What do they have in common?",
+         "Several draws, or features, share one number. What does the chain rule do with what comes back from each?",
+         "What is shared gets the sum over all that use it, no mean, and the count has to be the right one."),
     # 3: forgotten, or in the wrong place
-    "derivative_output": Kind(12, 3, "elementwise operand term", "The arrays above are right, those below are not.", "At which point is the slope of the activation "
-                              "taken?", "The derivative was taken at the output of the activation, not at its input: φ'(φ(a)) for φ'(a). tanh' is "
-                              "1 - h², with the h that is there."),
-    "derivative_lost": Kind(13, 3, "elementwise operand term", "The arrays above are right, those below are not.", "What does an activation do to the gradient that "
-                            "passes it?", "The derivative of the activation was forgotten. On its way down the gradient is multiplied by φ'(a)."),
-    "derivative_formula": Kind(14, 3, "elementwise operand term", "The arrays above are right, those below are not.", "Differentiate the activation by hand, and compare.",
-                               "A wrong formula for a derivative. σ' = σ (1 - σ), tanh' = 1 - tanh², and so on: each function has its own."),
-    "derivative_place": Kind(12, 3, "elementwise operand term", "The arrays above are right, those below are not.", "Whose derivative is it? Two arrays have the same "
-                             "shape.", "The derivative of another layer's activation: the shapes fit, so nothing complained."),
-    "fused_again": Kind(15, 3, "elementwise operand term", "Check it with a very sure, very wrong output: how large is the gradient?", "Behind this loss something has "
-                        "cancelled already.", "Cross-entropy behind σ or softmax has the gradient p - t: the derivative has cancelled, and was "
-                        "applied again. Sure and wrong outputs then learn nothing."),
-    "softmax": Kind(16, 3, "diagonal elementwise operand axes term", "Change one pre-activation of the last layer. Which outputs move?", "A softmax couples the "
-                    "outputs of a sample.", "The Jacobian of the softmax is not diagonal: da = o (do - Σ_k do_k o_k), summed over the features of a "
-                    "sample. It cancels to p - t only behind a cross-entropy."),
-    "transposed": Kind(11, 3, "transposed operand term elementwise", "All shapes fit. That proves little where a matrix is square.", "Write the product with indices: "
-                       "which one is summed over?", "A transpose too many or too few. In a square matrix the shapes cannot tell."),
-    "mask_lost": Kind(23, 3, "elementwise operand term", "Only what passes the noise, or the choice of units, is wrong.", "A unit that was off on the way forward: what "
-                      "does it pass back?", "The mask was forgotten on one of the two ways. What is set to 0 passes nothing back, and learns nothing."),
-    "other_mask": Kind(22, 3, "elementwise operand term", "Compare which elements of the gradient are 0 with which units were off.", "Which array decided on the way "
-                       "forward who is off?", "The mask was made from another array than the one forward has used."),
-    "scale_lost": Kind(24, 3, "factor elementwise operand term", "Divide the numerical gradient by this one. Do you know the number?", "Whatever is multiplied on "
-                       "the way forward is multiplied on the way back.", "The factor of the forward pass was missing in the backward pass, or "
-                       "inverted. y = c h has dh = c dy."),
-    "term_lost": Kind(31, 3, "term elementwise operand zero axes diagonal", "Take each term of the loss alone, and check it.", "Which terms of the loss does this "
-                      "gradient come from? Are they all there?", "A term of the loss had no way back, so that its number was printed and its gradient never "
-                      "used."),
-    "another_loss": Kind(28, 3, "term elementwise operand factor axes diagonal", "The way back is the derivative of what the text says. Is the way forward?", "Compare every line of "
-                         "forward with its equation.", "The loss that was computed was another one than the text says, and than the one that is "
-                         "differentiated."),
-    "wrong_axis": Kind(16, 3, "axes elementwise operand term factor diagonal", "Move a row to another batch. Does its result change?", "Which axis is the samples, which the "
-                       "features?", "Summed over the wrong axis: the samples of a batch must not know of each other here."),
+    "derivative_output": Kind(12, 3, "elementwise operand term",
+         "The arrays above are right, those below are not.",
+         "At which point is the slope of the activation taken?",
+         "The derivative was taken at the output of the activation, not at its input: φ'(φ(a)) for φ'(a). tanh' is 1 - h²,"
+         " with the h that is there."),
+    "derivative_lost": Kind(13, 3, "elementwise operand term",
+         "The arrays above are right, those below are not.",
+         "What does an activation do to the gradient that passes it?",
+         "The derivative of the activation was forgotten. On its way down the gradient is multiplied by φ'(a)."),
+    "derivative_formula": Kind(14, 3, "elementwise operand term",
+         "The arrays above are right, those below are not.",
+         "Differentiate the activation by hand, and compare.",
+         "A wrong formula for a derivative. σ' = σ (1 - σ), tanh' = 1 - tanh², and so on: each function has its own."),
+    "derivative_place": Kind(12, 3, "elementwise operand term",
+         "The arrays above are right, those below are not.",
+         "Whose derivative is it? Two arrays have the same shape.",
+         "The derivative of another layer's activation: the shapes fit, so nothing complained."),
+    "fused_again": Kind(15, 3, "elementwise operand term",
+         "Check it with a very sure, very wrong output: how large is the gradient?",
+         "Behind this loss something has cancelled already.",
+         "Cross-entropy behind σ or softmax has the gradient p - t: the derivative has cancelled, and was applied again. "
+         "Sure and wrong outputs then learn nothing."),
+    "softmax": Kind(16, 3, "diagonal elementwise operand axes term",
+         "Change one pre-activation of the last layer. Which outputs move?",
+         "A softmax couples the outputs of a sample.",
+         "The Jacobian of the softmax is not diagonal: da = o (do - Σ_k do_k o_k), summed over the features of a sample. "
+         "It cancels to p - t only behind a cross-entropy."),
+    "transposed": Kind(11, 3, "transposed operand term elementwise",
+         "All shapes fit. That proves little where a matrix is square.",
+         "Write the product with indices: which one is summed over?",
+         "A transpose too many or too few. In a square matrix the shapes cannot tell."),
+    "mask_lost": Kind(23, 3, "elementwise operand term",
+         "Only what passes the noise, or the choice of units, is wrong.",
+         "A unit that was off on the way forward: what does it pass back?",
+         "The mask was forgotten on one of the two ways. What is set to 0 passes nothing back, and learns nothing."),
+    "other_mask": Kind(22, 3, "elementwise operand term",
+         "Compare which elements of the gradient are 0 with which units were off.",
+         "Which array decided on the way forward who is off?",
+         "The mask was made from another array than the one forward has used."),
+    "scale_lost": Kind(24, 3, "factor elementwise operand term",
+         "Divide the numerical gradient by this one. Do you know the number?",
+         "Whatever is multiplied on the way forward is multiplied on the way back.",
+         "The factor of the forward pass was missing in the backward pass, or inverted. y = c h has dh = c dy."),
+    "term_lost": Kind(31, 3, "term elementwise operand zero axes diagonal",
+         "Take each term of the loss alone, and check it.",
+         "Which terms of the loss does this gradient come from? Are they all there?",
+         "A term of the loss had no way back, so that its number was printed and its gradient never used."),
+    "another_loss": Kind(28, 3, "term elementwise operand factor axes diagonal",
+         "The way back is the derivative of what the text says. Is the way forward?",
+         "Compare every line of forward with its equation.",
+         "The loss that was computed was another one than the text says, and than the one that is differentiated."),
+    "wrong_axis": Kind(16, 3, "axes elementwise operand term factor diagonal",
+         "Move a row to another batch. Does its result change?",
+         "Which axis is the samples, which the features?",
+         "Summed over the wrong axis: the samples of a batch must not know of each other here."),
     # 4: shared paths and state
-    "overwrite": Kind(18, 4, "term elementwise operand zero", "Something is used in two places.", "Two gradients come back to it. What happens to the first?",
-                      "`=` where `+=` belongs: the second path wiped out the first. What is used twice gets the sum of both gradients."),
-    "one_path": Kind(33, 4, "term elementwise operand zero", "Something is used in two places.", "Cover one of the two uses, check, then the other.",
-                     "Only one of two paths came back. What is used twice gets the sum of both gradients."),
-    "second_path": Kind(34, 4, "term elementwise operand zero", "Check the second term of the loss alone.", "In how many ways does this term depend on the weights? "
-                        "Nothing in it is constant.", "A quantity was held constant that depends on the weights too, and its path was "
-                        "missing."),
-    "not_zeroed": Kind(19, 4, "not_zeroed", "Call backward twice.", "What do the gradients start from?", "The gradients were not set to 0, so that each pass "
-                       "added to those of all passes before. Without its parentheses a method is only named, not called."),
-    "updated": Kind(20, 4, "updates operand elementwise term factor", "Try it with a smaller learning rate: the error shrinks with it.", "Which weights did the "
-                    "output come from?", "A weight was updated before the gradient below had been computed from it. All gradients belong to "
-                    "the weights of the forward pass."),
-    "in_place": Kind(21, 4, "in_place redrawn updates elementwise operand", "Call it twice with the same arguments, and look at the arrays before and after.",
-                     "Where does a result go? Does somebody else still need what was there?", "A result was written into an array that others still "
-                     "needed. It saves memory, and makes the second look at it wrong."),
-    "redrawn": Kind(25, 4, "redrawn", "Call backward twice with the same cache.", "How often may the noise of one pass be drawn?", "The noise was drawn anew on "
-                    "the way back. The gradient belongs to the noise of the forward pass, which has to be kept."),
-    "batch_one": Kind(9, 4, "operand axes elementwise term", "Check it with one sample, then with two.", "A sum of products, or a product of sums?", "A product of "
-                      "sums over the samples, where the sum of the products belongs: equal for one sample, and only there."),
-    "clipped": Kind(38, 4, "elementwise operand axes term", "Which samples are wrong? Look at their probabilities.", "Something is flat, and its gradient "
-                    "does not know.", "A logarithm was clipped on the way forward only: where it is flat, the true gradient is 0."),
-    "equal_weights": Kind(None, 4, "operand elementwise axes term factor", "Check it with one draw, then with two.", "Which draw should learn most?", "Every draw got another "
-                          "weight than its share w_k / Σ w, which is what the logarithm of a sum passes back."),
+    "overwrite": Kind(18, 4, "term elementwise operand zero",
+         "Something is used in two places.",
+         "Two gradients come back to it. What happens to the first?",
+         "`=` where `+=` belongs: the second path wiped out the first. What is used twice gets the sum of both gradients."),
+    "one_path": Kind(33, 4, "term elementwise operand zero",
+         "Something is used in two places.",
+         "Cover one of the two uses, check, then the other.",
+         "Only one of two paths came back. What is used twice gets the sum of both gradients."),
+    "second_path": Kind(34, 4, "term elementwise operand zero",
+         "Check the second term of the loss alone.",
+         "In how many ways does this term depend on the weights? Nothing in it is constant.",
+         "A quantity was held constant that depends on the weights too, and its path was missing."),
+    "not_zeroed": Kind(19, 4, "not_zeroed updates",
+         "Call backward twice, and print all arrays in between.",
+         "What do the gradients start from?",
+         "The gradients were not set to 0, so that each pass added to those of all passes before. (A method without its "
+         "parentheses is only named, not called.)"),
+    "updated": Kind(20, 4, "updates operand elementwise term factor",
+         "Try it with a smaller learning rate: the error shrinks with it.",
+         "Which weights did the output come from?",
+         "A weight was updated before the gradient below had been computed from it. All gradients belong to the weights of"
+         " the forward pass."),
+    "in_place": Kind(21, 4, "in_place redrawn updates elementwise operand",
+         "Call it twice with the same arguments, and look at the arrays before and after.",
+         "Where does a result go? Does somebody else still need what was there?",
+         "A result was written into an array that others still needed. It saves memory, and makes the second look at it "
+         "wrong."),
+    "redrawn": Kind(25, 4, "redrawn",
+         "Call backward twice with the same cache.",
+         "How often may the noise of one pass be drawn?",
+         "The noise was drawn anew on the way back. The gradient belongs to the noise of the forward pass, which has to be"
+         " kept."),
+    "batch_one": Kind(9, 4, "batch_one operand axes elementwise term",
+         "Check it with one sample, then with two.",
+         "A sum of products, or a product of sums?",
+         "A product of sums over the samples, where the sum of the products belongs: equal for one sample, and only there."),
+    "clipped": Kind(38, 4, "elementwise operand axes term",
+         "Which samples are wrong? Look at their probabilities.",
+         "Something is flat, and its gradient does not know.",
+         "A logarithm was clipped on the way forward only: where it is flat, the true gradient is 0."),
+    "equal_weights": Kind(None, 4, "operand elementwise axes term factor",
+         "Check it with one draw, then with two.",
+         "Which draw should learn most?",
+         "Every draw got another weight than its share w_k / Σ w, which is what the logarithm of a sum passes back."),
     # 5: what no gradient check sees
-    "twice": Kind(17, 5, "", "The gradient is right. Do the outputs look like probabilities that somebody learnt, or rather tame?", "How often is the "
-                  "squashing function applied?", "A softmax or sigmoid was applied twice. It stays between 0 and 1 and is never sure, and every gradient "
-                  "check agrees."),
-    "logits": Kind(None, 5, "", "The gradient is right. Print what the model gives to its user.", "Are these numbers in the units of the data?", "Logits were given "
-                   "out where a probability belongs: something is missing behind the last layer."),
-    "linear": Kind(None, 5, "", "The gradient is right. Can this network separate what no line can?", "Two linear layers in a row are one.", "The activation was "
-                   "missing between the layers: the gradient check agrees, since it is the right gradient of a linear model."),
-    "sigma": Kind(26, 5, "", "The gradient is right. Draw a thousand samples and measure them.", "logvar is log σ². Is what multiplies the noise a σ?", "e^logvar "
-                  "is σ², not σ: the draws had the wrong spread. σ = e^(½ logvar)."),
-    "logvar": Kind(28, 5, "", "The gradient is right. Take a Gaussian whose KL you know.", "Is it read as log σ², or as log σ?", "logvar was read as log σ: the KL "
-                   "that is reported was that of another distribution."),
-    "broadcast": Kind(37, 5, "", "The gradient is right. Print shapes, in all that is computed for the user.", "(N, 1) beside (N,) makes (N, N).", "An array (N, 1) met one "
-                      "(N,), and NumPy made (N, N) of them: every answer was compared with every target."),
-    "target": Kind(None, 5, "", "The gradient is right. What would a network that copies its input get for a loss?", "What is the network asked for, and what does "
-                   "it see?", "The target was damaged together with the input, so that copying was rewarded and nothing was learnt about "
-                   "the noise."),
-    "range": Kind(None, 5, "", "The gradient is right. Look at the data that go in: their smallest and largest values.", "Which values may the damaged data have?",
-                  "The noise left the range of the data, or lost one of its two kinds."),
-    "sampler": Kind(None, 5, "", "The gradient is right. Draw ten thousand, and take mean, variance, shares.", "Is this the distribution that the text says?",
-                    "The noise was drawn from another distribution than the model assumes. A gradient check takes the noise as it is."),
-    "scale": Kind(24, 5, "", "The gradient is right. Compare the mean of what the network gives in training with what it predicts.", "Which factor keeps the "
-                  "mean of a unit the same, with and without noise? How often is it applied?", "The scale of dropout was not 1 / keep, or was applied "
-                  "twice, so that training and prediction were about different networks."),
-    "symmetry": Kind(None, 5, "", "The gradient is right. Train, and print the hidden units.", "Two units that start alike: when do they begin to differ?",
-                     "With equal weights all hidden units stay alike for ever: the gradient is right, and the same for each of them."),
-    "init": Kind(None, 5, "", "The gradient is right. Measure the weights at the start.", "A variance or a standard deviation?", "The initial weights had the wrong size. "
-                 "N(0, 1/n_in) means a standard deviation of 1/√n_in, and for a ReLU √(2/n_in)."),
-    "mean_axis": Kind(None, 5, "", "The gradient is right. Check what is reported, with numbers that you can do in your head.", "Mean over what?",
-                      "What is reported was averaged over the wrong axis."),
-    "report": Kind(None, 5, "", "The gradient is right. Check what is reported, with numbers that you can do in your head.", "Compare the formula in the "
-                   "text with the line.", "The number that is reported was another one than its description says."),
-    "prediction": Kind(None, 5, "", "The gradient is right. Does the user get what was trained?", "Compare the network of forward with the one that "
-                       "predicts.", "Prediction and training used different networks."),
-    "constant": Kind(None, 5, "", "The gradient is right. For which w do you know the loss itself?", "What has no gradient, and is still part of a logarithm "
-                     "of a probability?", "A constant was missing. Its gradient is 0, so no gradient check can tell, but the loss is no longer "
-                     "what it is said to be, and cannot be compared with others."),
-    "labels": Kind(None, 5, "", "The gradient is right. Look at the targets.", "Which class does each row stand for?", "The targets did not belong to the "
-                   "labels. The network would have learnt what it was told."),
-    "pairs": Kind(None, 5, "", "The gradient is right. Does the network learn anything about t from x?", "Does every row of x keep its t?", "The rows of x and t "
-                  "were mixed up, so that there was nothing left to learn."),
-    "all_once": Kind(None, 5, "", "The gradient is right. Count how often each sample is used in an epoch.", "Exactly once?", "Not every sample was used exactly "
-                     "once in an epoch."),
-    "leak": Kind(None, 5, "", "The gradient is right. What would the program do if the test data came a year later?", "What is measured on which data?", "The "
-                 "test data were used, or treated by other numbers than the training data. Mean and deviation come from the training data, for both."),
-    "standard": Kind(None, 5, "", "The gradient is right. Measure the data behind the preparation.", "Mean 0 and deviation 1: for every feature?", "The data "
-                     "were divided by something else than the deviation of each feature."),
-    "ascent": Kind(None, 5, "", "The gradient is right. Does the loss fall?", "The gradient points uphill.", "The step went with the gradient, not against it."),
-    "optimizer": Kind(None, 5, "", "The gradient is right. Do the first two steps by hand, for one weight.", "Compare every factor of the step with the "
-                      "formula.", "The step was another one than the formula says. It may still descend, which is why nobody notices."),
-    "winners": Kind(None, 5, "", "The gradient is right. Print the activations of one sample, before and after.", "Who stays?", "The wrong units were kept. The "
-                    "choice has no gradient, so no gradient check sees it."),
-    "jacobian": Kind(None, 5, "", "The gradient is right. Hold what is reported against finite differences.", "Differentiate the code by x, or read its "
-                     "formula.", "What is reported as a derivative was none. What is shown to the user deserves a gradient check too."),
-    "bound": Kind(None, 5, "", "The gradient is right. What should happen to the estimate as K grows?", "The logarithm of a mean, or a mean of logarithms?", "The "
-                  "estimate was not the logarithm of the mean weight: with K draws it must not be below the mean of the logarithms, and not above the "
-                  "largest."),
-    "covariance": Kind(None, 5, "", "The gradient is right. Draw many z = μ + S ε and measure their covariance.", "Write the product with indices.", "The covariance was "
-                       "not S Sᵀ, or was scaled wrongly."),
-    "difference": Kind(None, 5, "", "Try the check on a function whose gradient you know, such as Σ w³.", "Write down the formula of the central difference, and "
-                       "what w is while f is called.", "The check itself was wrong, and a wrong check accuses right code, or acquits wrong code."),
+    "twice": Kind(17, 5, "",
+         "The gradient is right. Do the outputs look like probabilities that somebody learnt, or rather tame?",
+         "How often is the squashing function applied?",
+         "A softmax or sigmoid was applied twice. It stays between 0 and 1 and is never sure, and every gradient check "
+         "agrees."),
+    "logits": Kind(None, 5, "",
+         "The gradient is right. Print what the model gives to its user.",
+         "Are these numbers in the units of the data?",
+         "Logits were given out where a probability belongs: something is missing behind the last layer."),
+    "linear": Kind(None, 5, "",
+         "The gradient is right. Can this network separate what no line can?",
+         "Two linear layers in a row are one.",
+         "The activation was missing between the layers: the gradient check agrees, since it is the right gradient of a "
+         "linear model."),
+    "sigma": Kind(26, 5, "",
+         "The gradient is right. Draw a thousand samples and measure them.",
+         "logvar is log σ². Is what multiplies the noise a σ?",
+         "e^logvar is σ², not σ: the draws had the wrong spread. σ = e^(½ logvar)."),
+    "logvar": Kind(28, 5, "",
+         "The gradient is right. Take a Gaussian whose KL you know.",
+         "Is it read as log σ², or as log σ?",
+         "logvar was read as log σ: the KL that is reported was that of another distribution."),
+    "broadcast": Kind(37, 5, "",
+         "The gradient is right. Print shapes, in all that is computed for the user.",
+         "(N, 1) beside (N,) makes (N, N).",
+         "An array (N, 1) met one (N,), and NumPy made (N, N) of them: every answer was compared with every target."),
+    "target": Kind(None, 5, "",
+         "The gradient is right. What would a network that copies its input get for a loss?",
+         "What is the network asked for, and what does it see?",
+         "The target was damaged together with the input, so that copying was rewarded and nothing was learnt about the "
+         "noise."),
+    "range": Kind(None, 5, "",
+         "The gradient is right. Look at the data that go in: their smallest and largest values.",
+         "Which values may the damaged data have?",
+         "The noise left the range of the data, or lost one of its two kinds."),
+    "sampler": Kind(None, 5, "",
+         "The gradient is right. Draw ten thousand, and take mean, variance, shares.",
+         "Is this the distribution that the text says?",
+         "The noise was drawn from another distribution than the model assumes. A gradient check takes the noise as it is."),
+    "scale": Kind(24, 5, "",
+         "The gradient is right. Compare the mean of what the network gives in training with what it predicts.",
+         "Which factor keeps the mean of a unit the same, with and without noise? How often is it applied?",
+         "The scale of dropout was not 1 / keep, or was applied twice, so that training and prediction were about "
+         "different networks."),
+    "symmetry": Kind(None, 5, "",
+         "The gradient is right. Train, and print the hidden units.",
+         "Two units that start alike: when do they begin to differ?",
+         "With equal weights all hidden units stay alike for ever: the gradient is right, and the same for each of them."),
+    "init": Kind(None, 5, "",
+         "The gradient is right. Measure the weights at the start.",
+         "A variance or a standard deviation?",
+         "The initial weights had the wrong size. N(0, 1/n_in) means a standard deviation of 1/√n_in, and for a ReLU "
+         "√(2/n_in)."),
+    "mean_axis": Kind(None, 5, "",
+         "The gradient is right. Check what is reported, with numbers that you can do in your head.",
+         "Mean over what?",
+         "What is reported was averaged over the wrong axis."),
+    "report": Kind(None, 5, "",
+         "The gradient is right. Check what is reported, with numbers that you can do in your head.",
+         "Compare the formula in the text with the line.",
+         "The number that is reported was another one than its description says."),
+    "prediction": Kind(None, 5, "",
+         "The gradient is right. Does the user get what was trained?",
+         "Compare the network of forward with the one that predicts.",
+         "Prediction and training used different networks."),
+    "constant": Kind(None, 5, "",
+         "The gradient is right. For which w do you know the loss itself?",
+         "What has no gradient, and is still part of a logarithm of a probability?",
+         "A constant was missing. Its gradient is 0, so no gradient check can tell, but the loss is no longer what it is "
+         "said to be, and cannot be compared with others."),
+    "labels": Kind(None, 5, "",
+         "The gradient is right. Look at the targets.",
+         "Which class does each row stand for?",
+         "The targets did not belong to the labels. The network would have learnt what it was told."),
+    "pairs": Kind(None, 5, "",
+         "The gradient is right. Does the network learn anything about t from x?",
+         "Does every row of x keep its t?",
+         "The rows of x and t were mixed up, so that there was nothing left to learn."),
+    "all_once": Kind(None, 5, "",
+         "The gradient is right. Count how often each sample is used in an epoch.",
+         "Exactly once?",
+         "Not every sample was used exactly once in an epoch."),
+    "leak": Kind(None, 5, "",
+         "The gradient is right. What would the program do if the test data came a year later?",
+         "What is measured on which data?",
+         "The test data were used, or treated by other numbers than the training data. Mean and deviation come from the "
+         "training data, for both."),
+    "standard": Kind(None, 5, "",
+         "The gradient is right. Measure the data behind the preparation.",
+         "Mean 0 and deviation 1: for every feature?",
+         "The data were divided by something else than the deviation of each feature."),
+    "ascent": Kind(None, 5, "",
+         "The gradient is right. Does the loss fall?",
+         "The gradient points uphill.",
+         "The step went with the gradient, not against it."),
+    "optimizer": Kind(None, 5, "",
+         "The gradient is right. Do the first two steps by hand, for one weight.",
+         "Compare every factor of the step with the formula.",
+         "The step was another one than the formula says. It may still descend, which is why nobody notices."),
+    "winners": Kind(None, 5, "",
+         "The gradient is right. Print the activations of one sample, before and after.",
+         "Who stays?",
+         "The wrong units were kept. The choice has no gradient, so no gradient check sees it."),
+    "jacobian": Kind(None, 5, "",
+         "The gradient is right. Hold what is reported against finite differences.",
+         "Differentiate the code by x, or read its formula.",
+         "What is reported as a derivative was none. What is shown to the user deserves a gradient check too."),
+    "bound": Kind(None, 5, "",
+         "The gradient is right. What should happen to the estimate as K grows?",
+         "The logarithm of a mean, or a mean of logarithms?",
+         "The estimate was not the logarithm of the mean weight: with K draws it must not be below the mean of the "
+         "logarithms, and not above the largest."),
+    "covariance": Kind(None, 5, "",
+         "The gradient is right. Draw many z = μ + S ε and measure their covariance.",
+         "Write the product with indices.",
+         "The covariance was not S Sᵀ, or was scaled wrongly."),
+    "difference": Kind(None, 5, "",
+         "Try the check on a function whose gradient you know, such as Σ w³.",
+         "Write down the formula of the central difference, and what w is while f is called.",
+         "The check itself was wrong, and a wrong check accuses right code, or acquits wrong code."),
 }
 
 

@@ -15,7 +15,7 @@ from numpyae.gradcheck import diagnosis, invariants
 from numpyae.gradcheck.hypotheses import Case
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.subjects import Subject
-from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare
+from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_array
 from numpyae.gradcheck.vocabulary import Vocabulary
 
 N = 7
@@ -88,9 +88,7 @@ class Verdict(NamedTuple):
         said = self.findings[0]["sentence"] + ("" if self.findings[0]["sentence"].endswith("?") else ".")
         if not wrong:
             return f"The gradient check: {said}"
-        others = f"{', '.join(right)} agree{'s' * (len(right) == 1)} with finite differences, {', '.join(wrong)} not" if right else \
-            "no gradient agrees with finite differences"
-        return f"The gradient check: {said} ({others[0].upper() + others[1:]}.)"
+        return f"The gradient check: {said} (Wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.)"
 
 
 def missing(exam, module):
@@ -124,14 +122,58 @@ def gradient(exam, right, module, rng):
     rows = compare(subject, gradients, {}, rng)
     wrong = [row for row in rows if row["verdict"] == VERDICTS[DISAGREE]]
     subject.restore(values)
-    names = vocabulary(subject) if wrong else None
-    explained = []
-    for row in reversed(wrong):                          # from the loss back
-        explained += diagnosis.diagnose(Case(row["shape"], row["values"]), names, f"d{row['array']}", row["array"])
-        if explained[-1]["cause"] != "unexplained":
-            break
-    explained.sort(key=lambda found: found["cause"] == "unexplained")
-    return Verdict(rows, findings + explained)
+    return Verdict(rows, findings or explained(subject, gradients, wrong, rng))
+
+
+def explained(subject, gradients, wrong, rng):
+    """Findings for the wrong rows, from the loss back until one has an explanation: that comes first."""
+    findings, names = [], vocabulary(subject) if wrong else None
+    for row in reversed(wrong):
+        found = per_sample(subject, row["array"], gradients, names, rng)
+        name, row, words = found or (f"d{row['array']}", row, names)
+        if found:                                        # what is wrong explains nothing further down
+            names.deltas.pop(name)
+        findings += diagnosis.diagnose(Case(row["shape"], row["values"]), words, name, row["array"])
+        if findings[-1]["cause"] != "unexplained":
+            return findings[::-1]
+    if findings and right_for_one_sample(subject, rng):
+        array = findings[0]["array"]
+        findings.insert(0, invariants.finding("batch one", f"d{array} is right for a batch of one sample, and for no larger one: what is "
+                                              "summed, averaged or left out over the samples?", array))
+    return findings
+
+
+def per_sample(subject, name, gradients, words, rng):
+    """(name of the delta, its row, the words without it) for a bias whose gradient is the sum of a wrong delta; None for others.
+
+    A bias may have a row for each sample: forward broadcasts it, and its true gradient then is the delta, sample by sample.
+    """
+    bias = subject.parameters[name]
+    found = {delta: array for delta, array in words.deltas.items() if bias.ndim == 1 and array.shape == (N, len(bias))
+             and np.allclose(np.sum(array, axis=0), gradients[name], rtol=ROUNDING, atol=0)}
+    if not found:
+        return None
+    delta, yours = next(reversed(found.items()))
+    wide = {**subject.parameters, name: np.tile(bias, (N, 1))}
+    one = Program(subject.module, wide, subject.fixed, {})
+    try:
+        row = compare_array(one, delta, wide[name], [(None, yours)], rng)[0]
+    except Exception:                                    # a forward that takes no such bias
+        return None
+    if row["verdict"] != VERDICTS[DISAGREE]:
+        return None
+    others = {other: array for other, array in words.deltas.items() if other not in found and array.shape != yours.shape
+              or other not in found and not np.array_equal(array, yours)}
+    return delta, row, Vocabulary(words.rows, others, words.parameters, {}, words.numbers, False)
+
+
+def right_for_one_sample(subject, rng):
+    """Does the gradient agree for the first sample alone?"""
+    if not all(len(array) == N for array in subject.fixed.values()):
+        return False
+    one = Program(subject.module, copies(subject.parameters), {name: array[:1].copy() for name, array in subject.fixed.items()}, {})
+    one.forward()
+    return all(row["verdict"] != VERDICTS[DISAGREE] for row in compare(one, copies(one.backward()), {}, rng))
 
 
 def vocabulary(subject):
@@ -148,7 +190,8 @@ def vocabulary(subject):
         for name, array in found.items():
             if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim and name not in subject.parameters:
                 if name.startswith("d") and back:
-                    deltas.update({} if name[1:] in subject.parameters else {name: array.copy()})
+                    if name[1:] not in subject.parameters:
+                        deltas[f"{name} ({1 + len(deltas)})" if name in deltas else name] = array.copy()
                 elif not name.startswith("self.d"):
                     rows.setdefault(name, array.copy())
 
@@ -195,6 +238,7 @@ def extras(w, rng, batch):
              "xs": rng.standard_normal((N, x.shape[-1])), "labels": rng.permutation(np.arange(N) % 5), "classes": 5,
              "same_x": np.tile(x[:1], (DRAWS, 1)), "array": square, "other": rng.standard_normal((3, 5)), "opposite": -square,
              "mixed": square[::-1].copy(), "zeros": np.zeros((3, 5)), "f": lambda array: np.sum(array**3) + np.sin(np.sum(array * square))}
+    found["narrow"] = {name: array - 3 * (name == "bv") for name, array in w.items()}     # a σ that is far from its square
     found["o"], found["rho"] = np.tile(rng.standard_normal(5), (DRAWS, 1)), np.array([1.3])
     found["ts"] = rng.standard_normal((N, batch["t"].shape[-1])) if "t" in batch else None
     return found
@@ -377,7 +421,7 @@ EXAMS = {
     "ksparse": Exam({"D": 5, "H": 11}, normal("x:D"), ("top_k log_w", "encode w x", "used w x")),
     "contractive": Exam({"D": 5, "H": 11}, normal("x:D"), ("jacobian w x", "stiffness w x")),
     "vae": Exam({"D": 5, "H": 11, "K": 3}, draws_of, ("information w x",),
-                ("draw_epsilon rng shape", "draw_codes w same_x rng", "generate w many rng")),
+                ("draw_epsilon rng shape", "draw_codes narrow same_x rng", "generate w many rng")),
     "gaussian_vae": Exam({"D": 5, "H": 11, "K": 3}, lambda rng, s: {"x": rng.standard_normal((N, s["D"])),
                          "epsilon": rng.standard_normal((N, s["K"]))}, ("active w x",), ("draw o rho rng",)),
     "iwae": Exam({"D": 5, "J": 3}, lambda rng, s: {"x": pixels(rng, s), "epsilon": rng.standard_normal((2, N, s["J"]))},
