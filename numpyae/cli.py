@@ -1,4 +1,5 @@
-"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `reproduce`, `data`, `bughunt`; each with --help.
+"""The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `reproduce`, `data`, `bughunt`;
+each with --help.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """

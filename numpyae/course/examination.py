@@ -19,7 +19,8 @@ from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_arra
 from numpyae.gradcheck.vocabulary import Vocabulary
 
 N = 7
-WORDS = {"D": "the number of features", "H": "the number of hidden units", "M": "the number of outputs", "C": "the number of classes"}
+WORDS = {"D": "the number of features", "H": "the number of hidden units", "M": "the number of outputs",
+         "C": "the number of classes"}
 ROUNDING = 1e-8                       # relative to the largest element
 DRAWS = 3000                          # rows of numbers drawn, for each distribution that is compared
 KOLMOGOROV = 3.2                      # sqrt(n / 2) times the largest distance of two distributions: above it once in 10^8 times
@@ -42,7 +43,7 @@ class Exam(NamedTuple):
 
 
 class Program(Subject):
-    """A program as the gradient check sees it: f is its loss, the arrays are those of w. `settings`: what a factor may be called."""
+    """A program as the gradient check sees it: f is its loss, the arrays are those of w. `settings`: what factors are called."""
 
     linear = False
 
@@ -107,7 +108,6 @@ def drawn(exam, right, rng):
 def gradient(exam, right, module, rng):
     """The Verdict on the module's gradient."""
     w, batch = drawn(exam, right, rng)
-    batch = {name: array(right, w, batch) if callable(array) else array for name, array in batch.items()}
     settings = {"the batch size": N, **{WORDS[name]: size for name, size in exam.sizes.items() if name in WORDS}}
     settings |= {name: value for name, value in vars(right).items() if name.isupper() and isinstance(value, float)}
     subject = Program(module, w, batch, settings, exam.gradient)
@@ -118,10 +118,8 @@ def gradient(exam, right, module, rng):
         return Verdict([], [invariants.finding("raises", said("forward", error))])
     if gradients is None:
         return Verdict([], findings)
-    values, rows = subject.values(), []
     rows = compare(subject, gradients, {}, rng)
     wrong = [row for row in rows if row["verdict"] == VERDICTS[DISAGREE]]
-    subject.restore(values)
     return Verdict(rows, findings or explained(subject, gradients, wrong, rng))
 
 
@@ -138,13 +136,13 @@ def explained(subject, gradients, wrong, rng):
             return findings[::-1]
     if findings and right_for_one_sample(subject, rng):
         array = findings[0]["array"]
-        findings.insert(0, invariants.finding("batch one", f"d{array} is right for a batch of one sample, and for no larger one: what is "
-                                              "summed, averaged or left out over the samples?", array))
+        sentence = f"d{array} is right for a batch of one sample, and for no larger one: what is summed, averaged or left out?"
+        findings.insert(0, invariants.finding("batch one", sentence, array))
     return findings
 
 
 def per_sample(subject, name, gradients, words, rng):
-    """(name of the delta, its row, the words without it) for a bias whose gradient is the sum of a wrong delta; None for others.
+    """(name of the delta, its row, the words without it) for a bias whose gradient is the sum of a wrong delta; else None.
 
     A bias may have a row for each sample: forward broadcasts it, and its true gradient then is the delta, sample by sample.
     """
@@ -171,14 +169,18 @@ def right_for_one_sample(subject, rng):
     """Does the gradient agree for the first sample alone?"""
     if not all(len(array) == N for array in subject.fixed.values()):
         return False
-    one = Program(subject.module, copies(subject.parameters), {name: array[:1].copy() for name, array in subject.fixed.items()}, {})
-    one.forward()
-    return all(row["verdict"] != VERDICTS[DISAGREE] for row in compare(one, copies(one.backward()), {}, rng))
+    first = {name: array[:1].copy() for name, array in subject.fixed.items()}
+    one = Program(subject.module, copies(subject.parameters), first, {})
+    try:
+        one.forward()
+        return all(row["verdict"] != VERDICTS[DISAGREE] for row in compare(one, copies(one.backward()), {}, rng))
+    except Exception:                                    # a program that needs two
+        return False
 
 
 def vocabulary(subject):
     """All that can be named: the arrays in forward and backward, under the names that the student gave them."""
-    rows, deltas, file = {}, {}, subject.module.forward.__code__.co_filename
+    rows, deltas, file = {}, {}, getattr(subject.module.forward, "__code__", vocabulary.__code__).co_filename
 
     def look(frame, event, _):
         if event != "return" or frame.f_code.co_filename != file or "<" in frame.f_code.co_qualname:
@@ -186,8 +188,8 @@ def vocabulary(subject):
         back = frame.f_code.co_name in ("backward", "step")
         if not (back or frame.f_code.co_name == "forward"):
             return
-        found = {**frame.f_locals, **{f"self.{name}": value for name, value in vars(frame.f_locals.get("self", object)).items()}}
-        for name, array in found.items():
+        own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
+        for name, array in {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}.items():
             if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim and name not in subject.parameters:
                 if name.startswith("d") and back:
                     if name[1:] not in subject.parameters:
@@ -195,20 +197,18 @@ def vocabulary(subject):
                 elif not name.startswith("self.d"):
                     rows.setdefault(name, array.copy())
 
-    before = sys.getprofile()
     sys.setprofile(look)
     try:
         subject.forward()
         subject.backward()
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
     return Vocabulary(rows, deltas, subject.parameters, {}, vars(subject.target), False)
 
 
 def functions(exam, right, module, rng):
     """A sentence about the first function that does not do what that of the right program does, None when all do."""
     w, batch = drawn(exam, right, rng)
-    batch = {name: array(right, w, batch) if callable(array) else array for name, array in batch.items()}
     scope = {**extras(w, rng, batch), **batch, "w": w}
     for call in (f"forward w {' '.join(batch)}", *exam.values):
         sentence = other_value(call, scope, right, module)
@@ -233,11 +233,12 @@ def extras(w, rng, batch):
     like_w = [{name: rng.standard_normal(array.shape) for name, array in w.items()} for _ in range(3)]
     x = batch["x"]
     square = rng.standard_normal((3, 5))
-    found = {"grads": like_w[0], "m": like_w[1], "v": {name: array**2 for name, array in like_w[2].items()}, "alpha": 0.013, "k": 3,
-             "x_test": 3 + 2 * rng.standard_normal((5, x.shape[-1])), "many": DRAWS, "shape": (DRAWS, 5), "log_w": 3 * rng.standard_normal((5, N)),
-             "xs": rng.standard_normal((N, x.shape[-1])), "labels": rng.permutation(np.arange(N) % 5), "classes": 5,
-             "same_x": np.tile(x[:1], (DRAWS, 1)), "array": square, "other": rng.standard_normal((3, 5)), "opposite": -square,
-             "mixed": square[::-1].copy(), "zeros": np.zeros((3, 5)), "f": lambda array: np.sum(array**3) + np.sin(np.sum(array * square))}
+    found = {"grads": like_w[0], "m": like_w[1], "v": {name: array**2 for name, array in like_w[2].items()}, "alpha": 0.013,
+             "k": 3, "x_test": 3 + 2 * rng.standard_normal((5, x.shape[-1])), "xs": rng.standard_normal((N, x.shape[-1])),
+             "labels": rng.permutation(np.arange(N) % 5), "classes": 5, "log_w": 3 * rng.standard_normal((5, N)),
+             "many": DRAWS, "shape": (DRAWS, 5), "same_x": np.tile(x[:1], (DRAWS, 1)),
+             "array": square, "other": rng.standard_normal((3, 5)), "opposite": -square, "mixed": square[::-1].copy(),
+             "zeros": np.zeros((3, 5)), "f": lambda array: np.sum(array**3) + np.sin(np.sum(array * square))}
     found["narrow"] = {name: array - 3 * (name == "bv") for name, array in w.items()}     # a σ that is far from its square
     found["o"], found["rho"] = np.tile(rng.standard_normal(5), (DRAWS, 1)), np.array([1.3])
     found["ts"] = rng.standard_normal((N, batch["t"].shape[-1])) if "t" in batch else None
@@ -271,11 +272,13 @@ def difference(found, wanted, rounding=ROUNDING):
     if isinstance(wanted, dict):
         if not isinstance(found, dict) or found.keys() != wanted.keys():
             return f"must be a dict with {', '.join(wanted)}"
-        return next((f"has a {name} that {what}" for name in wanted if (what := difference(found[name], wanted[name], rounding))), "")
+        parts = ((f"{name} that", found[name], wanted[name]) for name in wanted)
+        return next((f"has a {part} {what}" for part, a, b in parts if (what := difference(a, b, rounding))), "")
     if isinstance(wanted, (tuple, list)):
         if not isinstance(found, (tuple, list)) or len(found) != len(wanted):
             return f"must have {len(wanted)} parts"
-        return next((f"has a part {i} that {what}" for i, one in enumerate(wanted) if (what := difference(found[i], one, rounding))), "")
+        parts = ((f"part {i} that", a, b) for i, (a, b) in enumerate(zip(found, wanted)))
+        return next((f"has a {part} {what}" for part, a, b in parts if (what := difference(a, b, rounding))), "")
     if callable(wanted) or wanted is None:
         return ""
     try:
@@ -293,12 +296,13 @@ def difference(found, wanted, rounding=ROUNDING):
 
 
 def other_draws(call, scope, right, module, rng):
-    """A sentence when what a function draws has another distribution than in the right program: column by column, and the rows' means."""
+    """A sentence when what a function draws has another distribution than in the right program: each column, and the rows' means."""
     name, *given = call.split()
     seeds = rng.integers(2**63, size=2)
 
     def draw(program, seed):
-        return getattr(program, name)(*[np.random.default_rng(seed) if word == "rng" else deep_copy(scope[word]) for word in given])
+        values = {**scope, "rng": np.random.default_rng(seed)}
+        return getattr(program, name)(*[deep_copy(values[word]) for word in given])
 
     wanted = np.asarray(draw(right, seeds[0]), dtype=np.float64)
     try:
@@ -310,9 +314,9 @@ def other_draws(call, scope, right, module, rng):
     columns = [(wanted[:, j], found[:, j]) for j in range(wanted.shape[1])] + [(wanted.mean(axis=1), found.mean(axis=1))]
     for one, other in columns:
         if not apart(one, other) < KOLMOGOROV:
-            return (f"{name} does not draw what the text says: {DRAWS} numbers have mean {np.mean(other):.3g} and deviation {np.std(other):.3g}, "
-                    f"smallest {np.min(other):.3g}, largest {np.max(other):.3g}, and should have {np.mean(one):.3g} and {np.std(one):.3g}, "
-                    f"{np.min(one):.3g} and {np.max(one):.3g}.")
+            ours, yours = ([f"{measure(values):.3g}" for measure in (np.mean, np.std, np.min, np.max)] for values in (one, other))
+            return (f"{name} does not draw what the text says: mean, deviation, smallest and largest of {DRAWS} numbers are "
+                    f"{', '.join(yours)}, and should be about {', '.join(ours)}.")
     return None
 
 
@@ -334,10 +338,10 @@ def initial_weights(exam, right, module, rng):
     for name, array in wanted.items():
         if np.shape(found[name]) != array.shape:
             return f"parameters: {name} must have shape {array.shape} in these sizes, and has {np.shape(found[name])}."
-        size = np.std(array)
-        if abs(np.std(found[name]) - size) > 8 * size / np.sqrt(array.size) or abs(np.mean(found[name])) > 8 * size / np.sqrt(array.size):
+        size, mean, std = np.std(array), np.mean(found[name]), np.std(found[name])
+        if max(abs(std - size), abs(mean)) > 8 * size / np.sqrt(array.size):
             return (f"parameters: {name} of shape {array.shape} must have mean 0 and deviation {size:.3g} at the start, and has "
-                    f"{np.mean(found[name]):.3g} and {np.std(found[name]):.3g}.")
+                    f"{mean:.3g} and {std:.3g}.")
     return None
 
 
@@ -347,7 +351,7 @@ def all_samples_once(exam, right, module, rng):
     t = x[:, :1] + 100
     parts = module.batches(np.random.default_rng(rng.integers(2**63)), x.copy(), t.copy(), 3)
     if [len(some_x) for some_x, _ in parts] != [3, 3, 3, 2]:
-        return f"batches: 11 samples in batches of 3 are 3, 3, 3 and 2, and here {', '.join(str(len(some_x)) for some_x, _ in parts)}."
+        return "batches: 11 samples in batches of 3 are 3, 3, 3 and 2, and here " + ", ".join(str(len(some_x)) for some_x, _ in parts)
     if any(np.shape(some_t) != (len(some_x), 1) or np.any(some_t != some_x[:, :1] + 100) for some_x, some_t in parts):
         return "batches: a row of x has got the t of another row."
     together = np.concatenate([some_x for some_x, _ in parts])
@@ -402,7 +406,7 @@ def draws_of(rng, sizes):
 
 EXAMS = {
     "regression": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"), ("predict w x", "explained w x t", "step w grads alpha")),
-    "binary": Exam({"D": 5, "H": 11}, lambda rng, s: {"x": rng.standard_normal((N, s["D"])), "t": rng.permutation(np.arange(N) % 2.0)},
+    "binary": Exam({"D": 5, "H": 11}, lambda rng, s: {**normal("x:D")(rng, s), "t": rng.permutation(np.arange(N) % 2.0)},
                    ("probability w x", "accuracy w x t", "bits w x t")),
     "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes, ("one_hot labels classes", "probabilities w x", "accuracy w x labels")),
     "activations": Exam({"D": 2, "H": 11, "J": 5, "K": 13, "M": 3}, normal("x:D", "t:M")),
@@ -411,11 +415,13 @@ EXAMS = {
                     "mask": (rng.random((N, s["H"])) < 0.7).astype(float)}, ("predict w x",), ("draw_mask rng shape",)),
     "training": Exam({"D": 5, "M": 3}, normal("x:D", "t:M"), ("standardise x x_test", "momentum w grads m alpha",
                      "adam w grads m v k alpha"), others=(all_samples_once,)),
-    "online": Exam({"D": 5, "H": 11, "M": 3}, lambda rng, s: {"x": rng.standard_normal(s["D"]), "t": rng.standard_normal(s["M"])},
+    "online": Exam({"D": 5, "H": 11, "M": 3},
+                   lambda rng, s: {"x": rng.standard_normal(s["D"]), "t": rng.standard_normal(s["M"])},
                    ("step w x t alpha", "epoch w xs ts alpha", "mean_error w xs ts"), gradient="step"),
     "shared": Exam({"H": 5, "M": 3}, normal("x:H", "t:M"), ("predict w x",)),
     "tied": Exam({"D": 5, "K": 3}, normal("x:D"), ("encode w x", "reconstruct w x", "error_per_feature w x")),
-    "denoising": Exam({"D": 5, "H": 11}, lambda rng, s: {"x": rng.random((N, s["D"])), "noise": rng.integers(-1, 2, (N, s["D"])).astype(float)},
+    "denoising": Exam({"D": 5, "H": 11},
+                      lambda rng, s: {"x": rng.random((N, s["D"])), "noise": rng.integers(-1, 2, (N, s["D"])).astype(float)},
                       ("corrupt x noise", "reconstruct w x"), ("draw_noise rng shape",)),
     "sparse": Exam({"D": 5, "H": 11}, normal("x:D"), ("activity w x", "most_active w x")),
     "ksparse": Exam({"D": 5, "H": 11}, normal("x:D"), ("top_k log_w", "encode w x", "used w x")),
@@ -428,6 +434,7 @@ EXAMS = {
                  ("log_likelihood log_w", "effective_draws log_w")),
     "full_vae": Exam({"D": 5}, lambda rng, s: {"x": rng.standard_normal((N, s["D"])), "epsilon": rng.standard_normal((N, 2))},
                      ("covariance w x", "correlation w x")),
-    "numerical": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"), ("numerical_gradient f array", "relative_error array other",
-                      "relative_error array opposite", "relative_error array mixed", "relative_error zeros zeros"), others=(agrees_with_itself,)),
+    "numerical": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"),
+                      ("numerical_gradient f array", "relative_error array other", "relative_error array opposite",
+                       "relative_error array mixed", "relative_error zeros zeros"), others=(agrees_with_itself,)),
 }

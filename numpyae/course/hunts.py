@@ -3,9 +3,9 @@
     python -m numpyae bughunt --level 3 --seed 7 --to FOLDER         writes FOLDER/bughunt_3_7.py
     python -m numpyae bughunt --level 3 --seed 7 --hint 1            the first hint, and no other
 
-The same level and seed are always the same hunt. Consecutive seeds go through all bugs of a level, in a shuffled order, before one
-comes again, with other sizes. `judge` holds what the student has made of it against finite differences (`gradient`) and against
-the right program (`examination.py`): what counts is what the code does, not how its lines read.
+The same level and seed are always the same hunt. Consecutive seeds go through all bugs of a level, in a shuffled order, before
+one comes again, with other sizes. `judge` holds what the student has made of it against finite differences and against the right
+program (`examination.py`): what counts is what the code does, not how its lines read.
 """
 
 import ast
@@ -21,11 +21,13 @@ from numpyae.course import examination
 from numpyae.course.bugs import BUGS, KINDS
 
 FOLDER = pathlib.Path(__file__).parent / "programs"
-LEVELS = {1: "loud: a sign, a shape, a factor everywhere", 2: "scale and bias: a batch size, a mean for a sum, one array of several",
-          3: "forgotten, or in the wrong place: a derivative, a mask, a transpose", 4: "shared paths and state: what is used twice, kept, "
-          "or overwritten", 5: "no gradient check sees it: the right gradient of the wrong function, or what stands around it"}
-VARIED = {"H": (1, 2, 3, 4), "KEEP": (0.6, 0.7, 0.8, 0.9), "LAMBDA": (0.01, 0.02, 0.05), "BETA": (0.2, 0.5, 1.5), "RHO": (0.05, 0.1, 0.15),
-          "MU": (0.8, 0.9, 0.95), "P": (0.2, 0.3, 0.4)}                      # H: so many units more
+LEVELS = {1: "loud: a sign, a shape, a factor everywhere",
+          2: "scale and bias: a batch size, a mean for a sum, one array of several",
+          3: "forgotten, or in the wrong place: a derivative, a mask, a transpose",
+          4: "shared paths and state: what is used twice, kept, or overwritten",
+          5: "no gradient check sees it: the right gradient of the wrong function, or what stands around it"}
+VARIED = {"H": (1, 2, 3, 4), "KEEP": (0.6, 0.7, 0.8, 0.9), "LAMBDA": (0.01, 0.02, 0.05), "BETA": (0.2, 0.5, 1.5),
+          "RHO": (0.05, 0.1, 0.15), "MU": (0.8, 0.9, 0.95), "P": (0.2, 0.3, 0.4)}         # H: so many units more
 
 TASK = '''"""Bug hunt, level {level}, seed {seed}: {title}.
 
@@ -41,11 +43,12 @@ Level {level}: {kind}.
 def find(level, seed):
     """The Bug of this level and seed. ValueError for a level that does not exist, or a negative seed."""
     if level not in LEVELS or seed < 0:
-        raise ValueError(f"bughunt: level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, got {level} and {seed}")
+        raise ValueError(f"level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, got {level} and {seed}")
     bugs = [bug for bug in BUGS if bug.level == level]
     return bugs[np.random.default_rng(level).permutation(len(bugs))[seed % len(bugs)]]
 
 
+@functools.cache
 def right_source(level, seed):
     """The text of the program without the bug, in the sizes of this seed."""
     text = (FOLDER / f"{find(level, seed).program}.py").read_text(encoding="utf-8")
@@ -64,7 +67,8 @@ def source(level, seed):
     bug = find(level, seed)
     head, rest = planted(bug, right_source(level, seed)).removeprefix('"""').split("\n\n", 1)
     title, _, more = head.rstrip(".").partition(": ")
-    return TASK.format(level=level, seed=seed, title=title, kind=LEVELS[level].partition(":")[0], rest=(more.capitalize() + ".\n\n" if more else "") + rest)
+    more = f"{more[0].upper()}{more[1:]}.\n\n" if more else ""
+    return TASK.format(level=level, seed=seed, title=title, kind=LEVELS[level].partition(":")[0], rest=more + rest)
 
 
 def planted(bug, text):
@@ -72,13 +76,13 @@ def planted(bug, text):
     lines = text.splitlines()
     at = [i for i, line in enumerate(lines) if line.strip() == bug.right]
     if len(at) != 1:
-        raise ValueError(f"bughunt: {bug.program}.py must have the line {bug.right!r} once, and has it {len(at)} times")
+        raise ValueError(f"{bug.program}.py must have the line {bug.right!r} once, and has it {len(at)} times")
     lines[at[0]] = lines[at[0]].replace(bug.right, bug.wrong)
     return "\n".join(lines) + "\n"
 
 
 def write(level, seed, folder="."):
-    """Write bughunt_LEVEL_SEED.py into the folder, which is made where it does not exist; its path. Never overwrites: FileExistsError."""
+    """Write bughunt_LEVEL_SEED.py into the folder, made where it does not exist; its path. FileExistsError: never overwrites."""
     text = source(level, seed)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"bughunt_{level}_{seed}.py")
@@ -103,7 +107,8 @@ def place(bug, text):
     inside, node = [], ast.parse(text)
     while node is not None:
         inside += [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
-        last, node = node, next((child for child in getattr(node, "body", []) if child.lineno <= number <= child.end_lineno), None)
+        last = node
+        node = next((child for child in getattr(node, "body", []) if child.lineno <= number <= child.end_lineno), None)
     where = f"in {'.'.join(inside)}" if inside else "above all functions"
     if isinstance(last, (ast.Assign, ast.AugAssign)):
         targets = last.targets if isinstance(last, ast.Assign) else [last.target]
@@ -127,12 +132,13 @@ def judge(level, seed, module, rng):
     "not yet": not a line of code is another than in the file that was written. The data are drawn with `rng`.
     """
     if untouched(level, seed, module):
-        return "not yet", f"no line of code has been changed; the first hint: python -m numpyae bughunt --level {level} --seed {seed} --hint 1"
+        return "not yet", f"no line of code is changed; a hint: python -m numpyae bughunt --level {level} --seed {seed} --hint 1"
     bug = find(level, seed)
     sentence = examined(bug.program, right_program(level, seed), module, rng)
     if sentence:
         return "wrong", sentence
-    return "passed", f"{KINDS[bug.kind].why} It was {place(bug, right_source(level, seed)).removeprefix('in ')}: `{bug.wrong}` for `{bug.right}`."
+    where = place(bug, right_source(level, seed))
+    return "passed", f"{KINDS[bug.kind].why} It was {where}: `{bug.wrong}` for `{bug.right}`."
 
 
 def examined(program, right, module, rng):
@@ -140,8 +146,11 @@ def examined(program, right, module, rng):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         exam = examination.EXAMS[program]
-        return examination.missing(exam, module) or examination.gradient(exam, right, module, rng).sentence() \
-            or examination.functions(exam, right, module, rng)
+        try:
+            return (examination.missing(exam, module) or examination.gradient(exam, right, module, rng).sentence()
+                    or examination.functions(exam, right, module, rng))
+        except Exception as error:                       # whatever a student's code raises
+            return examination.said("the program", error)
 
 
 def untouched(level, seed, module):

@@ -1,7 +1,7 @@
 """Every bug hunt, once: `python -m tests.benchmarks.hunts [--seeds 1] [--wrong]`.
 
-For each bug: is it caught, by the gradient check at levels 1 to 4, by another test alone at level 5, and does the diagnosis name a
-cause that is right for its kind? And is every right program, in the sizes of this seed, found right? Exit status 1 when not.
+For each bug: is it caught, by the gradient check at levels 1 to 4, by another test alone at level 5, and does the diagnosis name
+a cause that is right for its kind? And is every right program, in the sizes of this seed, found right? Exit status 1 when not.
 """
 
 import argparse
@@ -68,7 +68,8 @@ def main():
             if not outcome.caught or sentence:
                 print(f"    level {level}, seed {seed}, {bug.program}, {bug.wrong}: {sentence or outcome.sentence or 'not caught'}")
             elif arguments.wrong:
-                print(f"    {bug.program}, {bug.kind}: {bug.wrong}\n        {outcome.sentence}{'' if outcome.named or level == 5 else '  [cause not named]'}")
+                print(f"    {bug.program}, {bug.kind}: {bug.wrong}\n        {outcome.sentence}"
+                      + ("" if outcome.named or level == 5 else "  [cause not named]"))
         found, named = sum(outcome.caught for outcome in outcomes), sum(outcome.named for outcome in outcomes)
         failed += 2 * len(outcomes) - found - right
         print(f"{level:5} {number:6} {len(files):15} {found:7} {named if level < 5 else '-':>12} {right:27}", flush=True)
