@@ -1,6 +1,7 @@
 """The bugs that are hidden: KINDS says what they are, BUGS in which line of which program each stands.
 
-The numbers are those of `gradcheck.catalogue`, None for a kind that is not in it. `hunts.LEVELS` says what the levels are. A third hint, the function and the name that the line gives, is made from the program.
+The numbers are those of `gradcheck.catalogue`, None for a kind that is not in it; `hunts.LEVELS` says what the levels are. A third
+hint, the function and the name that the line gives, is made from the program.
 """
 
 from typing import NamedTuple
@@ -32,11 +33,11 @@ KINDS = {
     "sign": Kind(1, 1, "sign",
          "Train it for a few steps. Does the loss fall?",
          "In which order does a difference stand, and what is its slope?",
-         "The sign was wrong, so every step went uphill. Of (o - t)² the slope is 2 (o - t), not 2 (t - o)."),
+         "The sign was wrong: this gradient points downhill, and a step against it goes uphill."),
     "factor": Kind(2, 1, "factor",
          "Divide the numerical gradient by this one, element by element.",
          "The same number everywhere. Where does a square, or a ½, leave such a number?",
-         "A constant factor: of r² the slope is 2 r. It hides in the learning rate, until two losses are added."),
+         "A factor too many or too few: of r² the slope is 2 r. It hides in the learning rate, until two losses are added."),
     "order": Kind(11, 1, "raises shape",
          "Run it, and read the shapes.",
          "A gradient has the shape of what it belongs to. Which product gives that shape?",
@@ -91,8 +92,8 @@ KINDS = {
          "depends on a size."),
     "half": Kind(27, 2, "factor term operand elementwise",
          "Only one of the two ways into the code is wrong.",
-         "σ = e^(½ logvar). What is its slope?",
-         "A ½ was lost: of σ = e^(½ logvar) the slope is ½ σ."),
+         "σ = e^(½ logvar), and the KL has a ½. What are their slopes?",
+         "A ½ was lost, that of σ = e^(½ logvar), whose slope is ½ σ, or that of the KL."),
     "penalty_scale": Kind(32, 2, "term factor operand elementwise",
          "Switch the penalty off. What remains?",
          "Count the factors: the weight of the penalty, the 2 of a square, the 1/N of a mean.",

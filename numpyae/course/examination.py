@@ -128,9 +128,11 @@ def explained(subject, gradients, wrong, rng):
     findings, names = [], vocabulary(subject) if wrong else None
     for row in reversed(wrong):
         found = per_sample(subject, row["array"], gradients, names, rng)
+        yours = np.asarray(gradients[row["array"]])
         name, row, words = found or (f"d{row['array']}", row, names)
-        if found:                                        # what is wrong explains nothing further down
-            names.deltas.pop(name)
+        for delta, array in list(names.deltas.items()):  # what is wrong itself explains nothing here or further down
+            if delta == name or array.shape == yours.shape and np.allclose(array, yours):
+                del names.deltas[delta]
         findings += diagnosis.diagnose(Case(row["shape"], row["values"]), words, name, row["array"])
         if findings[-1]["cause"] != "unexplained":
             return findings[::-1]
@@ -314,7 +316,8 @@ def other_draws(call, scope, right, module, rng):
     columns = [(wanted[:, j], found[:, j]) for j in range(wanted.shape[1])] + [(wanted.mean(axis=1), found.mean(axis=1))]
     for one, other in columns:
         if not apart(one, other) < KOLMOGOROV:
-            ours, yours = ([f"{measure(values):.3g}" for measure in (np.mean, np.std, np.min, np.max)] for values in (one, other))
+            measures = (np.mean, np.std, np.min, np.max)
+            ours, yours = ([f"{measure(values):.3g}" for measure in measures] for values in (one, other))
             return (f"{name} does not draw what the text says: mean, deviation, smallest and largest of {DRAWS} numbers are "
                     f"{', '.join(yours)}, and should be about {', '.join(ours)}.")
     return None
@@ -340,8 +343,8 @@ def initial_weights(exam, right, module, rng):
             return f"parameters: {name} must have shape {array.shape} in these sizes, and has {np.shape(found[name])}."
         size, mean, std = np.std(array), np.mean(found[name]), np.std(found[name])
         if max(abs(std - size), abs(mean)) > 8 * size / np.sqrt(array.size):
-            return (f"parameters: {name} of shape {array.shape} must have mean 0 and deviation {size:.3g} at the start, and has "
-                    f"{mean:.3g} and {std:.3g}.")
+            return (f"parameters: {name} of shape {array.shape} must have mean 0 and deviation {size:.3g} at the start, "
+                    f"and has {mean:.3g} and {std:.3g}.")
     return None
 
 
@@ -350,8 +353,9 @@ def all_samples_once(exam, right, module, rng):
     x = rng.standard_normal((11, 2))
     t = x[:, :1] + 100
     parts = module.batches(np.random.default_rng(rng.integers(2**63)), x.copy(), t.copy(), 3)
-    if [len(some_x) for some_x, _ in parts] != [3, 3, 3, 2]:
-        return "batches: 11 samples in batches of 3 are 3, 3, 3 and 2, and here " + ", ".join(str(len(some_x)) for some_x, _ in parts)
+    sizes = [len(some_x) for some_x, _ in parts]
+    if sizes != [3, 3, 3, 2]:
+        return f"batches: 11 samples in batches of 3 are 3, 3, 3 and 2, and here {', '.join(map(str, sizes))}."
     if any(np.shape(some_t) != (len(some_x), 1) or np.any(some_t != some_x[:, :1] + 100) for some_x, some_t in parts):
         return "batches: a row of x has got the t of another row."
     together = np.concatenate([some_x for some_x, _ in parts])

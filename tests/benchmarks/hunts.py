@@ -66,7 +66,7 @@ def main():
             sentence = hunts.examined(bug.program, program, program, np.random.default_rng([level, seed]))
             right += sentence is None
             if not outcome.caught or sentence:
-                print(f"    level {level}, seed {seed}, {bug.program}, {bug.wrong}: {sentence or outcome.sentence or 'not caught'}")
+                print(f"    level {level}, seed {seed}, {bug.program}, {bug.wrong}:", sentence or outcome.sentence or "not caught")
             elif arguments.wrong:
                 print(f"    {bug.program}, {bug.kind}: {bug.wrong}\n        {outcome.sentence}"
                       + ("" if outcome.named or level == 5 else "  [cause not named]"))
