@@ -21,6 +21,7 @@ from numpyae.gradcheck.vocabulary import Vocabulary
 N = 7
 WORDS = {"D": "the number of features", "H": "the number of hidden units", "M": "the number of outputs",
          "C": "the number of classes"}
+RATE = 0.37
 ROUNDING = 1e-8                       # relative to the largest element
 DRAWS = 3000                          # rows of numbers drawn, for each distribution that is compared
 KOLMOGOROV = 3.2                      # sqrt(n / 2) times the largest distance of two distributions: above it once in 10^8 times
@@ -46,6 +47,7 @@ class Program(Subject):
     """A program as the gradient check sees it: f is its loss, the arrays are those of w. `settings`: what factors are called."""
 
     linear = False
+    rate = RATE
 
     def __init__(self, module, w, batch, settings, gradient="backward"):
         self.module, self.parameters, self.fixed, self.stepping = module, w, batch, gradient == "step"
@@ -60,11 +62,10 @@ class Program(Subject):
         return [np.array(L, dtype=np.float64)]
 
     def backward(self, deltas=(), from_zero=True):
-        if self.stepping:                                # the step of an algorithm that has no gradient on its own
-            alpha = 0.37
+        if self.stepping:                                # an algorithm in which the gradient is a part of the step
             before = copies(self.parameters)
-            after = self.module.step(self.parameters, *self.fixed.values(), alpha)
-            return {name: (before[name] - after[name]) / alpha for name in before}
+            after = self.module.step(self.parameters, *self.fixed.values(), self.rate)
+            return {name: (before[name] - after[name]) / self.rate for name in before}
         if not from_zero:                                # twice with the same cache: the second call must give the same
             self.module.backward(self.parameters, self.kept)
         return dict(self.module.backward(self.parameters, self.kept))
@@ -136,11 +137,23 @@ def explained(subject, gradients, wrong, rng):
         findings += diagnosis.diagnose(Case(row["shape"], row["values"]), words, name, row["array"])
         if findings[-1]["cause"] != "unexplained":
             return findings[::-1]
-    if findings and right_for_one_sample(subject, rng):
-        array = findings[0]["array"]
-        sentence = f"d{array} is right for a batch of one sample, and for no larger one: what is summed, averaged or left out?"
-        findings.insert(0, invariants.finding("batch one", sentence, array))
+    if wrong and subject.stepping and shrinks_with_the_rate(subject, wrong[-1]):
+        sentence = f"the error of d{wrong[-1]['array']} shrinks with the learning rate: does it come from weights that were updated already?"
+        findings.insert(0, invariants.finding("updates", sentence, wrong[-1]["array"]))
+    elif wrong and right_for_one_sample(subject, rng):
+        sentence = f"d{wrong[-1]['array']} is right for a batch of one sample, and for no larger one: what is summed, or averaged?"
+        findings.insert(0, invariants.finding("batch one", sentence, wrong[-1]["array"]))
     return findings
+
+
+def shrinks_with_the_rate(subject, row):
+    """Is the gradient that a step shows ten times less wrong at a tenth of the rate?"""
+    truth, gaps = row["values"]["numerical"], []
+    for rate in (RATE, RATE / 10):
+        subject.rate = rate
+        gaps.append(np.max(np.abs(subject.backward()[row["array"]].ravel()[row["values"]["index"]] - truth)))
+    subject.rate = RATE
+    return abs(gaps[0] / gaps[1] - 10) < 0.01
 
 
 def per_sample(subject, name, gradients, words, rng):
@@ -205,13 +218,15 @@ def vocabulary(subject):
         subject.backward()
     finally:
         sys.setprofile(None)
+    rows |= {f"tanh({name})": np.tanh(array) for name, array in rows.items()             # a derivative at the output
+             if array.dtype.kind == "f" and array.ndim == 2 and -1 <= array.min() < 0 < array.max() <= 1}
     return Vocabulary(rows, deltas, subject.parameters, {}, vars(subject.target), False)
 
 
 def functions(exam, right, module, rng):
     """A sentence about the first function that does not do what that of the right program does, None when all do."""
     w, batch = drawn(exam, right, rng)
-    scope = {**extras(w, rng, batch), **batch, "w": w}
+    scope = {**extras(w, rng, batch), **batch, **answers(right, w, rng, exam.sizes), "w": w}
     for call in (f"forward w {' '.join(batch)}", *exam.values):
         sentence = other_value(call, scope, right, module)
         if sentence:
@@ -244,6 +259,20 @@ def extras(w, rng, batch):
     found["narrow"] = {name: array - 3 * (name == "bv") for name, array in w.items()}     # a σ that is far from its square
     found["o"], found["rho"] = np.tile(rng.standard_normal(5), (DRAWS, 1)), np.array([1.3])
     found["ts"] = rng.standard_normal((N, batch["t"].shape[-1])) if "t" in batch else None
+    return found
+
+
+def answers(right, w, rng, sizes):
+    """Of the classifiers: x, and the classes that the right program finds most probable, but for two."""
+    found = {"more_x": rng.standard_normal((53, sizes.get("D", 1)))}
+    if hasattr(right, "probabilities"):
+        found["classes_of"] = np.argmax(right.probabilities(w, found["more_x"]), axis=1)
+        found["classes_of"][:2] = (found["classes_of"][:2] + 1) % sizes["C"]
+    if hasattr(right, "probability"):
+        p = right.probability(w, found["more_x"])
+        found["balanced"] = {**w, "b2": w["b2"] - np.median(np.log(p / (1 - p)))}        # as many yes as no
+        found["yes_no"] = (right.probability(found["balanced"], found["more_x"]) > 0.5).astype(float)
+        found["yes_no"][:2] = 1 - found["yes_no"][:2]
     return found
 
 
@@ -411,8 +440,8 @@ def draws_of(rng, sizes):
 EXAMS = {
     "regression": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"), ("predict w x", "explained w x t", "step w grads alpha")),
     "binary": Exam({"D": 5, "H": 11}, lambda rng, s: {**normal("x:D")(rng, s), "t": rng.permutation(np.arange(N) % 2.0)},
-                   ("probability w x", "accuracy w x t", "bits w x t")),
-    "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes, ("one_hot labels classes", "probabilities w x", "accuracy w x labels")),
+                   ("probability w x", "accuracy balanced more_x yes_no", "bits w x t")),
+    "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes, ("one_hot labels classes", "probabilities w x", "accuracy w more_x classes_of")),
     "activations": Exam({"D": 2, "H": 11, "J": 5, "K": 13, "M": 3}, normal("x:D", "t:M")),
     "layers": Exam({"D": 3, "H": 11, "C": 5}, classes, ("probabilities w x",)),
     "dropout": Exam({"D": 5, "H": 11, "M": 3}, lambda rng, s: {**normal("x:D", "t:M")(rng, s),

@@ -53,7 +53,8 @@ def backward(w, cache):
     db1 = np.sum(da, axis=0)
     dz = da @ W1.T
     dmu = dz + mu / len(x)
-    dlogvar = dz * epsilon * 0.5 * sigma + 0.5 * (sigma**2 - 1) / len(x)
+    dsigma = dz * epsilon
+    dlogvar = dsigma * 0.5 * sigma + 0.5 * (sigma**2 - 1) / len(x)
     dWm = x.T @ dmu
     dbm = np.sum(dmu, axis=0)
     dWv = x.T @ dlogvar

@@ -57,7 +57,8 @@ def backward(w, cache):
     db = np.sum(do, axis=(0, 1))
     dz = do @ W.T - dlog_w[:, :, None] * z
     dmu = np.sum(dz, axis=0)
-    dlogvar = np.sum(dz * epsilon, axis=0) * 0.5 * sigma + 0.5 * np.sum(dlog_w, axis=0)[:, None]
+    dsigma = np.sum(dz * epsilon, axis=0)
+    dlogvar = dsigma * 0.5 * sigma + 0.5 * np.sum(dlog_w, axis=0)[:, None]
     dWm = x.T @ dmu
     dbm = np.sum(dmu, axis=0)
     dWv = x.T @ dlogvar
