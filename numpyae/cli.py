@@ -1,5 +1,5 @@
 """The command line: `python -m numpyae train vae`, `explore`, `gradcheck`, `trace`, `lecture`, `handout`, `exercise`,
-`grade`, `reproduce`, `data`; each with --help.
+`grade`, `bughunt`, `reproduce`, `data`; each with --help.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """
@@ -131,6 +131,20 @@ def make_parser():
     data.add_argument("name", metavar="NAME", help="digits, mnist, two_moons, curves … (a wrong name lists all), or a file "
                                                    "(.npz, .csv, .mat, IDX)")
     data.set_defaults(run=run_data)
+    hunt = commands.add_parser("bughunt", help="a program with one wrong line: find it", formatter_class=raw, description=(
+        "Write a small network as one file that needs numpy alone, with one wrong line in it. Find it and repair it; then\n"
+        "`grade` tells. Without options: how many hunts there are of each level. The same level and seed are always the same\n"
+        "hunt, and consecutive seeds are different ones. Three hints, from general to precise, one at a time.\n\n"
+        "  python -m numpyae bughunt --level 1 --seed 7\n"
+        "  python -m numpyae bughunt --level 1 --seed 7 --hint 1\n"
+        "  python -m numpyae grade bughunt_1_7.py\n\n"
+        "The levels: 1 loud, 2 scale and bias, 3 forgotten or in the wrong place, 4 shared paths and state, 5 no gradient\n"
+        "check sees it."))
+    hunt.add_argument("--level", type=at_least(1), metavar="1..5", help="how well it hides")
+    hunt.add_argument("--seed", type=at_least(0), help="which of them")
+    hunt.add_argument("--to", metavar="FOLDER", help="where the file goes (here); an existing file is never overwritten")
+    hunt.add_argument("--hint", type=at_least(1), metavar="K", help="print hint K of this hunt, and write nothing")
+    hunt.set_defaults(run=run_bughunt, help_of=hunt)
     return parser
 
 
@@ -423,4 +437,28 @@ def run_data(arguments):
         image = np.concatenate([row.reshape(data.image_shape)[:, ::step] for row in data.x[:4]], axis=1)
         for line in shades[np.clip(image * 9.99, 0, 9).astype(int)][::2 * step]:
             print("".join(line))
+    return 0
+
+
+def run_bughunt(arguments):
+    """Write a hunt, or print one of its hints; without options, the help and how many there are."""
+    from numpyae.course import hunts
+
+    level, seed = arguments.level, arguments.seed
+    if level is None and seed is None and arguments.to is None and arguments.hint is None:
+        arguments.help_of.print_help()
+        print("\nlevel  hunts")
+        for level, number in hunts.count().items():
+            print(f"{level:5} {number:6}   {hunts.LEVELS[level]}")
+        return 0
+    if level is None or seed is None:
+        raise ValueError("--level and --seed are needed, as in: python -m numpyae bughunt --level 1 --seed 7")
+    if arguments.hint is None:
+        path = hunts.write(level, seed, "." if arguments.to is None else arguments.to)
+        print(f"wrote {path}: one line is wrong. When it is repaired: python -m numpyae grade {path}")
+        return 0
+    found = hunts.hints(level, seed)
+    if arguments.hint > len(found):
+        raise ValueError(f"there are {len(found)} hints, and {arguments.hint} is none of them")
+    print(found[arguments.hint - 1])
     return 0

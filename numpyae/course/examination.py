@@ -1,0 +1,473 @@
+"""What a repaired program of a bug hunt is held against, at data and sizes that the student has not seen.
+
+The gradient: finite differences over every parameter, with the verdicts and the diagnosis of `gradcheck`, in the names that the
+student's own forward and backward use. The functions: the same values as the right program, the same distribution where numbers
+are drawn, arguments left as they were. Sizes are different primes, and no bias is 0.
+"""
+
+import sys
+import types
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+from numpyae.gradcheck import diagnosis, invariants
+from numpyae.gradcheck.hypotheses import Case
+from numpyae.gradcheck.numerical import steady
+from numpyae.gradcheck.subjects import Subject
+from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_array
+from numpyae.gradcheck.vocabulary import Vocabulary
+
+N = 7
+WORDS = {"D": "the number of features", "H": "the number of hidden units", "M": "the number of outputs",
+         "C": "the number of classes"}
+RATE = 0.37
+ROUNDING = 1e-8                       # relative to the largest element
+DRAWS = 3000                          # rows of numbers drawn, for each distribution that is compared
+KOLMOGOROV = 3.2                      # sqrt(n / 2) times the largest distance of two distributions: above it once in 10^8 times
+
+
+class Exam(NamedTuple):
+    """How one program is examined.
+
+    `sizes`: what `parameters` gets; `batch(rng, sizes)`: what forward gets besides w, by name; `values`: the functions that must
+    give the same as those of the right program, with their arguments, as in "predict w x"; `draws`: those that draw, with `rng`
+    among their arguments; `others`: tests of another kind, (module, rng) -> a sentence or None.
+    """
+
+    sizes: dict
+    batch: Callable
+    values: tuple = ()
+    draws: tuple = ()
+    others: tuple = ()
+    gradient: str = "backward"
+
+
+class Program(Subject):
+    """A program as the gradient check sees it: f is its loss, the arrays are those of w. `settings`: what factors are called."""
+
+    linear = False
+    rate = RATE
+
+    def __init__(self, module, w, batch, settings, gradient="backward"):
+        self.module, self.parameters, self.fixed, self.stepping = module, w, batch, gradient == "step"
+        self.target, self.cache = types.SimpleNamespace(**settings), None
+
+    def f(self):
+        return float(self.module.forward(copies(self.parameters), *copies(self.fixed).values())[0])
+
+    def forward(self):
+        L, kept = self.module.forward(self.parameters, *self.fixed.values())
+        self.kept, self.cache = kept, dict(enumerate(kept)) if isinstance(kept, tuple) else kept
+        return [np.array(L, dtype=np.float64)]
+
+    def backward(self, deltas=(), from_zero=True):
+        if self.stepping:                                # an algorithm in which the gradient is a part of the step
+            before = copies(self.parameters)
+            after = self.module.step(self.parameters, *self.fixed.values(), self.rate)
+            return {name: (before[name] - after[name]) / self.rate for name in before}
+        if not from_zero:                                # twice with the same cache: the second call must give the same
+            self.module.backward(self.parameters, self.kept)
+        return dict(self.module.backward(self.parameters, self.kept))
+
+
+class Verdict(NamedTuple):
+    """Of the gradient check: the rows, and the findings, the more telling first."""
+
+    rows: list
+    findings: list
+
+    @property
+    def ok(self):
+        return not self.findings
+
+    def sentence(self):
+        """What is wrong, or None."""
+        if not self.findings:
+            return None
+        wrong = [f"d{row['array']}" for row in self.rows if row["verdict"] == VERDICTS[DISAGREE]]
+        right = [f"d{row['array']}" for row in self.rows if row["verdict"] != VERDICTS[DISAGREE]]
+        said = self.findings[0]["sentence"] + ("" if self.findings[0]["sentence"].endswith("?") else ".")
+        if not wrong:
+            return f"The gradient check: {said}"
+        return f"The gradient check: {said} (Wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.)"
+
+
+def missing(exam, module):
+    """A sentence when a function is not there, None otherwise."""
+    names = ["forward", exam.gradient, "parameters"] + [call.split()[0] for call in exam.values + exam.draws]
+    gone = [name for name in dict.fromkeys(names) if not callable(getattr(module, name, None))]
+    return f"There is no function {gone[0]} any more: the repair is one line, everything else must stay." if gone else None
+
+
+def drawn(exam, right, rng):
+    """w, off its initial values, and a batch, by name."""
+    w = right.parameters(rng, **exam.sizes)
+    return {name: array + 0.3 * rng.standard_normal(array.shape) for name, array in w.items()}, exam.batch(rng, exam.sizes)
+
+
+def gradient(exam, right, module, rng):
+    """The Verdict on the module's gradient."""
+    w, batch = drawn(exam, right, rng)
+    settings = {"the batch size": N, **{WORDS[name]: size for name, size in exam.sizes.items() if name in WORDS}}
+    settings |= {name: value for name, value in vars(right).items() if name.isupper() and isinstance(value, float)}
+    subject = Program(module, w, batch, settings, exam.gradient)
+    try:
+        steady(subject.f)
+        gradients, findings = invariants.run(subject, rng)
+    except Exception as error:                           # whatever a student's code raises
+        return Verdict([], [invariants.finding("raises", said("forward", error))])
+    if gradients is None:
+        return Verdict([], findings)
+    rows = compare(subject, gradients, {}, rng)
+    wrong = [row for row in rows if row["verdict"] == VERDICTS[DISAGREE]]
+    return Verdict(rows, findings or explained(subject, gradients, wrong, rng))
+
+
+def explained(subject, gradients, wrong, rng):
+    """Findings for the wrong rows, from the loss back until one has an explanation: that comes first."""
+    findings, names = [], vocabulary(subject) if wrong else None
+    for row in reversed(wrong):
+        found = per_sample(subject, row["array"], gradients, names, rng)
+        yours = np.asarray(gradients[row["array"]])
+        name, row, words = found or (f"d{row['array']}", row, names)
+        for delta, array in list(names.deltas.items()):  # what is wrong itself explains nothing here or further down
+            if delta == name or array.shape == yours.shape and np.allclose(array, yours):
+                del names.deltas[delta]
+        findings += diagnosis.diagnose(Case(row["shape"], row["values"]), words, name, row["array"])
+        if findings[-1]["cause"] != "unexplained":
+            return findings[::-1]
+    if wrong and subject.stepping and shrinks_with_the_rate(subject, wrong[-1]):
+        sentence = f"the error of d{wrong[-1]['array']} shrinks with the learning rate: does it come from weights that were updated already?"
+        findings.insert(0, invariants.finding("updates", sentence, wrong[-1]["array"]))
+    elif wrong and right_for_one_sample(subject, rng):
+        sentence = f"d{wrong[-1]['array']} is right for a batch of one sample, and for no larger one: what is summed, or averaged?"
+        findings.insert(0, invariants.finding("batch one", sentence, wrong[-1]["array"]))
+    return findings
+
+
+def shrinks_with_the_rate(subject, row):
+    """Is the gradient that a step shows ten times less wrong at a tenth of the rate?"""
+    truth, gaps = row["values"]["numerical"], []
+    for rate in (RATE, RATE / 10):
+        subject.rate = rate
+        gaps.append(np.max(np.abs(subject.backward()[row["array"]].ravel()[row["values"]["index"]] - truth)))
+    subject.rate = RATE
+    return abs(gaps[0] / gaps[1] - 10) < 0.01
+
+
+def per_sample(subject, name, gradients, words, rng):
+    """(name of the delta, its row, the words without it) for a bias whose gradient is the sum of a wrong delta; else None.
+
+    A bias may have a row for each sample: forward broadcasts it, and its true gradient then is the delta, sample by sample.
+    """
+    bias = subject.parameters[name]
+    found = {delta: array for delta, array in words.deltas.items() if bias.ndim == 1 and array.shape == (N, len(bias))
+             and np.allclose(np.sum(array, axis=0), gradients[name], rtol=ROUNDING, atol=0)}
+    if not found:
+        return None
+    delta, yours = next(reversed(found.items()))
+    wide = {**subject.parameters, name: np.tile(bias, (N, 1))}
+    one = Program(subject.module, wide, subject.fixed, {})
+    try:
+        row = compare_array(one, delta, wide[name], [(None, yours)], rng)[0]
+    except Exception:                                    # a forward that takes no such bias
+        return None
+    if row["verdict"] != VERDICTS[DISAGREE]:
+        return None
+    others = {other: array for other, array in words.deltas.items() if other not in found and array.shape != yours.shape
+              or other not in found and not np.array_equal(array, yours)}
+    return delta, row, Vocabulary(words.rows, others, words.parameters, {}, words.numbers, False)
+
+
+def right_for_one_sample(subject, rng):
+    """Does the gradient agree for the first sample alone?"""
+    if not all(len(array) == N for array in subject.fixed.values()):
+        return False
+    first = {name: array[:1].copy() for name, array in subject.fixed.items()}
+    one = Program(subject.module, copies(subject.parameters), first, {})
+    try:
+        one.forward()
+        return all(row["verdict"] != VERDICTS[DISAGREE] for row in compare(one, copies(one.backward()), {}, rng))
+    except Exception:                                    # a program that needs two
+        return False
+
+
+def vocabulary(subject):
+    """All that can be named: the arrays in forward and backward, under the names that the student gave them."""
+    rows, deltas, file = {}, {}, getattr(subject.module.forward, "__code__", vocabulary.__code__).co_filename
+
+    def look(frame, event, _):
+        if event != "return" or frame.f_code.co_filename != file or "<" in frame.f_code.co_qualname:
+            return
+        back = frame.f_code.co_name in ("backward", "step")
+        if not (back or frame.f_code.co_name == "forward"):
+            return
+        own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
+        for name, array in {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}.items():
+            if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim and name not in subject.parameters:
+                if name.startswith("d") and back:
+                    if name[1:] not in subject.parameters:
+                        deltas[f"{name} ({1 + len(deltas)})" if name in deltas else name] = array.copy()
+                elif not name.startswith("self.d"):
+                    rows.setdefault(name, array.copy())
+
+    sys.setprofile(look)
+    try:
+        subject.forward()
+        subject.backward()
+    finally:
+        sys.setprofile(None)
+    rows |= {f"tanh({name})": np.tanh(array) for name, array in rows.items()             # a derivative at the output
+             if array.dtype.kind == "f" and array.ndim == 2 and -1 <= array.min() < 0 < array.max() <= 1}
+    return Vocabulary(rows, deltas, subject.parameters, {}, vars(subject.target), False)
+
+
+def functions(exam, right, module, rng):
+    """A sentence about the first function that does not do what that of the right program does, None when all do."""
+    w, batch = drawn(exam, right, rng)
+    scope = {**extras(w, rng, batch), **batch, **answers(right, w, rng, exam.sizes), "w": w}
+    for call in (f"forward w {' '.join(batch)}", *exam.values):
+        sentence = other_value(call, scope, right, module)
+        if sentence:
+            return sentence
+    for call in exam.draws:
+        sentence = other_draws(call, scope, right, module, rng)
+        if sentence:
+            return sentence
+    for test in (initial_weights, *exam.others):
+        try:
+            sentence = test(exam, right, module, rng)
+        except Exception as error:
+            sentence = said(test.__name__, error)
+        if sentence:
+            return sentence
+    return None
+
+
+def extras(w, rng, batch):
+    """What the functions around the gradient get: gradients, velocities, labels ..."""
+    like_w = [{name: rng.standard_normal(array.shape) for name, array in w.items()} for _ in range(3)]
+    x = batch["x"]
+    square = rng.standard_normal((3, 5))
+    found = {"grads": like_w[0], "m": like_w[1], "v": {name: array**2 for name, array in like_w[2].items()}, "alpha": 0.013,
+             "k": 3, "x_test": 3 + 2 * rng.standard_normal((5, x.shape[-1])), "xs": rng.standard_normal((N, x.shape[-1])),
+             "labels": rng.permutation(np.arange(N) % 5), "classes": 5, "log_w": 3 * rng.standard_normal((5, N)),
+             "many": DRAWS, "shape": (DRAWS, 5), "same_x": np.tile(x[:1], (DRAWS, 1)),
+             "array": square, "other": rng.standard_normal((3, 5)), "opposite": -square, "mixed": square[::-1].copy(),
+             "zeros": np.zeros((3, 5)), "f": lambda array: np.sum(array**3) + np.sin(np.sum(array * square))}
+    found["narrow"] = {name: array - 3 * (name == "bv") for name, array in w.items()}     # a σ that is far from its square
+    found["o"], found["rho"] = np.tile(rng.standard_normal(5), (DRAWS, 1)), np.array([1.3])
+    found["ts"] = rng.standard_normal((N, batch["t"].shape[-1])) if "t" in batch else None
+    return found
+
+
+def answers(right, w, rng, sizes):
+    """Of the classifiers: x, and the classes that the right program finds most probable, but for two."""
+    found = {"more_x": rng.standard_normal((53, sizes.get("D", 1)))}
+    if hasattr(right, "probabilities"):
+        found["classes_of"] = np.argmax(right.probabilities(w, found["more_x"]), axis=1)
+        found["classes_of"][:2] = (found["classes_of"][:2] + 1) % sizes["C"]
+    if hasattr(right, "probability"):
+        p = right.probability(w, found["more_x"])
+        found["balanced"] = {**w, "b2": w["b2"] - np.median(np.log(p / (1 - p)))}        # as many yes as no
+        found["yes_no"] = (right.probability(found["balanced"], found["more_x"]) > 0.5).astype(float)
+        found["yes_no"][:2] = 1 - found["yes_no"][:2]
+    return found
+
+
+def other_value(call, scope, right, module):
+    """A sentence when a function of the module gives something else than that of the right program, or changes an argument."""
+    name, *given = call.split()
+    wanted = getattr(right, name)(*[deep_copy(scope[word]) for word in given])
+    arguments = [deep_copy(scope[word]) for word in given]
+    try:
+        found = getattr(module, name)(*arguments)
+    except Exception as error:                           # whatever a student's code raises
+        return said(name, error)
+    for word, argument in zip(given, arguments):
+        if difference(argument, scope[word]):
+            return f"{name}({', '.join(given)}) changes its argument {word} in place."
+    if name == "forward":
+        wanted, found = wanted[0], found[0]
+    what = difference(found, wanted, 1e-6 if name == "numerical_gradient" else ROUNDING)
+    if not what:
+        return None
+    if name == "forward":
+        return f"The gradient is that of this loss, but the loss is not the one in the text: at data of ours L {what}."
+    return f"{name}({', '.join(given)}) is not what the text says: at data of ours the result {what}."
+
+
+def difference(found, wanted, rounding=ROUNDING):
+    """What is different, in words, or "" when nothing is."""
+    if isinstance(wanted, dict):
+        if not isinstance(found, dict) or found.keys() != wanted.keys():
+            return f"must be a dict with {', '.join(wanted)}"
+        parts = ((f"{name} that", found[name], wanted[name]) for name in wanted)
+        return next((f"has a {part} {what}" for part, a, b in parts if (what := difference(a, b, rounding))), "")
+    if isinstance(wanted, (tuple, list)):
+        if not isinstance(found, (tuple, list)) or len(found) != len(wanted):
+            return f"must have {len(wanted)} parts"
+        parts = ((f"part {i} that", a, b) for i, (a, b) in enumerate(zip(found, wanted)))
+        return next((f"has a {part} {what}" for part, a, b in parts if (what := difference(a, b, rounding))), "")
+    if callable(wanted) or wanted is None:
+        return ""
+    try:
+        a, b = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
+    except (TypeError, ValueError):
+        return f"must be numbers, and is {type(found).__name__}"
+    if a.shape != b.shape:
+        return f"must have shape {b.shape}, and has {a.shape}"
+    gap = np.abs(a - b)
+    if np.all(gap <= rounding * np.max(np.abs(b), initial=0)):
+        return ""
+    at = np.unravel_index(np.argmax(np.nan_to_num(gap, nan=np.inf)), gap.shape)
+    where = f" at {[int(i) for i in at]}" if at else ""
+    return f"must be {b[at]:.6g}{where}, and is {a[at]:.6g}"
+
+
+def other_draws(call, scope, right, module, rng):
+    """A sentence when what a function draws has another distribution than in the right program: each column, and the rows' means."""
+    name, *given = call.split()
+    seeds = rng.integers(2**63, size=2)
+
+    def draw(program, seed):
+        values = {**scope, "rng": np.random.default_rng(seed)}
+        return getattr(program, name)(*[deep_copy(values[word]) for word in given])
+
+    wanted = np.asarray(draw(right, seeds[0]), dtype=np.float64)
+    try:
+        found = np.asarray(draw(module, seeds[1]), dtype=np.float64)
+    except Exception as error:                           # whatever a student's code raises
+        return said(name, error)
+    if found.shape != wanted.shape:
+        return f"{name}({', '.join(given)}) must have shape {wanted.shape}, and has {found.shape}."
+    columns = [(wanted[:, j], found[:, j]) for j in range(wanted.shape[1])] + [(wanted.mean(axis=1), found.mean(axis=1))]
+    for one, other in columns:
+        if not apart(one, other) < KOLMOGOROV:
+            measures = (np.mean, np.std, np.min, np.max)
+            ours, yours = ([f"{measure(values):.3g}" for measure in measures] for values in (one, other))
+            return (f"{name} does not draw what the text says: mean, deviation, smallest and largest of {DRAWS} numbers are "
+                    f"{', '.join(yours)}, and should be about {', '.join(ours)}.")
+    return None
+
+
+def apart(one, other):
+    """sqrt(n / 2) times the largest distance between two empirical distribution functions, that of Kolmogorov and Smirnov."""
+    at = np.union1d(one, other)
+    below = [np.searchsorted(np.sort(values), at, side="right") / len(values) for values in (one, other)]
+    return np.sqrt(len(one) / 2) * np.max(np.abs(below[0] - below[1]))
+
+
+def initial_weights(exam, right, module, rng):
+    """Their deviation, in a large network; biases exactly."""
+    sizes = {name: 40 + 5 * i for i, name in enumerate(exam.sizes)}
+    seeds = rng.integers(2**63, size=2)
+    wanted = right.parameters(np.random.default_rng(seeds[0]), **sizes)
+    found = module.parameters(np.random.default_rng(seeds[1]), **sizes)
+    if not isinstance(found, dict) or found.keys() != wanted.keys():
+        return f"parameters: w must be a dict with {', '.join(wanted)}."
+    for name, array in wanted.items():
+        if np.shape(found[name]) != array.shape:
+            return f"parameters: {name} must have shape {array.shape} in these sizes, and has {np.shape(found[name])}."
+        size, mean, std = np.std(array), np.mean(found[name]), np.std(found[name])
+        if max(abs(std - size), abs(mean)) > 8 * size / np.sqrt(array.size):
+            return (f"parameters: {name} of shape {array.shape} must have mean 0 and deviation {size:.3g} at the start, "
+                    f"and has {mean:.3g} and {std:.3g}.")
+    return None
+
+
+def all_samples_once(exam, right, module, rng):
+    """The mini-batches of an epoch."""
+    x = rng.standard_normal((11, 2))
+    t = x[:, :1] + 100
+    parts = module.batches(np.random.default_rng(rng.integers(2**63)), x.copy(), t.copy(), 3)
+    sizes = [len(some_x) for some_x, _ in parts]
+    if sizes != [3, 3, 3, 2]:
+        return f"batches: 11 samples in batches of 3 are 3, 3, 3 and 2, and here {', '.join(map(str, sizes))}."
+    if any(np.shape(some_t) != (len(some_x), 1) or np.any(some_t != some_x[:, :1] + 100) for some_x, some_t in parts):
+        return "batches: a row of x has got the t of another row."
+    together = np.concatenate([some_x for some_x, _ in parts])
+    if not np.array_equal(np.sort(together[:, 0]), np.sort(x[:, 0])):
+        return "batches: in an epoch every sample must be used once; here one is used twice, or never."
+    return "batches: the samples must come in random order." if np.array_equal(together, x) else None
+
+
+def agrees_with_itself(exam, right, module, rng):
+    """The gradient check of a right gradient."""
+    w, batch = drawn(exam, right, rng)
+    worst = max(module.check(w, *batch.values()).values())
+    return None if worst < 1e-6 else f"check: a right gradient is said to have a relative error of {worst:.3g}."
+
+
+def said(name, error):
+    """An exception as a sentence."""
+    return f"{name} raises {type(error).__name__}: {' '.join(str(error).split())}."
+
+
+def copies(arrays):
+    """{name: copy}."""
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def deep_copy(value):
+    """The value with copies of all its arrays."""
+    if isinstance(value, dict):
+        return copies(value)
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def normal(*names):
+    """A batch of normal numbers: names such as "x:D", one row for each sample."""
+    return lambda rng, sizes: {name.split(":")[0]: rng.standard_normal((N, sizes[name.split(":")[1]])) for name in names}
+
+
+def classes(rng, sizes):
+    """x, and t one-hot."""
+    return {"x": rng.standard_normal((N, sizes["D"])), "t": np.eye(sizes["C"])[rng.permutation(np.arange(N) % sizes["C"])]}
+
+
+def pixels(rng, sizes):
+    """x of 0 and 1."""
+    return (rng.random((N, sizes["D"])) < 0.5).astype(float)
+
+
+def draws_of(rng, sizes):
+    """Of the VAEs: x, and ε of the size of the code."""
+    return {"x": pixels(rng, sizes), "epsilon": rng.standard_normal((N, sizes["K"]))}
+
+
+EXAMS = {
+    "regression": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"), ("predict w x", "explained w x t", "step w grads alpha")),
+    "binary": Exam({"D": 5, "H": 11}, lambda rng, s: {**normal("x:D")(rng, s), "t": rng.permutation(np.arange(N) % 2.0)},
+                   ("probability w x", "accuracy balanced more_x yes_no", "bits w x t")),
+    "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes, ("one_hot labels classes", "probabilities w x", "accuracy w more_x classes_of")),
+    "activations": Exam({"D": 2, "H": 11, "J": 5, "K": 13, "M": 3}, normal("x:D", "t:M")),
+    "layers": Exam({"D": 3, "H": 11, "C": 5}, classes, ("probabilities w x",)),
+    "dropout": Exam({"D": 5, "H": 11, "M": 3}, lambda rng, s: {**normal("x:D", "t:M")(rng, s),
+                    "mask": (rng.random((N, s["H"])) < 0.7).astype(float)}, ("predict w x",), ("draw_mask rng shape",)),
+    "training": Exam({"D": 5, "M": 3}, normal("x:D", "t:M"), ("standardise x x_test", "momentum w grads m alpha",
+                     "adam w grads m v k alpha"), others=(all_samples_once,)),
+    "online": Exam({"D": 5, "H": 11, "M": 3},
+                   lambda rng, s: {"x": rng.standard_normal(s["D"]), "t": rng.standard_normal(s["M"])},
+                   ("step w x t alpha", "epoch w xs ts alpha", "mean_error w xs ts"), gradient="step"),
+    "shared": Exam({"H": 5, "M": 3}, normal("x:H", "t:M"), ("predict w x",)),
+    "tied": Exam({"D": 5, "K": 3}, normal("x:D"), ("encode w x", "reconstruct w x", "error_per_feature w x")),
+    "denoising": Exam({"D": 5, "H": 11},
+                      lambda rng, s: {"x": rng.random((N, s["D"])), "noise": rng.integers(-1, 2, (N, s["D"])).astype(float)},
+                      ("corrupt x noise", "reconstruct w x"), ("draw_noise rng shape",)),
+    "sparse": Exam({"D": 5, "H": 11}, normal("x:D"), ("activity w x", "most_active w x")),
+    "ksparse": Exam({"D": 5, "H": 11}, normal("x:D"), ("top_k log_w", "encode w x", "used w x")),
+    "contractive": Exam({"D": 5, "H": 11}, normal("x:D"), ("jacobian w x", "stiffness w x")),
+    "vae": Exam({"D": 5, "H": 11, "K": 3}, draws_of, ("information w x",),
+                ("draw_epsilon rng shape", "draw_codes narrow same_x rng", "generate w many rng")),
+    "gaussian_vae": Exam({"D": 5, "H": 11, "K": 3}, lambda rng, s: {"x": rng.standard_normal((N, s["D"])),
+                         "epsilon": rng.standard_normal((N, s["K"]))}, ("active w x",), ("draw o rho rng",)),
+    "iwae": Exam({"D": 5, "J": 3}, lambda rng, s: {"x": pixels(rng, s), "epsilon": rng.standard_normal((2, N, s["J"]))},
+                 ("log_likelihood log_w", "effective_draws log_w")),
+    "full_vae": Exam({"D": 5}, lambda rng, s: {"x": rng.standard_normal((N, s["D"])), "epsilon": rng.standard_normal((N, 2))},
+                     ("covariance w x", "correlation w x")),
+    "numerical": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"),
+                      ("numerical_gradient f array", "relative_error array other", "relative_error array opposite",
+                       "relative_error array mixed", "relative_error zeros zeros"), others=(agrees_with_itself,)),
+}

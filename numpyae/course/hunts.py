@@ -1,0 +1,176 @@
+"""Find the bug: a small right program with one wrong line, from the catalogue of bugs that people have made.
+
+    python -m numpyae bughunt --level 3 --seed 7 --to FOLDER         writes FOLDER/bughunt_3_7.py
+    python -m numpyae bughunt --level 3 --seed 7 --hint 1            the first hint, and no other
+
+The same level and seed are always the same hunt. Consecutive seeds go through all bugs of a level, in a shuffled order, before
+one comes again, with other sizes. `judge` holds what the student has made of it against finite differences and against the right
+program (`examination.py`): what counts is what the code does, not how its lines read.
+"""
+
+import ast
+import functools
+import os
+import pathlib
+import types
+import warnings
+
+import numpy as np
+
+from numpyae.course import examination
+from numpyae.course.bugs import BUGS, KINDS
+
+FOLDER = pathlib.Path(__file__).parent / "programs"
+LEVELS = {1: "loud: a sign, a shape, a factor everywhere",
+          2: "scale and bias: a batch size, a mean for a sum, one array of several",
+          3: "forgotten, or in the wrong place: a derivative, a mask, a transpose",
+          4: "shared paths and state: what is used twice, kept, or overwritten",
+          5: "no gradient check sees it: the right gradient of the wrong function, or what stands around it"}
+VARIED = {"H": (1, 2, 3, 4), "KEEP": (0.6, 0.7, 0.8, 0.9), "LAMBDA": (0.01, 0.02, 0.05), "BETA": (0.2, 0.5, 1.5),
+          "RHO": (0.05, 0.1, 0.15), "MU": (0.8, 0.9, 0.95), "P": (0.2, 0.3, 0.4)}         # H: so many units more
+
+TASK = '''"""Bug hunt, level {level}, seed {seed}: {title}.
+
+One line of the code below is wrong, and only one: find it and repair it. This text is right.
+Level {level}: {kind}.
+
+    python -m numpyae grade FILE
+    python -m numpyae bughunt --level {level} --seed {seed} --hint 1
+
+{rest}'''
+
+
+def find(level, seed):
+    """The Bug of this level and seed. ValueError for a level that does not exist, or a negative seed."""
+    if level not in LEVELS or seed < 0:
+        raise ValueError(f"level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, got {level} and {seed}")
+    bugs = [bug for bug in BUGS if bug.level == level]
+    return bugs[np.random.default_rng(level).permutation(len(bugs))[seed % len(bugs)]]
+
+
+@functools.cache
+def right_source(level, seed):
+    """The text of the program without the bug, in the sizes of this seed."""
+    text = (FOLDER / f"{find(level, seed).program}.py").read_text(encoding="utf-8")
+    rng, lines = np.random.default_rng([level, seed]), text.splitlines()
+    for i, line in enumerate(lines):
+        name, equals, rest = line.partition(" = ")
+        if equals and name in VARIED:
+            old, *comment = rest.split("  #")
+            new = rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)
+            lines[i] = f"{name} = {new}".ljust(38) + "#" + comment[0] if comment else f"{name} = {new}"
+    return "\n".join(lines) + "\n"
+
+
+def source(level, seed):
+    """The text of the file for the student: the task, the program, and the wrong line in it."""
+    bug = find(level, seed)
+    head, rest = planted(bug, right_source(level, seed)).removeprefix('"""').split("\n\n", 1)
+    title, _, more = head.rstrip(".").partition(": ")
+    more = f"{more[0].upper()}{more[1:]}.\n\n" if more else ""
+    return TASK.format(level=level, seed=seed, title=title, kind=LEVELS[level].partition(":")[0], rest=more + rest)
+
+
+def planted(bug, text):
+    """The text with the wrong line in the place of the right one. ValueError unless that stands there exactly once."""
+    lines = text.splitlines()
+    at = [i for i, line in enumerate(lines) if line.strip() == bug.right]
+    if len(at) != 1:
+        raise ValueError(f"{bug.program}.py must have the line {bug.right!r} once, and has it {len(at)} times")
+    lines[at[0]] = lines[at[0]].replace(bug.right, bug.wrong)
+    return "\n".join(lines) + "\n"
+
+
+def write(level, seed, folder="."):
+    """Write bughunt_LEVEL_SEED.py into the folder, made where it does not exist; its path. FileExistsError: never overwrites."""
+    text = source(level, seed)
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f"bughunt_{level}_{seed}.py")
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise FileExistsError(f"{path} exists already, and is left as it is: move it, or take another folder") from None
+    return path
+
+
+def hints(level, seed):
+    """Three sentences, from general to precise."""
+    bug = find(level, seed)
+    kind = KINDS[bug.kind]
+    return kind.hint, kind.closer, f"It is {place(bug, right_source(level, seed))}."
+
+
+def place(bug, text):
+    """Where the wrong line is, in words: its function, and the name that it gives a value."""
+    number = 1 + [line.strip() for line in text.splitlines()].index(bug.right)
+    inside, node = [], ast.parse(text)
+    while node is not None:
+        inside += [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
+        last = node
+        node = next((child for child in getattr(node, "body", []) if child.lineno <= number <= child.end_lineno), None)
+    where = f"in {'.'.join(inside)}" if inside else "above all functions"
+    if isinstance(last, (ast.Assign, ast.AugAssign)):
+        targets = last.targets if isinstance(last, ast.Assign) else [last.target]
+        return f"{where}, the line that gives {', '.join(map(ast.unparse, targets))}"
+    if isinstance(last, ast.Return):
+        return f"{where}, what it returns"
+    return where
+
+
+@functools.cache
+def right_program(level, seed):
+    """The right program as a module."""
+    module = types.ModuleType("right")
+    exec(compile(right_source(level, seed), f"<the right program of level {level}, seed {seed}>", "exec"), vars(module))
+    return module
+
+
+def judge(level, seed, module, rng):
+    """(status, sentence) of what a student has made of a hunt, loaded as a module: "passed", "not yet" or "wrong".
+
+    "not yet": not a line of code is another than in the file that was written. The data are drawn with `rng`.
+    """
+    if untouched(level, seed, module):
+        return "not yet", f"no line of code is changed; a hint: python -m numpyae bughunt --level {level} --seed {seed} --hint 1"
+    bug = find(level, seed)
+    sentence = examined(bug.program, right_program(level, seed), module, rng)
+    if sentence:
+        return "wrong", sentence
+    where = place(bug, right_source(level, seed))
+    return "passed", f"{KINDS[bug.kind].why} It was {where}: `{bug.wrong}` for `{bug.right}`."
+
+
+def examined(program, right, module, rng):
+    """A sentence about what is wrong with the module, None when nothing is: first its gradient, then all other functions."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        exam = examination.EXAMS[program]
+        try:
+            return (examination.missing(exam, module) or examination.gradient(exam, right, module, rng).sentence()
+                    or examination.functions(exam, right, module, rng))
+        except Exception as error:                       # whatever a student's code raises
+            return examination.said("the program", error)
+
+
+def untouched(level, seed, module):
+    """Is the code, without comments and docstrings, what was written out?"""
+    try:
+        text = pathlib.Path(module.__file__).read_text(encoding="utf-8")
+        return code(text) == code(source(level, seed))
+    except (AttributeError, TypeError, OSError, ValueError, SyntaxError):
+        return False
+
+
+def code(text):
+    """The program as a tree in words, without docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def count():
+    """{level: how many hunts}."""
+    return {level: sum(bug.level == level for bug in BUGS) for level in LEVELS}
