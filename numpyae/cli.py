@@ -77,6 +77,28 @@ def make_parser():
     trace.add_argument("--html", metavar="PAGE", help="write it as a page for the browser, into a new file: the network drawn, a "
                                                       "click goes on by a step, and every formula also with its numbers")
     trace.set_defaults(run=run_trace)
+    add_teaching(commands)
+    reproduce = commands.add_parser("reproduce", help="run a published setting, or list them", formatter_class=raw, description=(
+        "Without a name: list the published settings, with their values and our best so far. With one: run it, and say on the\n"
+        "way what is expected at this epoch, from our own recorded run. Stopped at any moment (Ctrl-C, kill), it can go on.\n\n"
+        "  burda-table-1            the VAE of Burda et al. 2016, Table 1 (K = 1)\n"
+        "  burda-table-1-iwae-5     the column IWAE of the same table, K = 5; -iwae-50: K = 50\n"
+        "  hinton-mnist, hinton-curves, sutskever-curves, makhzani-25, cs294a, hwalsuklee"))
+    reproduce.add_argument("name", nargs="?", metavar="NAME", help="of the setting")
+    reproduce.add_argument("--epochs", type=at_least(1), help="others than the setting's; its schedule is stretched over them")
+    reproduce.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/reproduce-NAME)")
+    reproduce.add_argument("--resume", metavar="FOLDER", help="go on with the run in that folder, from its last whole epoch")
+    reproduce.set_defaults(run=run_reproduce)
+    data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
+        "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
+    data.add_argument("name", metavar="NAME", help="digits, mnist, two_moons, curves … (a wrong name lists all), or a file "
+                                                   "(.npz, .csv, .mat, IDX)")
+    data.set_defaults(run=run_data)
+    return parser
+
+
+def add_teaching(commands):
+    """The commands of the course: lectures, hand-outs, exercises and their grades, bug hunts."""
     lecture = commands.add_parser("lecture", help="list the lectures, or run some", formatter_class=raw, description=(
         "Without a number: list the lectures. With one: run it; its figures go to lectures/figures/."))
     lecture.add_argument("number", nargs="?", help="of the lecture, or: all")
@@ -90,17 +112,6 @@ def make_parser():
     handout.add_argument("--to", metavar="FOLDER", default="handouts", help="where pages go (handouts)")
     handout.add_argument("--full", action="store_true", help="real data and longer training; each lecture says how long it takes")
     handout.set_defaults(run=run_handout)
-    reproduce = commands.add_parser("reproduce", help="run a published setting, or list them", formatter_class=raw, description=(
-        "Without a name: list the published settings, with their values and our best so far. With one: run it, and say on the\n"
-        "way what is expected at this epoch, from our own recorded run. Stopped at any moment (Ctrl-C, kill), it can go on.\n\n"
-        "  burda-table-1            the VAE of Burda et al. 2016, Table 1 (K = 1)\n"
-        "  burda-table-1-iwae-5     the column IWAE of the same table, K = 5; -iwae-50: K = 50\n"
-        "  hinton-mnist, hinton-curves, sutskever-curves, makhzani-25, cs294a, hwalsuklee"))
-    reproduce.add_argument("name", nargs="?", metavar="NAME", help="of the setting")
-    reproduce.add_argument("--epochs", type=at_least(1), help="others than the setting's; its schedule is stretched over them")
-    reproduce.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/reproduce-NAME)")
-    reproduce.add_argument("--resume", metavar="FOLDER", help="go on with the run in that folder, from its last whole epoch")
-    reproduce.set_defaults(run=run_reproduce)
     exercise = commands.add_parser("exercise", help="write exercises out, or list them", formatter_class=raw, description=(
         "Without a number: list the exercises. With one: write files to work on, one for each exercise. In each a function of\n"
         "the library is missing, and its docstring says what to do. Files that are there already stay as they are.\n\n"
@@ -126,11 +137,6 @@ def make_parser():
     grade.add_argument("--seconds", type=at_least(1), default=10, help="that a task may take (10)")
     grade.add_argument("--json", action="store_true", help="all that is known, for programs, and nothing else on standard output")
     grade.set_defaults(run=run_grade)
-    data = commands.add_parser("data", help="fetch, verify and show a data set", formatter_class=raw, description=(
-        "Fetch a data set where it is not there yet, verify its checksums, and show what is in it."))
-    data.add_argument("name", metavar="NAME", help="digits, mnist, two_moons, curves … (a wrong name lists all), or a file "
-                                                   "(.npz, .csv, .mat, IDX)")
-    data.set_defaults(run=run_data)
     hunt = commands.add_parser("bughunt", help="a program with one wrong line: find it", formatter_class=raw, description=(
         "Write a small network as one file that needs numpy alone, with one wrong line in it. Find it and repair it; then\n"
         "`grade` tells. Without options: how many hunts there are of each level. The same level and seed are always the same\n"
@@ -145,7 +151,6 @@ def make_parser():
     hunt.add_argument("--to", metavar="FOLDER", help="where the file goes (here); an existing file is never overwritten")
     hunt.add_argument("--hint", type=at_least(1), metavar="K", help="print hint K of this hunt, and write nothing")
     hunt.set_defaults(run=run_bughunt, help_of=hunt)
-    return parser
 
 
 def raw(prog):
