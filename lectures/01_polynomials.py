@@ -532,3 +532,5 @@ course.show(figure, "01_ridge")
 # - Measure at ten *random* places in [0, 1] instead of ten even ones. What does that do to order 9, and to κ?
 # - Use powers of u instead of x in the ridge fit. The polynomials are the same; is the fit? Why did scaling
 #   not matter without the price?
+# - `python -m numpyae exercise 1` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

@@ -705,3 +705,5 @@ course.show(figure, "02_curse")
 # - Move the jump from 0 to 0.3. Do the slopes change? Does the overshoot?
 # - Take the robot's arm with three links and three angles. How many waves of order 1 are there, and how many
 #   have a weight that is not 0?
+# - `python -m numpyae exercise 2` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

@@ -794,3 +794,5 @@ if FULL:
 # - Let the start for the digits or moons be w = 0, but with the first layer's weights random. Is the network
 #   still stuck? Which weights have a gradient in the first step, and which from the second step on?
 # - In the fold, change the slope 2 to 1.9 in all layers. What becomes of the sawtooth of seven folds?
+# - `python -m numpyae exercise 3` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

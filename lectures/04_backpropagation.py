@@ -516,3 +516,5 @@ if FULL:
 # - In the 2-2-2 example let the biases learn as well. How much faster does E fall in 10 000 steps, and why does
 #   the page leave them out?
 # - Write the network in matrices with two hidden layers, forward and backward, and compare with `trace`.
+# - `python -m numpyae exercise 4` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

@@ -797,3 +797,5 @@ if FULL:
 #   change, why?
 # - Write a wrong backward of your own, a Sigmoid say, that `check` calls *unexplained*. What would it have to know?
 # - Take a loss of your own code, wrap it for `check_function`, and add the test of the function that belongs to it.
+# - `python -m numpyae exercise 5` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

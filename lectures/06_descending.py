@@ -1026,3 +1026,5 @@ if FULL:
 # - Train the network with all weights ½ with Adam instead of descent. On paper its units stay equal. Print
 #   their spread: where does it come from, and why does Adam enlarge it?
 # - Give the ten layers sigmoid units. Which s keeps ∂L/∂h alive, and what does `foretold` say?
+# - `python -m numpyae exercise 6` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

@@ -757,3 +757,5 @@ course.show(figure, "07_two_numbers")
 #   that end high: where do they cross?
 # - Leave the activations out of `autoencoder`. Which of the four figures of hyperparameters become flat
 #   lines, and where?
+# - `python -m numpyae exercise 7` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

@@ -998,3 +998,5 @@ else:
 #   explain the difference.
 # - Set λ of CS294A's weight decay to 10⁻³ and look at the filters. Then set β = 0.3. Which of the two loses
 #   the edges?
+# - `python -m numpyae exercise 8` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

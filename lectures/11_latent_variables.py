@@ -833,3 +833,5 @@ assert from_encoder[0] > from_prior[-1] + 5 and np.all(np.diff(from_encoder) > 0
 #   what on the held-out ones? Which of the two would a student report?
 # - Shift the proposal's mean by one posterior standard deviation in each dimension instead of scaling it.
 #   Compute the gap in nats first, then measure it.
+# - `python -m numpyae exercise 11` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

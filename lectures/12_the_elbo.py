@@ -946,3 +946,5 @@ if FULL:
 #   not E_q[f]. Why?
 # - Train the eight points with β = 4 and with β = 0.1. How many of the eight codes can still be told
 #   apart, and what is the mean KL then, compared with ln 4 and ln 8?
+# - `python -m numpyae exercise 12` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

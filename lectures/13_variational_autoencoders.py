@@ -1062,3 +1062,5 @@ course.show(figure, "13_tasks")
 #   orthogonal rows any more.)
 # - Let the slant of the fours have the range ±0.1 only. What happens to its R², and why? (Compare the variance
 #   it causes with σ².)
+# - `python -m numpyae exercise 13` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.

@@ -904,3 +904,5 @@ assert areas[:, 0].mean() > 0.55 and areas[:, 0].max() > 0.7 and areas[:, 0].min
 # - Give the decoder a σ for each pixel (`HeteroscedasticGaussianNLL`). Which pixels have no best σ?
 # - Train the mixture prior with C = 1 and C = 30. What do log p(x) and the purity do?
 # - Divide σ by 2 and by 20 in the ladder. How many draws does IWAE need to be within 0.1 nats?
+# - `python -m numpyae exercise 14` writes the exercises of this lecture, functions without a body: fill them in, then
+#   `python -m numpyae grade exercises` says what is right.
