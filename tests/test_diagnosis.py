@@ -175,7 +175,7 @@ def test_a_broken_posterior_is_named_where_the_kl_is_sampled(kind, method, chang
 
     posterior = type("Broken", (DiagonalGaussian,), {method: backward})(2)
     options = {"kl": "sampled"} if kind is VAE else {}
-    model = kind(mlp([5, 3, 4], rng=0), mlp([2, 5], rng=1), GaussianNLL(), posterior, MixturePrior(2, 3, 0), samples=3, **options)
+    model = kind(mlp([5, 4], rng=0), mlp([2, 5], rng=1), GaussianNLL(), posterior, MixturePrior(2, 2, 0), samples=3, **options)
     assert words in gradcheck.check(model, X).sentence()
 
 
