@@ -6,8 +6,8 @@ the step and the same formula with its numbers,
     a1 = x W1 + b1
     a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775
 
-and the tableau, in which a click goes to that step. A network of one sample, one draw and at most 4 units a layer is drawn unit by
-unit; of a larger one the arrays are boxes, and numbers that are too many are given as the tableau gives them, by norm and range.
+and the tableau, in which a click goes to that step. A network of one sample, one draw and at most 4 units a layer is drawn unit
+by unit; of a larger one the arrays are boxes, and numbers that are too many are given as the tableau gives them, by norm and range.
 
 Everything is read from the rows: an array is a node, and there is an edge to it from every array that its formula names.
 """
@@ -256,7 +256,7 @@ class Drawing:
         self.place()
 
     def find_sources(self):
-        """{node: those that its formula names}; none for what is given, drawn or of weights; else, of no names, the one before."""
+        """{node: those that its formula names}; none for what is given, drawn or of weights; else the one before."""
         sources, before = {}, None
         for name, row in self.nodes.items():
             outside = row.formula == "given" or row.formula.startswith("drawn")
@@ -317,7 +317,8 @@ class Drawing:
             if way == "draw" and not meant:                              # of logvar: by way of sigma
                 meant = [edge for edge in ahead if edge[1] not in ("KL", "log q")]
             return [self.parts[part] for part in (of, *(meant or [way] * (way in self.nodes) or ahead))]
-        users = passed or [way] * (way in self.nodes) or [name for name, node in self.nodes.items() if of in named(node.formula, [of])]
+        users = passed or [way] * (way in self.nodes)
+        users = users or [name for name, node in self.nodes.items() if of in named(node.formula, [of])]
         users = users or [name for name in self.nodes if re.search(r"\d*$", name)[0] == re.search(r"\d*$", of)[0] != ""][:1]
         return [self.parts[name] for name in users] + [self.parts[edge] for edge in self.edges if edge[1] in users]
 

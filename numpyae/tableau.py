@@ -325,16 +325,19 @@ class Recorder:
         """What a denoising autoencoder gets to see."""
         self.forward("noise", "drawn", noise)
         seen = call(x, noise)
-        self.forward("seen", SEEN.get(type(corruption), f"{type(corruption).__name__}(x, noise)").format(**vars(corruption)), seen)
+        text = SEEN.get(type(corruption), f"{type(corruption).__name__}(x, noise)")
+        self.forward("seen", text.format(**vars(corruption)), seen)
         return seen
 
     def penalty(self, name, penalty, method, call, *arrays):
         """Of a penalty: its value, weight included, of what; and what it adds to the gradients of weights and activations."""
         if method == "forward":
             self.layers_of[name], got = arrays[0], call(*arrays)
-            of = ([self.symbols[id(layer)]["W"] for layer in arrays[0] if isinstance(layer, Dense)] if isinstance(penalty, WeightDecay)
-                  else [self.symbols[id(arrays[0][-1])]["y"]])
-            self.rows.append(Row(name, f"{penalty!r} of {', '.join(of)}", got, None, False))
+            if isinstance(penalty, WeightDecay):
+                of = ", ".join(self.symbols[id(layer)]["W"] for layer in arrays[0] if isinstance(layer, Dense))
+            else:
+                of = self.symbols[id(arrays[0][-1])]["y"]
+            self.rows.append(Row(name, f"{penalty!r} of {of}", got, None, False))
             return got
         denses = [layer for layer in self.layers_of[name] if isinstance(layer, Dense)]
         before = [dense.dW.copy() for dense in denses]
