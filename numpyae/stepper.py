@@ -51,7 +51,7 @@ def fragment(tableau, everywhere=False):
 
 
 def table_row(row, lines, lit):
-    """One line of the tableau, with its formula in numbers, which the screen shows one at a time and paper always."""
+    """One line of the tableau, with its formula in numbers, which paper, and a screen without scripts, shows in every line."""
     numbers = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
     cells = ["<br>".join(map(html.escape, shown(array))) for array in (row.value, row.gradient)]
     return (f'<tr class="{"backward" if row.backward else "forward"}" data-lit="{" ".join(map(str, lit))}">'
@@ -357,7 +357,8 @@ class Drawing:
             if matrix is not None and self.by_unit:
                 name, transposed = matrix
                 place = (j, i) if transposed else (i, j)
-                at = (x0 + 0.28 * (x1 - x0), y0 + 0.28 * (y1 - y0))
+                share = 1 / (self.units(target) + 1)                    # so far along their lines all of them have room
+                at = (x0 + share * (x1 - x0), y0 + share * (y1 - y0))
                 texts.append(f'<text class="weight" x="{at[0]:g}" y="{at[1] - 2:g}">{self.parameters[name][place]:.3g}</text>')
                 texts += self.gradients(name, self.parameters[name], place, at[0], at[1] + 9, "weight")
         if matrix is not None and not self.by_unit:
@@ -514,7 +515,10 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
 .stepper tr.forward td button::before { content: "→ "; }
 .stepper tbody tr { cursor: pointer; }
 .stepper tbody tr.here { background: var(--pale); box-shadow: inset 4px 0 var(--way); }
-.stepper .filled { display: none; }
+.stepper.ready .filled { display: none; }
+.stepper:not(.ready) .panel { display: none; }
+.stepper:not(.ready) .table { max-height: none; }
+.stepper:not(.ready) svg [data-until] { visibility: hidden; }
 @media screen and (max-width: 44rem) {
   .stepper, .stepper .panel { display: flex; flex-direction: column; gap: 0.7rem; }
   .stepper .side { display: contents; }
@@ -531,7 +535,7 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
   .stepper svg { max-width: 100%; }
   .stepper svg .later { visibility: visible; }
   .stepper svg [data-until] { visibility: hidden; }
-  .stepper .filled { display: block; font-size: 0.78rem; }
+  .stepper.ready .filled { display: block; font-size: 0.78rem; }
   .stepper tr { break-inside: avoid; }
   .stepper tbody tr.here { background: none; box-shadow: none; }
   .stepper th { position: static; }
