@@ -286,8 +286,11 @@ class Drawing:
         heights = [max((self.units(name) for name in self.nodes if lane[name] == k), default=1) * self.high + 56
                    for k in range(max(lane.values()) + 1)]
         self.tops = np.cumsum([10, *heights])
-        weights = {column[target] for source, target in self.edges if self.matrix_of(source, target)}
-        gaps = [0, *((100 if k in weights else 50) if self.by_unit else 60 for k in range(1, max(column.values()) + 1))]
+        gaps = np.full(max(column.values()) + 1, 50 if self.by_unit else 60)
+        gaps[0] = 0
+        for source, target in self.edges:
+            if self.by_unit and self.matrix_of(source, target):             # room for the weights on its lines
+                gaps[column[target]] = max(gaps[column[target]], 40 + 30 * self.units(target))
         self.at = 20 + self.wide / 2 + np.cumsum([gap + self.wide * (k > 0) for k, gap in enumerate(gaps)])
         self.x = {name: self.at[column[name]] for name in self.nodes}
         self.y = {name: (self.tops[lane[name]] + self.tops[lane[name] + 1]) / 2 for name in self.nodes}
@@ -347,6 +350,8 @@ class Drawing:
             (x0, y0), (x1, y1) = self.centre(source, i), self.centre(target, j)
             turn = self.at[self.column[target] - 1] if near else x0         # from there on it is no longer level
             bend = f"L{turn:g} {y0:g}" if near else ""
+            share = 1 / (self.units(target) + 1)                            # there the weights are evenly spaced
+            at = (turn + share * (x1 - turn), y0 + share * (y1 - y0))
             if self.by_unit:
                 step = half / np.hypot(x1 - turn, y1 - y0) * np.array([x1 - turn, y1 - y0])
                 x1, y1 = x1 - step[0], y1 - step[1]
@@ -357,8 +362,6 @@ class Drawing:
             if matrix is not None and self.by_unit:
                 name, transposed = matrix
                 place = (j, i) if transposed else (i, j)
-                share = 1 / (self.units(target) + 1)                    # so far along their lines all of them have room
-                at = (x0 + share * (x1 - x0), y0 + share * (y1 - y0))
                 texts.append(f'<text class="weight" x="{at[0]:g}" y="{at[1] - 2:g}">{self.parameters[name][place]:.3g}</text>')
                 texts += self.gradients(name, self.parameters[name], place, at[0], at[1] + 9, "weight")
         if matrix is not None and not self.by_unit:
