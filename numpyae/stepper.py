@@ -484,11 +484,13 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
 .stepper svg .gradient { fill: var(--backward); font-size: 10.5px; }
 .stepper svg .gradient.weight, .stepper svg .gradient.bias { font-size: 9.5px; fill: var(--backward); }
 .stepper svg .later { visibility: hidden; }
-.stepper svg .lit rect { fill: var(--pale); stroke: var(--way); stroke-width: 2.5; }
-.stepper svg .lit circle { stroke: var(--way); stroke-width: 2; }
-.stepper svg .edge.lit path { stroke: var(--way); stroke-width: 2.4; marker-end: url(#stepper-forward); }
-.stepper.backward svg .edge.lit path { stroke-dasharray: 6 4; marker-end: none; marker-start: url(#stepper-backward); }
-.stepper svg .edge.lit text:not(.gradient) { fill: #000; font-weight: 700; }
+@media screen {
+  .stepper svg .lit rect { fill: var(--pale); stroke: var(--way); stroke-width: 2.5; }
+  .stepper svg .lit circle { stroke: var(--way); stroke-width: 2; }
+  .stepper svg .edge.lit path { stroke: var(--way); stroke-width: 2.4; marker-end: url(#stepper-forward); }
+  .stepper.backward svg .edge.lit path { stroke-dasharray: 6 4; marker-end: none; marker-start: url(#stepper-backward); }
+  .stepper svg .edge.lit text:not(.gradient) { fill: #000; font-weight: 700; }
+}
 .stepper svg { width: var(--width); }
 .stepper .side { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: 0.8rem; align-items: flex-start; }
 .stepper .panel { flex: 1 1 24rem; min-width: 0; }
@@ -542,6 +544,7 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
   .stepper tr { break-inside: avoid; }
   .stepper tbody tr.here { background: none; box-shadow: none; }
   .stepper th { position: static; }
+  .stepper td button { white-space: normal; }
 }
 """
 
