@@ -6,8 +6,8 @@ the step and the same formula with its numbers,
     a1 = x W1 + b1
     a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775
 
-and the tableau, in which a click goes to that step. A network of one sample and at most 4 units a layer is drawn unit by unit;
-of a larger one the arrays are boxes, and numbers that are too many are given as the tableau gives them, by norm and range.
+and the tableau, in which a click goes to that step. A network of one sample, one draw and at most 4 units a layer is drawn unit
+by unit; of a larger one the arrays are boxes, and numbers that are too many are given as the tableau gives them, by norm and range.
 
 Everything is read from the rows: an array is a node, and there is an edge to it from every array that its formula names.
 """
@@ -51,7 +51,7 @@ def fragment(tableau, everywhere=False):
 
 
 def table_row(row, lines, lit):
-    """One line of the tableau, with its formula in numbers, which the screen shows one at a time and paper always."""
+    """One line of the tableau, with its formula in numbers, which paper, and a screen without scripts, shows in every line."""
     numbers = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
     cells = ["<br>".join(map(html.escape, shown(array))) for array in (row.value, row.gradient)]
     return (f'<tr class="{"backward" if row.backward else "forward"}" data-lit="{" ".join(map(str, lit))}">'
@@ -69,7 +69,7 @@ def in_numbers(tableau):
         yield row, filled(row, numbers)
         numbers[row.step] = row.gradient if row.backward else row.value
         total = f"d{base(row.step)}"
-        if row.backward and "|" in row.step and np.size(numbers.get(total, ())) == row.gradient.size:
+        if row.backward and "|" in row.step and total in numbers:
             numbers[total] = numbers[total] + row.gradient.reshape(numbers[total].shape)           # dz, and what the prior adds
 
 
@@ -87,7 +87,7 @@ def base(step):
 def filled(row, numbers):
     """The formula of a row in numbers, a line for each element; where that cannot be, what goes in and what comes out."""
     result = row.gradient if row.backward else row.value
-    if row.formula == "given" or row.formula.startswith("drawn"):
+    if row.formula == "given" or row.formula.startswith(("drawn", "∂L/∂")):
         return whole(row.step, row.formula, result, {})
     try:
         if result.size > MOST_LINES:
@@ -115,15 +115,15 @@ def element(name, array, place):
 
 
 def number(value):
-    """As the tableau writes it."""
-    return f"{value:.6g}"
+    """As the tableau writes it, but 0 for -0."""
+    return f"{value + 0:.6g}"
 
 
 def named(formula, known):
     """Which of the known names a formula has, in its order."""
     if match := re.fullmatch(SUMMED, formula):
         return [way for name in match[1].split(", ") for way in known if way.startswith(f"{name}|")]
-    short = {name: long for name, long in SHORT_NAMES.items() if long in known}
+    short = {name: long for name, long in SHORT_NAMES.items() if long in known and "e^NLL" in formula}
     found = re.findall(names_in([*known, *short]), formula.removesuffix(", log σ²")) if known else []
     return list(dict.fromkeys(short.get(name, name) for name in found))
 
@@ -136,12 +136,13 @@ def names_in(numbers):
 
 def written_out(formula, place, result, numbers):
     """The right-hand side of one element of the result. ValueError for a formula that has no such form, or too many terms."""
-    if match := re.fullmatch(r"(\S+?)(ᵀ?) (\S+?)(ᵀ?)(?: \+ (\S+))?", formula):
-        left, t_left, right, t_right, added = match.groups()
-        if {left, right} <= numbers.keys() and (t_left or right.startswith("W")) and (added is None or added in numbers):
+    if match := re.fullmatch(r"(\S+?)(ᵀ?) (\S+?)(ᵀ?)((?: \+ .+)?)", formula):
+        left, t_left, right, t_right, rest = match.groups()
+        added = rest.split(" + ")[1:]
+        if {left, right, *added} <= numbers.keys() and (t_left or right.startswith("W")):
             A, B = (numbers[name].reshape(-1, numbers[name].shape[-1]) for name in (left, right))      # z is (K, N, d)
             A, B = A.T if t_left else A, B.T if t_right else B
-            return product(A, B, added and np.broadcast_to(numbers[added], result.shape)[place], place)
+            return product(A, B, [np.broadcast_to(numbers[name], result.shape)[place] for name in added], place)
     if match := re.fullmatch(r"(\S+)\[:, (\d*):\d*\](?:, log σ²)?", formula):                   # a slice: mu of h
         place = (*place[:-1], place[-1] + int(match[2] or 0))
         return element(match[1], numbers[match[1]], place)
@@ -163,7 +164,7 @@ def product(A, B, added, place):
         raise ValueError("too many terms")
     pairs = [(number(a), number(b)) for a, b in zip(A[place[0]], B[:, place[1]])]
     terms = [f"{inside(a) if k else a} · {inside(b)}" for k, (a, b) in enumerate(pairs)]
-    return joined(terms + ([] if added is None else [number(added)]))
+    return joined(terms + list(map(number, added)))
 
 
 def total(prefix, index, term, rest, place, numbers):
@@ -220,7 +221,7 @@ def elementwise(formula, place, shape, numbers):
             text = text[:match.start()] + f"({match[0]})" if negative else text
             text += token
             before = "operand"
-        elif token in "+-/,>":
+        elif token in "+-/,<>":
             sign = token == "-" and before in ("start", "open")
             text += token if sign else ", " if token == "," else f"{' ' * (before != 'start')}{token} "
             before = "start" if token == "," else "sign" if sign else "operator"
@@ -243,7 +244,7 @@ class Drawing:
     """
 
     def __init__(self, tableau):
-        self.rows, self.parameters = tableau.rows, parameters(tableau)
+        self.rows, self.parameters, self.constants = tableau.rows, parameters(tableau), tableau.constants
         self.nodes = {}
         for row in self.rows:
             if not row.backward:
@@ -251,22 +252,16 @@ class Drawing:
         self.sources = self.find_sources()
         self.edges = [(source, target) for target, sources in self.sources.items() for source in sources]
         self.parts = {what: k for k, what in enumerate([*self.nodes, *self.edges])}
-        samples = next(iter(self.nodes.values())).shape[:1]
-        self.by_unit = samples == (1,) and all(row.value.size <= MOST_UNITS for row in self.nodes.values())
+        self.by_unit = all(row.shape[:1] in ((), (1,)) and row.value.size <= MOST_UNITS for row in self.nodes.values())
         self.place()
 
     def find_sources(self):
-        """{node: those that its formula names}; where these are none, the one before; of what is given or drawn: none."""
-        sources, waiting, before = {}, [], None
+        """{node: those that its formula names}; none for what is given, drawn or of weights; else the one before."""
+        sources, before = {}, None
         for name, row in self.nodes.items():
             outside = row.formula == "given" or row.formula.startswith("drawn")
             found = ["z"] if name == "log p(z)" else named(row.formula, sources)
-            sources[name] = [] if outside else found or [before]
-            if outside:
-                waiting += [name] * (row.formula == "drawn")             # a corruption's noise: used by the next, without a name
-            else:
-                sources[name] += waiting
-                waiting = []
+            sources[name] = [] if outside else found or [before] * (not named(row.formula, self.parameters))
             before = name if before is None or not outside else before
         return sources
 
@@ -291,8 +286,11 @@ class Drawing:
         heights = [max((self.units(name) for name in self.nodes if lane[name] == k), default=1) * self.high + 56
                    for k in range(max(lane.values()) + 1)]
         self.tops = np.cumsum([10, *heights])
-        weights = {column[target] for source, target in self.edges if self.matrix_of(source, target)}
-        gaps = [0, *((100 if k in weights else 50) if self.by_unit else 60 for k in range(1, max(column.values()) + 1))]
+        gaps = np.full(max(column.values()) + 1, 50 if self.by_unit else 60)
+        gaps[0] = 0
+        for source, target in self.edges:
+            if self.by_unit and self.matrix_of(source, target):             # room for the weights on its lines
+                gaps[column[target]] = max(gaps[column[target]], 40 + 30 * self.units(target))
         self.at = 20 + self.wide / 2 + np.cumsum([gap + self.wide * (k > 0) for k, gap in enumerate(gaps)])
         self.x = {name: self.at[column[name]] for name in self.nodes}
         self.y = {name: (self.tops[lane[name]] + self.tops[lane[name] + 1]) / 2 for name in self.nodes}
@@ -315,11 +313,15 @@ class Drawing:
         if row.formula.startswith("∂L/∂"):                              # of the loss itself, or of the prior
             own = [name for name in self.nodes if name == ("log p(z)" if of.endswith(" of the prior") else "NLL")]
             return [self.parts[name] for name in own]
+        passed = [gradient[1:] for gradient in named(row.formula, [f"d{name}" for name in self.nodes])]
         if of in self.nodes:
             ahead = [edge for edge in self.edges if edge[0] == of]
-            other = [edge for edge in ahead if (edge[1] == way if way in self.nodes else edge[1] not in ("KL", "log q"))]
-            return [self.parts[of]] + [self.parts[edge] for edge in (other if way else ahead)]
-        users = [name for name, node in self.nodes.items() if of in named(node.formula, {of: 0})]
+            meant = [edge for edge in ahead if edge[1] in (*passed, {"prior": "log p(z)"}.get(way, way))]
+            if way == "draw" and not meant:                              # of logvar: by way of sigma
+                meant = [edge for edge in ahead if edge[1] not in ("KL", "log q")]
+            return [self.parts[part] for part in (of, *(meant or [way] * (way in self.nodes) or ahead))]
+        users = passed or [way] * (way in self.nodes)
+        users = users or [name for name, node in self.nodes.items() if of in named(node.formula, [of])]
         users = users or [name for name in self.nodes if re.search(r"\d*$", name)[0] == re.search(r"\d*$", of)[0] != ""][:1]
         return [self.parts[name] for name in users] + [self.parts[edge] for edge in self.edges if edge[1] in users]
 
@@ -348,6 +350,8 @@ class Drawing:
             (x0, y0), (x1, y1) = self.centre(source, i), self.centre(target, j)
             turn = self.at[self.column[target] - 1] if near else x0         # from there on it is no longer level
             bend = f"L{turn:g} {y0:g}" if near else ""
+            share = 1 / (self.units(target) + 1)                            # there the weights are evenly spaced
+            at = (turn + share * (x1 - turn), y0 + share * (y1 - y0))
             if self.by_unit:
                 step = half / np.hypot(x1 - turn, y1 - y0) * np.array([x1 - turn, y1 - y0])
                 x1, y1 = x1 - step[0], y1 - step[1]
@@ -358,7 +362,6 @@ class Drawing:
             if matrix is not None and self.by_unit:
                 name, transposed = matrix
                 place = (j, i) if transposed else (i, j)
-                at = (x0 + 0.28 * (x1 - x0), y0 + 0.28 * (y1 - y0))
                 texts.append(f'<text class="weight" x="{at[0]:g}" y="{at[1] - 2:g}">{self.parameters[name][place]:.3g}</text>')
                 texts += self.gradients(name, self.parameters[name], place, at[0], at[1] + 9, "weight")
         if matrix is not None and not self.by_unit:
@@ -372,13 +375,22 @@ class Drawing:
         return (match[2], bool(match[3])) if match and match[1] == source and match[2] in self.parameters else None
 
     def pairs(self, source, target, matrix):
-        """Which unit leads to which: all to all, each to its own, or, of a slice, those that are meant."""
+        """Which unit leads to which: in a slice those that are meant, elementwise each to its own, else all to all."""
         n, m = self.units(source), self.units(target)
         if match := re.fullmatch(r"\S+\[:, (\d*):\d*\].*", self.nodes[target].formula):
             return [(i + int(match[1] or 0), i) for i in range(m)] if self.by_unit else [(0, 0)]
-        if matrix is None and n == m:
+        if matrix is None and n == m and self.is_elementwise(self.nodes[target]):
             return [(i, i) for i in range(n)]
         return [(i, j) for i in range(n) for j in range(m)]
+
+    def is_elementwise(self, row):
+        """Is an element of the value a formula of elements at the same place?"""
+        numbers = self.constants | {name: node.value for name, node in self.nodes.items()}
+        try:
+            elementwise(row.formula, (0,) * row.value.ndim, row.shape, numbers)
+        except (ValueError, LookupError):
+            return False
+        return True
 
     def draw_frame(self, name):
         """Behind all lines, with the name."""
@@ -398,7 +410,7 @@ class Drawing:
             for unit, place in enumerate(np.ndindex(row.shape)):
                 cx, cy = self.centre(name, unit)
                 out.append(f'<circle cx="{cx:g}" cy="{cy:g}" r="25"/>'
-                           f'<text class="value" data-at="{k}" x="{cx:g}" y="{cy + 4:g}">{row.value[place]:.4g}</text>')
+                           f'<text class="value" data-at="{k}" x="{cx:g}" y="{cy + 4:g}">{row.value[place] + 0:.4g}</text>')
                 out += self.gradients(name, row.value, place, cx, cy + 36, "")
                 if bias and bias[1] in self.parameters:
                     out.append(f'<text class="bias" x="{cx:g}" y="{cy - 13:g}">{self.parameters[bias[1]][unit]:+.3g}</text>')
@@ -414,13 +426,13 @@ class Drawing:
         """What is known of a gradient, step by step: a way back adds to it, the row of its own name is all of it."""
         known = []
         for k, row in enumerate(self.rows):
-            if row.backward and base(row.step) == name and row.value.size == value.size:      # not a likelihood's own logvar
+            if row.backward and base(row.step) == name:
                 gradient = row.gradient.reshape(value.shape)
                 known.append((k, known[-1][1] + gradient if "|" in row.step and known else gradient))
         out = []
         for (k, array), (until, _) in zip(known, [*known[1:], (None, None)]):
             ends = "" if until is None else f' data-until="{until}"'
-            lines = short(array) if place is None else [f"{array[place]:.3g}"]
+            lines = short(array) if place is None else [f"{array[place] + 0:.3g}"]
             out += [f'<text class="gradient {kind}" data-at="{k}"{ends} x="{x:g}" y="{y + 14 * i:g}">{html.escape(line)}</text>'
                     for i, line in enumerate(lines)]
         return out
@@ -472,11 +484,13 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
 .stepper svg .gradient { fill: var(--backward); font-size: 10.5px; }
 .stepper svg .gradient.weight, .stepper svg .gradient.bias { font-size: 9.5px; fill: var(--backward); }
 .stepper svg .later { visibility: hidden; }
-.stepper svg .lit rect { fill: var(--pale); stroke: var(--way); stroke-width: 2.5; }
-.stepper svg .lit circle { stroke: var(--way); stroke-width: 2; }
-.stepper svg .edge.lit path { stroke: var(--way); stroke-width: 2.4; marker-end: url(#stepper-forward); }
-.stepper.backward svg .edge.lit path { stroke-dasharray: 6 4; marker-end: none; marker-start: url(#stepper-backward); }
-.stepper svg .edge.lit text:not(.gradient) { fill: #000; font-weight: 700; }
+@media screen {
+  .stepper svg .lit rect { fill: var(--pale); stroke: var(--way); stroke-width: 2.5; }
+  .stepper svg .lit circle { stroke: var(--way); stroke-width: 2; }
+  .stepper svg .edge.lit path { stroke: var(--way); stroke-width: 2.4; marker-end: url(#stepper-forward); }
+  .stepper.backward svg .edge.lit path { stroke-dasharray: 6 4; marker-end: none; marker-start: url(#stepper-backward); }
+  .stepper svg .edge.lit text:not(.gradient) { fill: #000; font-weight: 700; }
+}
 .stepper svg { width: var(--width); }
 .stepper .side { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: 0.8rem; align-items: flex-start; }
 .stepper .panel { flex: 1 1 24rem; min-width: 0; }
@@ -506,7 +520,10 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
 .stepper tr.forward td button::before { content: "→ "; }
 .stepper tbody tr { cursor: pointer; }
 .stepper tbody tr.here { background: var(--pale); box-shadow: inset 4px 0 var(--way); }
-.stepper .filled { display: none; }
+.stepper.ready .filled { display: none; }
+.stepper:not(.ready) .panel { display: none; }
+.stepper:not(.ready) .table { max-height: none; }
+.stepper:not(.ready) svg [data-until] { visibility: hidden; }
 @media screen and (max-width: 44rem) {
   .stepper, .stepper .panel { display: flex; flex-direction: column; gap: 0.7rem; }
   .stepper .side { display: contents; }
@@ -523,10 +540,11 @@ STYLE = """.stepper { --forward: #0b5cad; --backward: #b04a00; --way: var(--forw
   .stepper svg { max-width: 100%; }
   .stepper svg .later { visibility: visible; }
   .stepper svg [data-until] { visibility: hidden; }
-  .stepper .filled { display: block; font-size: 0.78rem; }
+  .stepper.ready .filled { display: block; font-size: 0.78rem; }
   .stepper tr { break-inside: avoid; }
   .stepper tbody tr.here { background: none; box-shadow: none; }
   .stepper th { position: static; }
+  .stepper td button { white-space: normal; }
 }
 """
 

@@ -25,11 +25,13 @@ import numpy as np
 
 from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
+from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, Loss,
                             SoftmaxCrossEntropy, SquaredError)
 from numpyae.models import Model, Regression, as_network
+from numpyae.penalties import WeightDecay
 from numpyae.priors import GaussianPrior, MixturePrior
 from numpyae.vae import IWAE, ScoreFunctionVAE
 
@@ -47,10 +49,10 @@ FORMULAS = {
     Tanh: ("tanh({x})", "d{y} (1 - {y}²)"),
     ReLU: ("max({x}, 0)", "d{y} where {x} > 0, else 0"),
     Softplus: ("log(1 + e^{x})", "d{y} σ({x})"),
-    ELU: ("{x} where > 0, else e^{x} - 1", "d{y} e^min({x}, 0)"),
+    ELU: ("{x} where {x} > 0, else e^{x} - 1", "d{y} e^min({x}, 0)"),
     Softmax: ("softmax({x})", "{y} (d{y} - Σ_k {y} d{y})"),
-    Dropout: ("{x} mask / keep", "d{y} mask / keep"),
-    TopK: ("{x} mask", "d{y} mask"),
+    Dropout: ("{x} {mask} / {keep}", "d{y} {mask} / {keep}"),
+    TopK: ("{x} {mask}", "d{y} {mask}"),
     PolynomialBasis: ("monomials of {x}", "Σ_j d{y}_j dφ_j/d{x}"),
     FourierBasis: ("cos and sin of {x}", "Σ_j d{y}_j dφ_j/d{x}"),
     GaussianBasis: ("e^-½‖({x} - c) / s‖²", "Σ_j d{y}_j dφ_j/d{x}"),
@@ -63,6 +65,10 @@ FORMULAS = {
     HeteroscedasticGaussianNLL: ("½ Σ_d [(μ - {t})² / σ² + log 2πσ²], {x} = (μ, log σ²)",
                                  "(μ - {t}) / σ² / {n}, and [½ - ½ (μ - {t})² / σ²] / {n}"),
 }
+
+# What a corruption makes of x and its noise
+SEEN = {GaussianNoise: "x + {sigma:g} noise", MaskingNoise: "{value:g} where noise > 0, else x",
+        SaltAndPepper: "{low:g} where noise < 0, {high:g} where noise > 0, else x"}
 
 
 class Row:
@@ -183,6 +189,7 @@ class Recorder:
 
     def __init__(self, model, batch):
         self.rows, self.symbols, self.layers = [], {}, 0
+        self.layers_of = {}           # {name of a penalty: the layers that it has looked at}
         self.names = []               # (name, array) of everything computed so far
         self.target, self.N = model.batch_names[-1], len(batch[0])
         self.K, self.beta = getattr(model, "samples", 1), getattr(model, "beta", 1)
@@ -249,31 +256,34 @@ class Recorder:
             return self.layer_forward(layer, call, x)
         of, own = self.symbols[id(layer)], [] if layer._parts else list(layer.named_parameters())
         before = layer.dense.dW.copy() if isinstance(layer, TiedDense) else None
-        earlier = {name: np.any(layer.named_gradients()[name]) for name in own}
         last = self.rows[-1].gradient
         if last is not None and last.shape == x.shape and not np.array_equal(last, x):
-            self.backward(f"d{of['y']}", f"d{of['y']} + penalties", of["output"], x)
+            self.backward(f"d{of['y']}", " + ".join([f"d{of['y']}", *self.ways(of["y"])]), of["output"], x)
         dx = call(x, **options)
         if before is not None:
             W = of["W"]
             self.backward(f"d{W}|tied", f"d{of['y']}ᵀ {of['x']}", layer.dense.W, layer.dense.dW - before)
         for name in own:
             text = {"W": f"{of['x']}ᵀ d{of['y']}", "b": f"Σ_n d{of['y']}"}.get(name) if is_dense(layer) else None
-            text = text or f"{type(layer).__name__}.backward"
-            if earlier[name]:
-                tied = any(row.step == f"d{of[name]}|tied" for row in self.rows)
-                text += " + " + " + ".join([f"d{of[name]}|tied"] * tied + ["penalties"] * bool(self.penalties))
+            text = " + ".join([text or f"{type(layer).__name__}.backward", *self.ways(of[name])])
             self.backward(f"d{of[name]}", text, layer.named_parameters()[name], layer.named_gradients()[name])
         if dx is not None:
             self.backward(f"d{of['x']}", formula(layer, 1).format(**of), of["input"], dx)
         return dx
 
+    def ways(self, name):
+        """The steps so far that gave a part of the gradient of this name: dW1|tied, dh1|sparsity."""
+        return [row.step for row in self.rows if row.step.startswith(f"d{name}|")]
+
     def layer_forward(self, layer, call, x):
         """y, and for layers that choose units the choice."""
-        y = call(x)
-        if getattr(layer, "mask", None) is not None:
-            self.forward(self.new_name("mask"), "drawn, 0 or 1" if isinstance(layer, Dropout) else "1 for the winners", layer.mask)
-        of = self.describe(layer)
+        y, of = call(x), self.describe(layer)
+        if isinstance(layer, (Dropout, TopK)):
+            of["mask"] = self.new_name("mask")
+            self.forward(of["mask"], "drawn, 0 or 1" if isinstance(layer, Dropout) else "1 for the winners", layer.mask)
+        if isinstance(layer, Dropout):
+            of["keep"] = of["mask"].replace("mask", "keep")
+            self.constants[of["keep"]] = layer.keep
         of["x"], of["input"], of["output"] = self.name_of(x), x, y
         of["y"] = self.new_name(f"a{of['k']}" if is_dense(layer) else f"y{of['k']}" if layer.named_parameters() else f"h{of['k']}")
         self.forward(of["y"], formula(layer, 0).format(**of), y)
@@ -304,7 +314,7 @@ class Recorder:
             return values
         do, o = call(*arrays), self.name_of(self.output)
         for name, gradient in loss.named_gradients().items():
-            self.backward(f"d{name}", f"∂L/∂{name}", loss.named_parameters()[name], gradient)
+            self.backward(f"d{name} of the likelihood", f"∂L/∂{name}", loss.named_parameters()[name], gradient)
         text = "(softmax({x}) - [k = {t}]) / {n}" if self.labels else formula(loss, 1)
         if self.importance:
             text = text.replace("/ {n}", "share / N")
@@ -315,14 +325,30 @@ class Recorder:
         """What a denoising autoencoder gets to see."""
         self.forward("noise", "drawn", noise)
         seen = call(x, noise)
-        self.forward("seen", f"{type(corruption).__name__}(x)", seen)
+        text = SEEN.get(type(corruption), f"{type(corruption).__name__}(x, noise)")
+        self.forward("seen", text.format(**vars(corruption)), seen)
         return seen
 
     def penalty(self, name, penalty, method, call, *arrays):
-        """Of a penalty: its value, weight included, and the gradients of activations that it adds; those of weights come with dW."""
-        got = call(*arrays)
+        """Of a penalty: its value, weight included, of what; and what it adds to the gradients of weights and activations."""
         if method == "forward":
-            self.rows.append(Row(name, repr(penalty), got, None, False))
+            self.layers_of[name], got = arrays[0], call(*arrays)
+            if isinstance(penalty, WeightDecay):
+                of = ", ".join(self.symbols[id(layer)]["W"] for layer in arrays[0] if isinstance(layer, Dense))
+            else:
+                of = self.symbols[id(arrays[0][-1])]["y"]
+            self.rows.append(Row(name, f"{penalty!r} of {of}", got, None, False))
+            return got
+        denses = [layer for layer in self.layers_of[name] if isinstance(layer, Dense)]
+        before = [dense.dW.copy() for dense in denses]
+        got = call(*arrays)
+        for dense, dW in zip(denses, before):
+            if not np.array_equal(dense.dW, dW):
+                of = self.symbols[id(dense)]
+                self.backward(f"d{of['W']}|{name}", f"{type(penalty).__name__}.backward", dense.W, dense.dW - dW)
+        for index, gradient in got.items():
+            of = self.symbols[id(self.layers_of[name][index])]
+            self.backward(f"d{of['y']}|{name}", f"{type(penalty).__name__}.backward", of["output"], gradient)
         return got
 
     def posterior(self, q, method, call, *arrays, **options):
@@ -344,7 +370,8 @@ class Recorder:
             standard = not np.any(q.m != q.mu)
             text = "½ Σ_j (mu² + sigma² - logvar - 1)" if standard else "½ Σ_j (m² + e^v - v - 1)"
             text += " + ½ Σ below²" * full
-            self.forward("KL", text if standard else text + ", mu, sigma and below in units of the prior", got)
+            known = ", m, v and below: mu, logvar and below" if full else ", m and v: mu and logvar"
+            self.forward("KL", text if standard else f"{text}{known} in units of the prior", got)
         elif method == "log_density":
             self.forward("log q", "-½ Σ_j (epsilon² + logvar + log 2π)", got)
         elif method == "backward":
@@ -426,13 +453,13 @@ def shown(array):
     """The lines of a cell: all numbers where they fit, else norm, smallest and largest."""
     if array is None:
         return [""]
-    rows = np.atleast_2d(array)
+    rows = np.atleast_2d(array) + 0                                      # 0 for -0
     if rows.ndim == 2 and 0 < len(rows) <= 3 and rows.shape[1] <= 4:
         for digits in (6, 5, 4, 3):
             lines = [" ".join(f"{number:.{digits}g}" for number in row) for row in rows]
             if max(map(len, lines)) <= CELL:
                 return lines
-    norm, ends = f"‖{np.linalg.norm(array):.3g}‖", f"{np.min(array):.3g} … {np.max(array):.3g}"
+    norm, ends = f"‖{np.linalg.norm(array):.3g}‖", f"{np.min(rows):.3g} … {np.max(rows):.3g}"
     return [f"{norm} {ends}"] if len(norm) + len(ends) < CELL else [norm, ends]
 
 

@@ -122,7 +122,8 @@ def test_only_pages_of_its_own_are_replaced(folder, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("cell, sentence", [("1 / 0", "04_small.py failed in line 7: ZeroDivisionError: division by zero"),
-                                            ("import os\nos._exit(3)", "04_small.py failed: exit status 3")])
+                                            ("import os\nos._exit(3)", "04_small.py failed: exit status 3"),
+                                            ("raise SystemExit", "04_small.py failed: exit status 0")])
 def test_a_lecture_that_fails_leaves_no_page(folder, cell, sentence):
     lecture = f"# %% [markdown]\n# # 4. Small\n#\n# Takes.\n\n# %%\n{cell}\n"
     (folder / "lectures" / "04_small.py").write_text(lecture, encoding="utf-8")

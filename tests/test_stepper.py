@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from numpyae import (ELU, IWAE, VAE, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout,
+from numpyae import (ELU, IWAE, VAE, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Contraction, Dense, DiagonalGaussian, Dropout,
                      FullGaussian, GaussianNLL, GaussianNoise, GaussianPrior, HeteroscedasticGaussianNLL, KLSparsity,
-                     MixturePrior, PolynomialBasis, Regression, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy,
-                     Softplus, SquaredError, Tanh, TiedDense, TopK, mlp, trace)
+                     MaskingNoise, MixturePrior, PolynomialBasis, Regression, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy,
+                     Softplus, SquaredError, Tanh, TiedDense, TopK, WeightDecay, mlp, trace)
 from numpyae.course.examples import tiny_vae, two_two_two
 from numpyae.stepper import Drawing, fragment, in_numbers
 from tests import browser
@@ -21,10 +21,13 @@ X, T = RNG.normal(size=(7, 5)), RNG.normal(size=(7, 3))
 INSIDE = np.linspace(0.1, 0.9, 3)[None]
 
 
-def tied():
+def tied(corruption=GaussianNoise(0.1), penalties=(KLSparsity(0.1, 2.0),)):
     dense = Dense(3, 2, rng=1)
-    return Autoencoder(Sequential(dense, Sigmoid()), Sequential(TiedDense(dense)), SquaredError(), GaussianNoise(0.1),
-                       [KLSparsity(0.1, 2.0)])
+    return Autoencoder(Sequential(dense, Sigmoid()), Sequential(TiedDense(dense)), SquaredError(), corruption, penalties)
+
+
+def tiny(bound=VAE, likelihood=None, size=2, posterior=DiagonalGaussian, **options):
+    return bound(mlp([2, 2, size], rng=3), mlp([1, 2, 2], rng=4), likelihood or GaussianNLL(), posterior(1), **options)
 
 
 def vae(bound=VAE, posterior=DiagonalGaussian, size=4, likelihood=None, outputs=3, prior=None, **options):
@@ -39,6 +42,10 @@ def units(*layers):
 CASES = {
     "2-2-2": lambda: trace(*two_two_two()), "tiny vae": lambda: trace(*tiny_vae(), rng=0),
     "tied": lambda: trace(tied(), ONE, rng=0),
+    "penalties": lambda: trace(tied(MaskingNoise(0.5), [Contraction(0.1), WeightDecay(0.1), KLSparsity(0.1, 2.0)]), ONE, rng=0),
+    "two draws": lambda: trace(tiny(samples=2), TWO, rng=0), "one number full": lambda: trace(tiny(posterior=FullGaussian), TWO, rng=0),
+    "tiny learnt": lambda: trace(tiny(likelihood=GaussianNLL(0.7, learn=True)), TWO, rng=0),
+    "two masks": lambda: units(Dropout(0.5), Dense(3, 3, rng=2), Dropout(0.2), Dense(3, 3, rng=3), TopK(1)),
     "batch of two": lambda: trace(mlp([2, 3, 2], rng=0), X[:2, :2], T[:2, :2]),
     "batch of seven": lambda: trace(mlp([5, 4, 3], rng=0), X, T),
     "learnt sigma": lambda: trace(vae(likelihood=GaussianNLL(0.7, learn=True), beta=0.5), ONE, rng=0),
@@ -84,7 +91,7 @@ def test_every_formula_in_numbers_comes_to_what_it_says(name):
     for row, lines in in_numbers(tableau_of(name)):
         result = (row.gradient if row.backward else row.value).ravel()
         written = [line.split(" = ") for line in lines]
-        if not all(re.search(r"[\d)\]²]$", parts[1]) and len(parts) == 3 and " where > " not in parts[1] for parts in written):
+        if not lines or not all(re.search(r"[\d)\]²]$", parts[1]) and len(parts) == 3 and " where > " not in parts[1] for parts in written):
             continue
         if re.fullmatch(r"[a-z]\w*", written[0][1]):
             continue                                                 # a slice: mu = a2₁ = 0.66
@@ -111,6 +118,19 @@ def test_the_worked_example_as_on_paper():
     assert two["a1"][4].startswith("a1₂₂ = ") and two["db2"][1].startswith("db2₂ = ") and " + " in two["db2"][1]
 
 
+def test_what_is_no_number_of_the_row_does_not_stand_in_its_formula():
+    """A likelihood's logvar is not that of q; the second mask is not the first; 0 has no sign."""
+    learnt = tableau_of("tiny learnt")
+    lines = {row.step: lines for row, lines in in_numbers(learnt)}
+    step = "dlogvar of the likelihood"
+    assert lines[step] == [f"{step} = {learnt[step].gradient.item():.6g}"]
+    lines = {row.step: lines for row, lines in in_numbers(tableau_of("iwae"))}
+    assert [line[:7] for line in lines["dlogvar|log q"]] == ["dlogvar"]                      # not log q: dlog q
+    two = tableau_of("two masks")
+    assert two["h2"].formula == "a2 mask' / keep'" and two["da3"].formula == "dh3 mask''" and two.constants["keep'"] == 0.8
+    assert not any("-0 " in line + " " or "(-0)" in line for row, lines in in_numbers(two) for line in lines)
+
+
 def test_large_arrays_are_norms_and_a_name_is_what_was_last_called_so():
     lines = {row.step: lines for row, lines in in_numbers(tableau_of("batch of seven"))}
     assert lines["da1"][0].startswith("dh1 = ‖") and lines["da1"][-1].startswith("da1 = ‖")
@@ -132,7 +152,7 @@ def test_whatever_is_traced_has_a_page(name):
     assert not re.search(r"\b(nan|inf|None)\b", page.split("<table>")[0].split("<svg")[1])
     assert len(page.encode()) < 200_000 and browser.from_outside(page) == []
     shown = re.findall(r'data-at="(\d+)"', page)
-    assert set(map(int, shown)) >= {k for k, row in enumerate(tableau.rows) if not row.backward}
+    assert set(map(int, shown)) >= {k for k, row in enumerate(tableau.rows) if not row.backward and row.value.size}
 
 
 def test_what_is_lit():
@@ -146,6 +166,30 @@ def test_what_is_lit():
     assert drawing.by_unit and not Drawing(tableau_of("large")).by_unit and not Drawing(tableau_of("batch of two")).by_unit
     places = {(drawing.column[name], drawing.lane[name]) for name in drawing.nodes}
     assert len(places) == len(drawing.nodes) and all(drawing.column[a] < drawing.column[b] for a, b in drawing.edges)
+
+
+def lit_of(name):
+    drawing = Drawing(tableau_of(name))
+    names = list(drawing.parts)
+    return drawing, {row.step: [names[k] for k in drawing.lit(row)] for row in drawing.rows}
+
+
+def test_edges_and_lights_of_penalties_priors_and_masks():
+    drawing, lit = lit_of("penalties")
+    assert drawing.sources["sparsity"] == drawing.sources["contraction"] == ["h1"] and drawing.sources["weight decay"] == []
+    assert lit["dh1|sparsity"] == ["h1", ("h1", "sparsity")] and lit["dW1|weight decay"] == ["weight decay"]
+    assert lit["dW1|contraction"] == ["contraction", ("h1", "contraction")] and lit["da1|contraction"] == ["a1", "contraction"]
+    assert lit["dW1|tied"] == ["o", ("h1", "o")] and lit["dW1"] == ["a1", ("seen", "a1")]
+    assert lit["seen"] == ["seen", ("noise", "seen"), ("x", "seen")] and drawing.pairs("noise", "seen", None) == [(0, 0), (1, 1), (2, 2)]
+    drawing, lit = lit_of("mixture")
+    assert lit["dz"] == ["z", ("z", "a3")] and lit["dz|prior"] == ["z", ("z", "log p(z)")]
+    assert lit_of("other prior")[1]["dlogvar|KL"] == ["logvar", ("logvar", "KL")]
+    drawing, lit = lit_of("top-k")
+    assert lit["da1"] == ["a1", ("a1", "h1")] and len(drawing.pairs("a1", "h1", None)) == 3
+    assert len(drawing.pairs("a1", "mask", None)) == len(lit_of("softmax")[0].pairs("a1", "h1", None)) == 9
+    drawing = Drawing(tableau_of("tiny learnt"))
+    assert len(drawing.gradients("logvar", np.zeros((1, 1)), (0, 0), 0, 0, "")) == 2           # by the draw, then with the KL
+    assert not Drawing(tableau_of("two draws")).by_unit and Drawing(tableau_of("one number full")).by_unit
 
 
 DRIVE = """

@@ -162,13 +162,13 @@ def run(path, full):
         done = subprocess.run([sys.executable, "-c", command, str(path), folder] + ["--full"] * full, stderr=subprocess.PIPE,
                               encoding="utf-8", errors="replace",
                               env=os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"})
-        if done.returncode:
+        written = pathlib.Path(folder) / "results.json"
+        if done.returncode or not written.exists():
             lines = re.findall(rf'File "{re.escape(str(path))}", line (\d+)', done.stderr)
             last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
             raise ChildProcessError(f"{path.name} failed{f' in line {lines[-1]}' if lines else ''}: {last[0]}")
-        folder = pathlib.Path(folder)
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        return [[(kind, what, {name: (folder / name).read_bytes() for name in files}) if kind == "figure" else (kind, what)
+        results = json.loads(written.read_text(encoding="utf-8"))
+        return [[(kind, what, {name: written.with_name(name).read_bytes() for name in files}) if kind == "figure" else (kind, what)
                  for kind, what, files in cell] for cell in results]
 
 
@@ -360,8 +360,9 @@ def ours(path):
 
 def replace(path, text):
     """Write a page whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with open(part, "x", encoding="utf-8") as file:
+        file.write(text)
     os.replace(part, path)
 
 
