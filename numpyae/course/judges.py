@@ -271,8 +271,6 @@ def least_squares(rng):
         phi, t = rng.standard_normal((N, M)), rng.standard_normal((N, K))
         q = np.linalg.qr(phi)[0]
         found = returned("least_squares", linear.least_squares, phi, t)
-        if np.shape(found) == (M, K) and np.all(np.isfinite(found)) and near(phi.T @ (phi @ found - t), 0 * found + 1e-9, 1):
-            return                    # the gradient is 0, and L is convex
         w = np.linalg.solve(phi.T @ phi, phi.T @ t)
         hold("w", found, w, {
             "this is Φᵀt: it must still be multiplied by (ΦᵀΦ)⁻¹": phi.T @ t,
