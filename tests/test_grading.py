@@ -101,7 +101,8 @@ def test_odd_names_links_and_encodings(tmp_path, capsys):
     """None of them stops the rest; a link is not followed, since it may lead to somebody else's solution."""
     odd = tmp_path / "class" / "line\nbreak"
     write(odd, right=RIGHT)
-    (odd / "again.py").write_bytes(b"# -*- coding: latin-1 -*-\r\n" + STUB.encode("ascii", "replace").replace(b"\n", b"\r\n") + b"# \xe9")
+    latin = STUB.encode("ascii", "replace").replace(b"\n", b"\r\n")
+    (odd / "again.py").write_bytes(b"# -*- coding: latin-1 -*-\r\n" + latin + b"# \xe9")
     os.symlink(odd / "right.py", odd / "04c_link.py")
     os.symlink(odd, odd / "loop")
     if sys.platform.startswith("linux"):

@@ -87,7 +87,7 @@ def recognise(path):
 
 
 def tasks_in(folder, deep=False):
-    """The tasks among the .py files of a folder, with deep=True also in the folders below it, in order; links are not followed."""
+    """The tasks among the .py files of a folder, links aside, with deep=True also in the folders below it, in order."""
     found = []
     for here, folders, files in os.walk(folder):
         below = deep and len(pathlib.Path(here).relative_to(folder).parts) < DEEP
@@ -176,7 +176,7 @@ def copy_folder(path, copy):
 
 
 def remove(room):
-    """Remove a folder with all below it. shutil.rmtree is recursive, and a loop of mkdir and chdir has made some too deep for it.
+    """Remove a folder and all below it, also folders in folders that are too deep for shutil.rmtree, which is recursive.
 
     What is in a folder is moved up, next to it, until no folder has anything in it.
     """
@@ -394,7 +394,7 @@ def attempt(path, name, hunt, seed, judges, hunts):
 
 
 def as_dict(outcomes, seed):
-    """JSON-able: students, their scores as in the table (of several files for one task the best counts), and all their files."""
+    """JSON-able: students, their scores as in the table, where of several files for one task the best counts, all files."""
     best = {student: best_of(found) for student, found in outcomes.items()}
     return {"seed": seed, "students": [
         {"student": student, "passed": list(best[student].values()).count("passed"), "tasks": len(best[student]), "outcomes": [
