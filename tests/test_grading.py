@@ -126,6 +126,19 @@ def test_folders_that_are_not_graded_are_said(tmp_path, capsys):
     assert "0 passed, 1 not yet" in said.out and "in 1 of its folders are left out" in said.err
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the time limit ends what runs")
+def test_an_interruption_ends_what_runs(tmp_path):
+    """Else this test takes ten minutes."""
+    folder = write(tmp_path / "mine", endless='"""Exercise 4c: sigmoid.\n"""\nwhile True: pass\n', stub=STUB)
+
+    def interrupt(done, of):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grading.grade(folder, seconds=600, progress=interrupt)
+    assert not left_running()
+
+
 @posix
 def test_a_room_is_removed_however_deep_it_is(tmp_path):
     room, here = tmp_path / "room", os.getcwd()

@@ -142,8 +142,9 @@ def grade(path, seed=0, seconds=SECONDS, progress=None):
                 done += 1
                 if progress is not None:
                     progress(done, total)
-        except BaseException:         # Ctrl-C: what has not begun does not begin
-            pool.shutdown(cancel_futures=True)
+        except BaseException:         # Ctrl-C: what has not begun does not begin, what runs ends
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_marked(f"{os.getpid()}-")
             raise
     return outcomes
 
@@ -263,6 +264,11 @@ def end(process, mark):
             pass
     process.kill()
     process.wait()
+    end_marked(mark)
+
+
+def end_marked(mark):
+    """Kill, on Linux, the processes that have this mark, or one that begins with it, in their environment."""
     if not sys.platform.startswith("linux"):
         return
     wanted = f"NUMPYAE_GRADING={mark}".encode()
@@ -464,8 +470,8 @@ def best_of(found):
 
 
 def all_passed(outcomes):
-    """Whether every task found has passed, and every submission has one."""
-    return all(found and all(outcome.status == "passed" for outcome in found) for found in outcomes.values())
+    """Whether every task has passed, and every submission has one; of several files for one task the best counts."""
+    return all(found and set(best_of(found).values()) == {"passed"} for found in outcomes.values())
 
 
 def unlimited():
