@@ -414,6 +414,9 @@ def run_grade(arguments):
 
     if grading.unlimited():
         print(grading.unlimited(), file=sys.stderr)
+    if folders := grading.overlooked(arguments.path):
+        print(f"{arguments.path}: graded as one submission, since it has tasks itself; those in {len(folders)} of its folders are left out",
+              file=sys.stderr)
     outcomes = grading.grade(arguments.path, arguments.seed, arguments.seconds, count_tasks if sys.stderr.isatty() else None)
     print(json.dumps(grading.as_dict(outcomes, arguments.seed), indent=1) if arguments.json else grading.report(outcomes))
     return 0 if grading.all_passed(outcomes) else 1

@@ -116,9 +116,11 @@ def test_files_that_are_written_are_self_contained(tmp_path):
 MISTAKES = {
     "1a": {"return self.with_bias(np.add.reduce(x[:, None] ** powers, axis=2))": "a monomial is their product",
            "return np.prod(x[:, None] ** powers, axis=2)": "φ₀ ≡ 1 is missing",
-           "return self.with_bias(np.prod(x[:, None] * powers, axis=2))": "x to the power is meant"},
+           "return self.with_bias(np.prod(x[:, None] * powers, axis=2))": "x to the power is meant",
+           "return np.hstack([np.ones((len(x), 1)), np.prod(x[:, None] ** powers, axis=2)])": "bias=False"},
     "1b": {"return phi.T @ t": "(ΦᵀΦ)⁻¹",
-           "return np.linalg.solve(phi.T @ phi, phi.T @ t) / len(t)": "is the number of samples"},
+           "return np.linalg.solve(phi.T @ phi, phi.T @ t) / len(t)": "is the number of samples",
+           "return np.linalg.lstsq(phi, t)": "w must be an array, got tuple"},
     "2a": {"return self.with_bias(np.exp(-np.sum((x[:, None] - centres)**2, axis=2) / width**2))":
                "the 2 under the width is missing",
            "return self.with_bias(np.exp(-np.sum((x[:, None] - centres)**2, axis=2) / (2 * width)))": "must be squared"},
@@ -128,7 +130,8 @@ MISTAKES = {
     "3a": {"return x @ W": "the bias b is missing", "return np.tanh(x @ W + b)": "tanh, is applied here",
            "return x @ W.T + b": "is a transpose missing, or are the operands of a product swapped?",
            "return W @ x + b": "operands of a product swapped",
-           "return (x @ W + b).T": "this is aᵀ", "x += 1\nreturn x @ W + b": "changes its argument",
+           "return (x @ W + b).T": "this is aᵀ",
+           "return (x @ W + b).astype(np.float32)": "must be float64", "x += 1\nreturn x @ W + b": "changes its argument",
            "a = x @ W + b": "returns None",
            "W += 1\nreturn x @ W - x.sum(axis=1, keepdims=True) + b": "changes the weights"},
     "3b": {"e = np.exp(a)\nreturn e / e.sum()": "it must be over each row",
@@ -136,6 +139,7 @@ MISTAKES = {
            "return np.exp(a)": "not divided by the sum",
            "e = np.exp(a)\nreturn e / e.sum(axis=1, keepdims=True)": "subtract the largest of each row",
            "e = np.exp(a - a.max())\nreturn e / e.sum(axis=1, keepdims=True)": "subtract the largest of each row",
+           "e = np.exp(a)\nreturn e / (e.sum(axis=1, keepdims=True) + 1e-6)": "is a small number added",
            "e = np.exp(a)\nreturn e / e.sum(axis=1)": "ValueError"},
     "3c": {"return np.mean((o - t)**2, axis=1)": "mean over the features",
            "return 0.5 * np.sum((o - t)**2, axis=1)": "there is a ½",
@@ -156,7 +160,7 @@ MISTAKES = {
                "mean over the classes",
            "p = np.exp(o) / np.exp(o).sum(axis=1, keepdims=True)\nreturn -np.sum(t * np.log(p), axis=1)": "Subtract the largest",
            "return -np.sum(t * o, axis=1)": "softmax is missing"},
-    "4a": {"return r * weight[:, None]": "2 times too small", "return 2 * r": "",
+    "4a": {"return r * weight[:, None]": "∂L/∂o is 2 times too small", "return 2 * r": "whatever weight is",
            "return -2 * r * weight[:, None]": "wrong sign"},
     "4b": {"dW += x.T @ delta / len(x)\ndb += delta.sum(axis=0)\nreturn delta @ W.T": "the batch size",
            "dW += x.T @ delta\ndb += delta.mean(axis=0)\nreturn delta @ W.T": "the batch size",
@@ -165,20 +169,26 @@ MISTAKES = {
            "dW += x.T @ delta\ndb += delta\nreturn delta @ W.T": "line",
            "return super().backward(delta)": "super() is not there",
            "dW += x.T @ delta\ndb += delta.sum(axis=0)": "no gradient of x"},
-    "4c": {"return h * (1 - h)": "", "return delta": "φ'(a)", "return delta * h": ""},
+    "4c": {"return h * (1 - h)": "da is φ'(a), whatever delta is", "return delta": "φ'(a)", "return delta * h": ""},
     "4d": {"return delta * (1 - h)": "", "return delta": "φ'(a)"},
     "4h": {"return delta * p * (1 - p)": "diagonal"},
     "4i": {"p = 1 / (1 + np.exp(-o))\nreturn (t - p) * weight[:, None]": "wrong sign",
            "p = 1 / (1 + np.exp(-o))\nreturn p - t": ""},
     "4k": {"pass": "have not changed"},
-    "5a": {"return (f(w) - f(w)) / h": "must return two numbers"},
+    "5a": {"return (f(w) - f(w)) / h": "must return two numbers",
+           "return (f(w + h) - f(w - h)) / (2 * h), 0": "all of w is moved",
+           "w += h\na = f(w)\nw -= 2 * h\nb = f(w)\nw += h\nreturn (a - b) / (2 * h), 0.0": "it is rounded"},
     "6a": {"w -= alpha * grad": "v is forgotten", "velocity *= mu\nvelocity += alpha * grad\nw += velocity": "it goes up",
            "w = w - alpha * grad": "in place", "grad *= 2\nw -= alpha * grad": "only read"},
     "6b": {"velocity *= mu\nvelocity -= alpha * grad\nw += velocity": "plain momentum"},
     "6c": {"squares *= rho\nsquares += (1 - rho) * grad**2\nw -= alpha * grad / (squares + epsilon)": "the root is missing",
+           "squares = rho * squares + (1 - rho) * grad**2\n"
+           "w -= alpha * grad / (np.sqrt(squares) + epsilon)": "s is forgotten",
            "squares += grad**2\nw -= alpha * grad / (np.sqrt(squares) + epsilon)": "AdaGrad"},
     "6d": {"m *= beta1\nm += (1 - beta1) * grad\nv *= beta2\nv += (1 - beta2) * grad**2\nw -= alpha * m / (np.sqrt(v) + "
            "epsilon)": "corrections",
+           "m = beta1 * m + (1 - beta1) * grad\nv = beta2 * v + (1 - beta2) * grad**2\n"
+           "w -= alpha * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon)": "m and v are forgotten",
            "m *= beta1\nm += (1 - beta1) * grad\nv *= beta2\nv += (1 - beta2) * grad**2\n"
            "w -= alpha * (m / (1 - beta1**t)) / np.sqrt(v / (1 - beta2**t) + epsilon)": "outside the root"},
     "7a": {"self.mean = x.mean(axis=0)\nU, S, V = np.linalg.svd(x, full_matrices=False)\nself.eigenvalues = S**2 / len(x)\n"
@@ -190,25 +200,45 @@ MISTAKES = {
     "8a": {"return (rng.random(x.shape) >= p) * 1.0": "the wrong way round",
            "return np.random.rand(*x.shape) < p": "two different masks",
            "return rng.random(x.shape) < p": "float64, as x is",
+           "m = np.arange(x.size) < p * x.size\nreturn rng.permutation(m.astype(x.dtype)).reshape(x.shape)": "left to chance",
            "return np.zeros_like(x) + (rng.random((len(x), 1)) < p)": "on its own"},
     "8b": {"return m * np.log(m / rho) + (1 - m) * np.log((1 - m) / (1 - rho))": "KL(m ‖ ρ)",
            "return rho * np.log(rho / m)": "only the term"},
     "8c": {"return -rho / m": "is missing", "return -(1 - rho) / (1 - m) - rho / m": "minus of its own"},
-    "8e": {"from numpy import argsort\nself.mask = np.zeros_like(x)\nnp.put_along_axis(self.mask, argsort(x, axis=1)[:, "
+    "8d": {"return {index: weight * self.slope(m) / len(h)}": "must have shape"},
+    "8e": {"s = self.strength(x)\nself.mask = 1.0 * (s >= np.sort(s, axis=1)[:, [-k]])\nreturn x * self.mask": "exactly k do",
+           "from numpy import argsort\nself.mask = np.zeros_like(x)\nnp.put_along_axis(self.mask, argsort(x, axis=1)[:, "
            "-k:], 1, axis=1)\n"
            "return x * self.mask": "ask self.strength"},
     "8f": {"return delta": "mask"},
-    "11a": {"self.slope = -(z - np.array(mu)) / np.array(sigma)**2\nreturn -0.5 * np.sum(((z - np.array(mu)) / sigma)**2, "
-            "axis=-1)": "normaliser"},
+    "8h": {"for dense in denses:\n    dense.dW += 2 * weight * own_weight * dense.W": "returns None",
+           "for dense in denses:\n    dense.dW += 2 * own_weight * dense.W\nreturn {}": "the argument weight"},
+    "11a": {"self.slope = -(z - mu) / sigma**2\nreturn -0.5 * np.sum(((z - mu) / sigma)**2, axis=-1)": "normaliser",
+            "self.slope = -(z - mu) / sigma**2\nd = z.shape[-1]\nreturn -0.5 * np.sum(((z - mu) / sigma)**2, axis=-1) - "
+            "np.log(sigma).sum() - d * math.log(2 * np.pi) / 2": "each of the d numbers"},
     "12a": {"mu, logvar = h[:, :d], h[:, d:]\nreturn mu + np.exp(logvar) * epsilon": "which is σ²",
             "mu, logvar = h[:, :d], h[:, d:]\nreturn mu + np.exp(0.5 * logvar) * epsilon": "must keep self.mu"},
-    "12b": {"dmu, dlogvar = dz, dz * epsilon * sigma\nreturn dmu, dlogvar": "2 times too large"},
+    "12b": {"return dz, 0.5 * dz * epsilon * sigma": "the draws must be added up",
+            "if dz.ndim == 2:\n    dz, epsilon = dz[None], self.epsilon[None]\n"
+            "return dz.sum(axis=0), (dz * epsilon).sum(axis=0) * "
+            "sigma": "2 times too large",
+            "if dz.ndim == 2:\n    dz, epsilon = dz[None], self.epsilon[None]\n"
+            "return dz.mean(axis=0), (dz * epsilon).mean(axis=0) * "
+            "sigma / 2": "the mean over the draws"},
     "12c": {"return 0.5 * np.sum(mu**2 + np.exp(2 * logvar) - 2 * logvar - 1, axis=1)": "logvar is taken for log σ",
             "return -0.5 * np.sum(mu**2 + np.exp(logvar) - logvar - 1, axis=1)": "this is -KL",
             "self.m, self.v = mu, logvar\nreturn 0.5 * np.sum(mu**2 + np.exp(logvar) - logvar - 1, axis=1)":
                 "mu0 and sigma0 are not used"},
-    "12d": {"return dkl[:, None] * m / sigma0, dkl[:, None] * (np.exp(v) - 1)": "2 times too large"},
+    "12d": {"return dkl[:, None] * m / sigma0, dkl[:, None] * (np.exp(v) - 1)": "2 times too large",
+            "return dkl[:, None] * m, 0.5 * dkl[:, None] * (np.exp(v) - 1)": "must still be divided by σ₀"},
     "12e": {"return -0.5 * np.sum(epsilon**2 + np.log(2 * np.pi), axis=-1)": "logvar is missing"},
+    "14a": {"if dz.ndim == 2:\n    dz, epsilon = dz[None], self.epsilon[None]\ndL = np.einsum('kni,knj->nij', dz, epsilon)\n"
+            "return dz.sum(axis=0), np.einsum('nii->ni', dL) * sigma, dL[:, rows, columns]":
+                "dlogvar, in the term draw, is 2 times too large"},
+    "14b": {"d = dkl[:, None]\nreturn d * m / sigma0, 0.5 * d * (np.exp(v) - 1), d * l":
+                "dbelow: it must still be divided by σ₀"},
+    "14c": {"dlogvar += 0.5 * weight @ (r.shape[1] - squares)\nreturn r * precision * weight[:, None]": "`learn` is False",
+            "return r * precision * weight[:, None]": "dlogvar is 0 everywhere"},
     "14e": {"log_w = (prior.log_density(z) - posterior.log_density() - nll.reshape(z.shape[:-1]))\nbound = "
             "log_w.mean(axis=0)": "this is the ELBO"},
 }
@@ -239,17 +269,34 @@ def test_the_library_is_as_it_was_afterwards():
     ("class Dense:\n    def forward(self, x): pass", "must have class Dense with def backward"),
     ("class Dense:\n    def backward(self, delta): pass\n    def forward(self, x): pass", "also has forward"),
     ("class Dense:\n    def backward(self, delta):\n        return [][0]", "line 3: IndexError"),
+    ("class Dense:\n    def backward(self, delta):\n        assert not len(delta)", "line 3: AssertionError"),
     ("from numpyae import layers\nclass Dense(layers.Dense):\n    def backward(self, delta):\n        return "
      "layers.Dense.backward(self, delta)",
      "calls itself without end")])
 def test_files_that_are_something_else(text, words):
     status, sentence = judged("4b", text)
-    assert status == "wrong" and words in sentence
+    assert status == "wrong" and words in sentence and not sentence.endswith(": ")
 
 
 def test_a_helper_of_ones_own_may_be_used():
     text = stub_with("4d", "return delta * self.slope()") + "\n    def slope(self):\n        return 1 - self.h**2\n"
     assert judged("4d", text) == ("passed", "")
+    text = stub_with("4d", "return delta * self.slope(h, self.one)") + (
+        "\n    one = 1\n\n    @staticmethod\n    def slope(h, one):\n        return one - h**2\n")
+    assert judged("4d", text) == ("passed", "")
+
+
+def test_what_is_right_may_be_written_in_another_way():
+    for number, code in {
+            "8a": "return rng.binomial(1, p, x.shape).astype(x.dtype)",
+            "5a": "up, down = w.copy(), w.copy()\nup[index] += h\ndown[index] -= h\na, b = f(up), f(down)\n"
+                  "return [(a - b) / (2 * h), (abs(a) + abs(b)) * EPS / (2 * h)]",
+            "11a": "from scipy.stats import norm\nself.slope = (mu - z) / sigma**2\n"
+                   "return norm.logpdf(z, mu, sigma).sum(axis=-1)",
+            "12b": "K = dz.reshape(-1, *sigma.shape)\nreturn [K.sum(axis=0), 0.5 * sigma * (K * epsilon).sum(axis=0)]",
+            "8d": "spread = np.expand_dims(self.slope(m), axis) * np.ones(h.shape)\n"
+                  "return {index: weight * own_weight * spread / h.size * (h.shape[1] if over == 'batch' else 1)}"}.items():
+        assert judged(number, stub_with(number, code)) == ("passed", ""), number
 
 
 def test_the_function_itself_cannot_be_had_from_the_library():

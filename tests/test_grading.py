@@ -96,6 +96,71 @@ def test_errors_are_one_line(words, tmp_path, monkeypatch, capsys):
     assert words[1] != "." or "nothing to grade" in error
 
 
+@posix
+def test_odd_names_links_and_encodings(tmp_path, capsys):
+    """None of them stops the rest; a link is not followed, since it may lead to somebody else's solution."""
+    odd = tmp_path / "class" / "line\nbreak"
+    write(odd, right=RIGHT)
+    latin = STUB.encode("ascii", "replace").replace(b"\n", b"\r\n")
+    (odd / "again.py").write_bytes(b"# -*- coding: latin-1 -*-\r\n" + latin + b"# \xe9")
+    os.symlink(odd / "right.py", odd / "04c_link.py")
+    os.symlink(odd, odd / "loop")
+    if sys.platform.startswith("linux"):
+        os.mkdir(os.fsencode(tmp_path / "class") + b"/no\xff")
+    assert main(["grade", str(tmp_path / "class")]) == (1 if sys.platform.startswith("linux") else 0)
+    table = capsys.readouterr().out
+    assert "\nline?break      1/1  +\n" in table and ("\nno?" in table or not sys.platform.startswith("linux"))
+    outcomes = {"": grading.grade(odd)[""]}
+    assert [(outcome.task.path.name, outcome.status) for outcome in outcomes[""]] == [
+        ("again.py", "not yet"), ("right.py", "passed")]
+    assert "4d  not yet  again.py\n4d  passed   right.py\n" in grading.of_one(outcomes[""])
+    (found,) = grading.as_dict(outcomes, 0)["students"]
+    assert (found["passed"], found["tasks"], len(found["outcomes"])) == (1, 1, 2)
+
+
+def test_folders_that_are_not_graded_are_said(tmp_path, capsys):
+    write(tmp_path / "class", mine=STUB)
+    write(tmp_path / "class" / "anna", tanh=RIGHT)
+    assert main(["grade", str(tmp_path / "class")]) == 1
+    said = capsys.readouterr()
+    assert "0 passed, 1 not yet" in said.out and "in 1 of its folders are left out" in said.err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the time limit ends what runs")
+def test_an_interruption_ends_what_runs(tmp_path):
+    """Else this test takes ten minutes."""
+    folder = write(tmp_path / "mine", endless='"""Exercise 4c: sigmoid.\n"""\nwhile True: pass\n', stub=STUB)
+
+    def interrupt(done, of):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grading.grade(folder, seconds=600, progress=interrupt)
+    assert not left_running()
+
+
+@posix
+def test_a_room_is_removed_however_deep_it_is(tmp_path):
+    room, here = tmp_path / "room", os.getcwd()
+    os.mkdir(room)
+    os.chdir(room)
+    for _ in range(1100):             # too deep for shutil.rmtree
+        os.mkdir("a")
+        os.chdir("a")
+    os.chdir(here)
+    os.symlink(tmp_path, room / "link")
+    write(room / "closed", x="")
+    os.chmod(room / "closed", 0)
+    grading.remove(room)
+    assert not room.exists() and tmp_path.exists()
+
+
+def test_what_the_code_writes_into_the_pipe_of_the_verdict_is_no_verdict(tmp_path):
+    """Brackets that are too deep for a parser, and then the right verdict."""
+    top = "import os\nfor k in range(3, 64):\n    try: os.write(k, b'[' * 3000)\n    except OSError: pass"
+    assert grading.grade(write(tmp_path / "a", b=with_top("4d", top)))[""][0].status == "passed"
+
+
 def test_bug_hunts_are_graded_by_the_module_that_makes_them(tmp_path, monkeypatch):
     """With a stand-in for it."""
     judge = ("def judge(level, seed, module, rng):\n"

@@ -117,11 +117,11 @@ TABLE = [
      derivative, take 0."""),
     Exercise("4f", "activations.Softplus.backward", "softplus, backward",
      '[000] "Towards nonlinear systems" (nonlinear activation functions)', """
-     delta is ∂L/∂h of h = log(1 + e^a). Return da = ∂L/∂a, (N, H). Forward has kept a, h, and e = e^-|a|, which never
+     delta is ∂L/∂h of h = log(1 + e^a). Return da = ∂L/∂a, (N, H). Forward has kept a, and e = e^-|a|, which never
      overflows."""),
     Exercise("4g", "activations.ELU.backward", "elu, backward",
      '[000] "Towards nonlinear systems" (nonlinear activation functions)', """
-     delta is ∂L/∂h of h = a where a > 0, else e^a - 1. Return da = ∂L/∂a, (N, H). Forward has kept a and h."""),
+     delta is ∂L/∂h of h = a where a > 0, else e^a - 1. Return da = ∂L/∂a, (N, H). Forward has kept a."""),
     Exercise("4h", "activations.Softmax.backward", "softmax, backward", '[000] "How do we find w?" (the chain rule)', """
      delta is ∂L/∂p of p = softmax(a), row by row. Every p_k depends on every a_j: return da = ∂L/∂a, (N, K), by the whole
      Jacobian diag(p) - p pᵀ of each row, not by its diagonal alone. Forward has kept p (N, K)."""),
@@ -159,11 +159,11 @@ TABLE = [
      has its shape. ValueError when f gives no complex number."""),
     Exercise("6a", "optimizers.Momentum.step", "momentum", 'lecture 6, "Why it is slow, and what momentum buys"', """
      Give w a velocity, with a friction that keeps the part mu of it: v <- mu v - alpha grad, then w <- w + v. w (P,)
-     changes in place, grad (P,) is only read.""", 2),
+     changes in place, grad (P,) is only read; `velocity` is v.""", 2),
     Exercise("6b", "optimizers.Nesterov.step", "nesterov", 'lecture 6, "Why it is slow, and what momentum buys"', """
      Momentum with the gradient taken where the velocity is about to lead. w holds the look-ahead point itself: the
      velocity becomes mu v - alpha grad as before, and w moves by mu times the new velocity, minus alpha grad. w (P,)
-     changes in place.""", 2),
+     changes in place; `velocity` is v.""", 2),
     Exercise("6c", "optimizers.RMSProp.step", "rmsprop", 'lecture 6, "Seven ways down"', """
      Divide by how large the gradients lately were, element by element: s <- rho s + (1 - rho) g², w <- w - alpha g / (√s
      + epsilon). w (P,) changes in place; `squares` is s.""", 2),
@@ -203,7 +203,7 @@ TABLE = [
      The penalty is own_weight Σ_j s(m_j) with the mean activation m_j = 1/N Σ_n h_nj of unit j (over="batch"), or
      own_weight 1/N Σ_n s(m_n) with m_n = 1/H Σ_j h_nj of sample n (over="units"). h is (N, H), m and its slope s'(m) =
      self.slope(m) are (H,) or (N,). Return {index: ∂L/∂h}, (N, H), where weight is ∂L/∂penalty. A mean has 1/N (or 1/H)
-     in its derivative, and every h in it the same share."""),
+     in its derivative, and every h in it the same share. `axis` is that of the mean: 0 for the batch, else 1."""),
     Exercise("8e", "layers.TopK.forward", "k sparse, forward", '[002] "k-sparse autoencoder"', """
      Keep the k strongest units of each sample, set the others to 0: y = x mask, x (N, H), mask (N, H) with k ones in
      every row. `self.strength(x)` says how strong each unit is: |x| in [002]'s formula. Keep the mask as self.mask, an
@@ -230,8 +230,8 @@ TABLE = [
     Exercise("11a", "priors.GaussianPrior.log_density", "log density of the prior",
      '[004] "Autoencoders as probabilistic generative models"', """
      log p(z) for p(z) = N(μ, diag σ²), in nats, summed over the d numbers of a code: (N,) for z (N, d), (K, N) for z (K,
-     N, d). μ and σ are numbers or (d,). A density, so the constants count. Keep self.slope = ∂log p/∂z, of the shape of
-     z: the way back needs it."""),
+     N, d). mu and sigma are arrays: (d,), or one number for all of them. A density, so the constants count. Keep
+     self.slope = ∂log p/∂z, of the shape of z: the way back needs it.""", 1),
     Exercise("12a", "latent.DiagonalGaussian.sample", "reparameterisation, forward",
      '[000] "One important detail: backpropagation through random sampling?"', """
      Draw first, from a distribution without parameters, and compute z from that: z = μ + σ ε, ε ~ N(0, I). h (N, 2d)
@@ -246,8 +246,8 @@ TABLE = [
      '[000] "KL divergence as regulariser"; [003] 7; [004] "Training"', """
      KL(q ‖ p) in nats, (N,), of q = N(μ, diag σ²), μ and logvar = log σ² (N, d), from p = N(μ₀, diag σ₀²). For N(0, I) it
      is ½ Σ_j (μ² + σ² - log σ² - 1). In general it is the same after μ - μ₀ and σ are measured in units of σ₀: m = (μ -
-     μ₀) / σ₀ and v = logvar - log σ₀² in the place of μ and logvar. Keep self.sigma0 (d,), self.m and self.v (N, d) for
-     the way back.""", 2),
+     μ₀) / σ₀ and v = logvar - log σ₀² in the place of μ and logvar. Keep self.m and self.v (N, d) for the way back;
+     self.sigma0 (d,) is kept already, and `own_sigma0` is it.""", 2),
     Exercise("12d", "latent.DiagonalGaussian.kl_backward", "KL divergence, backward",
      '[000] "KL divergence as regulariser"; [003] 7; [004] "Training"', """
      dkl is ∂L/∂KL, (N,), of KL = ½ Σ_j (m² + e^v - v - 1) with m = (μ - μ₀) / σ₀ and v = logvar - log σ₀². Return (dmu,

@@ -8,9 +8,9 @@ only with a token that the code is not told, so that nothing printed can be take
 
 This bounds mistakes and simple mischief. It is no sandbox: the code runs with the rights of whoever grades, can read what
 they can read, delete what they can delete and use the network, and who wants to deceive the judge can. For strangers' code
-take a container or another user. Not covered: many files that fill a disk; a child that detaches itself and, on other
-systems than Linux, one that leaves its process group. Windows knows no limits of memory and processor time: there only the
-time is limited.
+take a container or another user. Not covered: many files that fill a disk; a child that leaves its process group, on Linux
+only with another environment; root, whom Linux does not limit the number of processes. Windows knows no limits of memory and
+processor time: there only the time is limited.
 """
 
 import concurrent.futures
@@ -38,6 +38,8 @@ except ImportError:                   # Windows
 SECONDS = 10                          # that a task may take, after Python and NumPy have been loaded
 MEMORY = 5 * 2**29                    # bytes of address space: 2 GB, and what a Python with NumPy has
 FILE = 2**20                          # bytes: larger files are not copied
+COPIED = 100                          # files that are copied with a task
+DEEP = 10                             # folders in folders that are looked into
 WRITTEN = 50 * 2**20                  # bytes that a file may have
 PROCESSES = 256                       # more than there are already
 KEPT = 4000                           # characters of what is printed
@@ -85,12 +87,13 @@ def recognise(path):
 
 
 def tasks_in(folder, deep=False):
-    """The tasks among the .py files of a folder, with deep=True also in the folders below it, in order."""
+    """The tasks among the .py files of a folder, links aside, with deep=True also in the folders below it, in order."""
     found = []
     for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if deep and name[0] not in "._")
-        found += [task for name in sorted(files) if name.endswith(".py") and not name.startswith(".")
-                  and (task := recognise(pathlib.Path(here, name))) is not None]
+        below = deep and len(pathlib.Path(here).relative_to(folder).parts) < DEEP
+        folders[:] = sorted(name for name in folders if below and name[0] not in "._")
+        paths = [pathlib.Path(here, name) for name in sorted(files) if name.endswith(".py") and not name.startswith(".")]
+        found += [task for path in paths if not path.is_symlink() and (task := recognise(path)) is not None]
     return found
 
 
@@ -116,6 +119,14 @@ def submissions(path):
     return found
 
 
+def overlooked(path):
+    """The folders in this one that have tasks, when they are not graded because this one has tasks itself."""
+    path = pathlib.Path(path)
+    if not path.is_dir() or not tasks_in(path):
+        return []
+    return sorted(child.name for child in path.iterdir() if child.is_dir() and child.name[0] not in "._" and tasks_in(child))
+
+
 def grade(path, seed=0, seconds=SECONDS, progress=None):
     """{student: [Outcome, ...]} of all tasks below a path, several at a time. progress(done, of) is called after each."""
     found = submissions(path)
@@ -131,8 +142,9 @@ def grade(path, seed=0, seconds=SECONDS, progress=None):
                 done += 1
                 if progress is not None:
                     progress(done, total)
-        except BaseException:         # Ctrl-C: what has not begun does not begin
-            pool.shutdown(cancel_futures=True)
+        except BaseException:         # Ctrl-C: what has not begun does not begin, what runs ends
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_marked(f"{os.getpid()}-")
             raise
     return outcomes
 
@@ -145,18 +157,42 @@ def grade_task(task, seed=0, seconds=SECONDS):
         copy = os.path.join(room, "copy")
         copy_folder(task.path, copy)
         status, sentence, output = run(task, os.path.join(copy, task.path.name), room, seed, seconds)
+    except OSError as error:          # it cannot be read any more, or no process can be started: the rest goes on
+        status, sentence, output = "wrong", plain(f"it could not be run: {error}"), ""
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove(room)
     return Outcome(task, status, sentence, output, time.perf_counter() - start)
 
 
 def copy_folder(path, copy):
-    """Copy a file and those beside it, no larger than FILE, no links and no folders."""
+    """Copy a file and up to COPIED of those beside it, no larger than FILE, no links and no folders."""
     os.mkdir(copy)
-    for entry in os.scandir(path.parent):
-        if entry.name == path.name or entry.is_file(follow_symlinks=False) and entry.stat().st_size <= FILE:
-            with contextlib.suppress(OSError):           # a file that may not be read
-                shutil.copyfile(entry.path, os.path.join(copy, entry.name))
+    shutil.copyfile(path, os.path.join(copy, path.name))
+    beside = [entry for entry in os.scandir(path.parent) if entry.name != path.name
+              and entry.is_file(follow_symlinks=False) and entry.stat().st_size <= FILE]
+    for entry in sorted(beside, key=lambda entry: (not entry.name.endswith(".py"), entry.name))[:COPIED]:
+        with contextlib.suppress(OSError):               # a file that may not be read
+            shutil.copyfile(entry.path, os.path.join(copy, entry.name))
+
+
+def remove(room):
+    """Remove a folder and all below it, also folders in folders that are too deep for shutil.rmtree, which is recursive.
+
+    What is in a folder is moved up, next to it, until no folder has anything in it.
+    """
+    while entries := list(os.scandir(room)):
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+                continue
+            os.chmod(entry.path, 0o700)
+            for inner in list(os.scandir(entry.path)):
+                if inner.is_dir(follow_symlinks=False):
+                    os.chmod(inner.path, 0o700)
+                os.rename(inner.path, os.path.join(room, secrets.token_hex(16)))
+            os.rmdir(entry.path)
+    os.rmdir(room)
 
 
 def run(task, path, room, seed, seconds):
@@ -184,13 +220,11 @@ def run(task, path, room, seed, seconds):
     finally:
         end(process, mark)
     said, output = verdict.text(), printed.text()
-    for line in said.splitlines()[1:2]:
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and found.get("token") == token and found.get("status") in STATUSES:
-            return found["status"], plain(str(found["sentence"])), output
+    for line in said.split("\n"):
+        if line.startswith(token):    # else the student's code has written it
+            with contextlib.suppress(ValueError):
+                found = json.loads(line.removeprefix(token))
+                return found["status"], plain(found["sentence"]), output
     return "wrong", late or died(process.returncode, output), output
 
 
@@ -230,6 +264,11 @@ def end(process, mark):
             pass
     process.kill()
     process.wait()
+    end_marked(mark)
+
+
+def end_marked(mark):
+    """Kill, on Linux, the processes that have this mark, or one that begins with it, in their environment."""
     if not sys.platform.startswith("linux"):
         return
     wanted = f"NUMPYAE_GRADING={mark}".encode()
@@ -283,19 +322,20 @@ class Reader:
 
 def work():
     """What the worker does: read the job, load all that is needed, say so, judge, say the verdict."""
-    verdict = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    verdict = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     os.dup2(2, 1)                     # what is printed goes the way of errors, which nobody takes for a verdict
     job = json.loads(sys.stdin.readline())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    from numpyae.course import judges
+    from numpyae.course import hunts, judges
 
     limit(job["seconds"])
     verdict.write("ready\n")
     verdict.flush()
-    status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"], judges)
+    status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"], judges, hunts)
     if not os.path.exists(job["path"]):
         status, sentence = "wrong", "the code deletes its own file (of a copy: the submission is as it was)"
-    verdict.write(json.dumps({"token": job["token"], "status": status, "sentence": sentence[:1000]}) + "\n")
+    found = json.dumps({"status": status, "sentence": sentence[:1000]}, ensure_ascii=False)
+    verdict.write(f"\n{job['token']}{found}\n")
     verdict.flush()
     with contextlib.suppress(Exception):                 # the code may have put something else there
         sys.stdout.flush()
@@ -333,7 +373,7 @@ def threads(pid):
         return 0
 
 
-def attempt(path, name, hunt, seed, judges):
+def attempt(path, name, hunt, seed, judges, hunts):
     """(status, sentence) of the file at this path, judged at points that this seed draws."""
     import types
 
@@ -343,15 +383,13 @@ def attempt(path, name, hunt, seed, judges):
     module.__file__ = path
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with open(path, "rb") as file:                   # bytes: Python knows about encodings
             code = compile(file.read(), path, "exec")
         sys.modules["submission"] = module
         sys.path.append(os.path.dirname(path))           # at the end: a file of the student's named random.py hides nothing
         with contextlib.nullcontext() if hunt else judges.blocked(name):
             exec(code, vars(module))
         if hunt:
-            from numpyae.course import hunts
-
             return hunts.judge(*hunt, module, rng)
         return judges.judge(name, module, rng)
     except BaseException as error:    # SystemExit and KeyboardInterrupt too: whatever a student's code raises
@@ -362,12 +400,12 @@ def attempt(path, name, hunt, seed, judges):
 
 
 def as_dict(outcomes, seed):
-    """JSON-able: students, their scores and tasks."""
+    """JSON-able: students, their scores as in the table, where of several files for one task the best counts, all files."""
+    best = {student: best_of(found) for student, found in outcomes.items()}
     return {"seed": seed, "students": [
-        {"student": student, "passed": sum(outcome.status == "passed" for outcome in found), "tasks": len(found),
-         "outcomes": [{"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status,
-                       "sentence": outcome.sentence,
-                       "output": outcome.output, "seconds": round(outcome.seconds, 2)} for outcome in found]}
+        {"student": student, "passed": list(best[student].values()).count("passed"), "tasks": len(best[student]), "outcomes": [
+            {"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status, "sentence": outcome.sentence,
+             "output": outcome.output, "seconds": round(outcome.seconds, 2)} for outcome in found]}
         for student, found in outcomes.items()]}
 
 
@@ -380,9 +418,11 @@ def of_one(found):
     """One line for each task, and what is to be said about it below."""
     from numpyae.course.exercises import EXERCISES
 
-    lines, width = [], max(len(outcome.task.name) for outcome in found)
+    names = [outcome.task.name for outcome in found]
+    lines, width = [], max(map(len, names))
     for outcome in found:
-        title = EXERCISES[outcome.task.name].title if outcome.task.name in EXERCISES else outcome.task.path.name
+        known = outcome.task.name in EXERCISES and names.count(outcome.task.name) == 1
+        title = EXERCISES[outcome.task.name].title if known else plain(outcome.task.path.name)
         lines.append(f"{outcome.task.name:{width}}  {outcome.status:8} {title}")
         if outcome.status == "wrong":
             lines.append(f"{'':{width}}  {outcome.sentence}")
@@ -415,7 +455,7 @@ def of_many(outcomes):
                        for lecture, names in groups.items())
         solved = [status == "passed" for name, status in found.items() if name not in EXERCISES]
         score = f"{passed}/{len(found)}"
-        lines.append(f"{student:{width}}  {score:>7}  {row}" + f"  {sum(solved)}/{len(solved)}" * bool(solved))
+        lines.append(f"{plain(student):{width}}  {score:>7}  {row}" + f"  {sum(solved)}/{len(solved)}" * bool(solved))
     lines.append("+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)")
     return "\n".join(line.rstrip() for line in lines)
 
@@ -430,8 +470,8 @@ def best_of(found):
 
 
 def all_passed(outcomes):
-    """Whether every task found has passed, and every submission has one."""
-    return all(found and all(outcome.status == "passed" for outcome in found) for found in outcomes.values())
+    """Whether every task has passed, and every submission has one; of several files for one task the best counts."""
+    return all(found and set(best_of(found).values()) == {"passed"} for found in outcomes.values())
 
 
 def unlimited():

@@ -15,6 +15,7 @@ import contextlib
 import functools
 import linecache
 import math
+import re
 import sys
 import types
 
@@ -38,6 +39,7 @@ from numpyae.vae import IWAE, VAE
 
 DRAWS = 2                             # points at which a function is judged
 ONE_EACH = ": one value for each sample is asked for"
+WITHOUT = "the column φ₀ ≡ 1 is there, and this basis is one without it (bias=False): return self.with_bias(phi)"
 
 
 class Wrong(Exception):
@@ -95,7 +97,8 @@ def installed(exercise, module, errors):
         own = vars(module).get(kind)
         where = f"class {kind} with def {name}(...)"
         if isinstance(own, type) and own is not owner:
-            found = {key: value for key, value in vars(own).items() if isinstance(value, types.FunctionType)}
+            found = {key: value for key, value in vars(own).items() if not (key.startswith("__") and key.endswith("__"))
+                     or isinstance(value, types.FunctionType)}
     if not isinstance(found.get(name), types.FunctionType):
         raise Wrong(f"the file must have {where}, as it was written out")
     others = sorted(key for key in found if key != name and hasattr(owner, key))
@@ -143,7 +146,7 @@ def raised(error, path):
     elif isinstance(error, TypeError) and words.startswith("super(type, obj)"):
         words = "super() is not there: it would be the solution"
     else:
-        words = f"{type(error).__name__}: {words}{hint}"
+        words = type(error).__name__ + f": {words}{hint}" * bool(words)
     code = linecache.getline(path, line).strip() if line else ""
     return (f"line {line}" + f", `{code}`" * bool(code) + f": {words}") if line else words
 
@@ -156,22 +159,39 @@ def primes(rng, n):
     return [int(size) for size in rng.permutation([3, 5, 7, 11, 13])[:n]]
 
 
-def gradients(make):
-    """A judge: `make(rng)` -> [(target, *batch), ...], each held against finite differences."""
+def gradients(make, names=()):
+    """A judge: `make(rng)` -> [(target, *batch), ...], each held against finite differences.
+
+    names: {how the check calls something: how the task does}.
+    """
     def run(rng):
         for _ in range(DRAWS):
             for target, *batch in make(rng):
                 report = gradcheck.check(target, *batch, rng=rng)
                 if not report.ok:
                     lines = str(report).split("\n\n")[0].splitlines()
-                    raise Wrong(" ".join(line.replace("  also: ", "Also: ") for line in lines[:3]))
+                    said = " ".join(line.replace("  also: ", "Also: ") for line in lines[:3])
+                    for name, own in dict(names).items():
+                        said = re.sub(rf"\b{name}\b", own, said)
+                    raise Wrong(said)
     return run
 
 
-def returned(name, call, *arrays, **options):
+def of_activation(kind):
+    """A judge of its backward."""
+    return gradients(an_activation(kind), {"dx": "da", "gradient of x": "gradient of a"})
+
+
+def of_loss(make):
+    """A judge of its backward."""
+    return gradients(make, {"doutput": "∂L/∂o", "gradient of output": "gradient of o",
+                            "whatever delta is": "whatever weight is"})
+
+
+def returned(name, call, *arrays):
     """call(*arrays), which must leave them as they are, and return something. Wrong otherwise."""
     before = [np.copy(array) for array in arrays]
-    found = call(*arrays, **options)
+    found = call(*arrays)
     for k, (array, old) in enumerate(zip(arrays, before)):
         if isinstance(array, np.ndarray) and not np.array_equal(array, old):
             raise Wrong(f"{name} changes its argument{f' {k + 1}' * (len(arrays) > 1)} in place; others may still need it")
@@ -186,9 +206,9 @@ def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
     if not isinstance(found, (np.ndarray, np.floating, float)):
         raise Wrong(f"{name} must be an array, got {type(found).__name__}")
     found = np.asarray(found)
+    if found.shape == truth.shape and found.dtype.kind == "f" and found.dtype != truth.dtype and near(found, truth, 1e-2):
+        raise Wrong(f"{name} must be {truth.dtype}, as what it is made of, got {found.dtype}")
     if found.shape == truth.shape and found.dtype.kind == "f" and near(found, truth, tolerance):
-        if found.dtype != truth.dtype:
-            raise Wrong(f"{name} must be {truth.dtype}, as what it is made of, got {found.dtype}")
         return
     for sentence, array in dict(mistakes).items():
         if np.shape(array) == found.shape and np.all(np.isfinite(array)) and near(found, array, tolerance):
@@ -217,6 +237,9 @@ def difference(found, truth, sizes, tolerance):
         return "is 0 everywhere"
     if near(found, -truth, tolerance):
         return "has the wrong sign"
+    if near(found, truth, 1e-4):
+        part = np.max(np.abs(found - truth)) / np.max(np.abs(truth))
+        return f"is right but for a part of {part:.0e}: is a small number added where none belongs, or are digits lost?"
     c = float(np.vdot(truth, found) / np.vdot(truth, truth))
     if c and near(found, c * truth, 10 * tolerance):
         number = max(abs(c), 1 / abs(c))
@@ -255,6 +278,7 @@ def polynomial_basis(rng):
         hold("Φ", found, np.hstack([one, phi]), {
             "the column φ₀ ≡ 1 is missing: return self.with_bias(phi)": phi,
             "the column φ₀ ≡ 1 is there twice: powers does not have it": np.hstack([one, one, phi]),
+            WITHOUT: np.hstack([np.ones((N, 1)), phi]),
             "the powers of the inputs are added; a monomial is their product": np.hstack([one, sums]),
             "it has powers times x where x to the power is meant": np.hstack([one, x @ basis.powers.T]),
             "every power is too high by one": np.hstack([one, phi * x.prod(axis=1, keepdims=True)]),
@@ -271,8 +295,6 @@ def least_squares(rng):
         phi, t = rng.standard_normal((N, M)), rng.standard_normal((N, K))
         q = np.linalg.qr(phi)[0]
         found = returned("least_squares", linear.least_squares, phi, t)
-        if np.shape(found) == (M, K) and np.all(np.isfinite(found)) and near(phi.T @ (phi @ found - t), 0 * found + 1e-9, 1):
-            return                    # the gradient is 0, and L is convex
         w = np.linalg.solve(phi.T @ phi, phi.T @ t)
         hold("w", found, w, {
             "this is Φᵀt: it must still be multiplied by (ΦᵀΦ)⁻¹": phi.T @ t,
@@ -293,6 +315,7 @@ def gaussian_basis(rng):
         found = returned("forward", basis.forward, x)
         hold("Φ", found, np.hstack([one, phi]), {
             "the column φ₀ ≡ 1 is missing: return self.with_bias(phi)": phi,
+            WITHOUT: np.hstack([np.ones((N, 1)), phi]),
             "the 2 under the width is missing: exp(-‖x - c‖² / (2 width²))": np.hstack([one, np.exp(-r2 / width**2)]),
             "the width must be squared": np.hstack([one, np.exp(-r2 / (2 * width))]),
             "it has the distance itself; its square is meant": np.hstack([one, np.exp(-np.sqrt(r2) / (2 * width**2))]),
@@ -315,6 +338,7 @@ def fourier_basis(rng):
         found = returned("forward", basis.forward, x)
         hold("Φ", found, columns(a), {
             "the column φ₀ ≡ 1 is missing: return self.with_bias(phi)": columns(a)[:, int(bias):],
+            WITHOUT: np.hstack([np.ones((N, 1)), columns(a)]),
             "the sines come first; all cosines belong before them": np.hstack([one, np.sin(a), np.cos(a)]),
             "cosines and sines alternate; first come all cosines, then all sines":
                 np.hstack([one, np.stack([np.cos(a), np.sin(a)], axis=2).reshape(N, -1)]),
@@ -380,7 +404,7 @@ def squared_error_forward(rng):
         o, t = rng.standard_normal((N, D)), rng.standard_normal((N, D))
         values = table((N,), lambda n: sum((t[n, d] - o[n, d]) ** 2 for d in range(D)))
         found = returned("forward", SquaredError().forward, o, t)
-        hold("values", found, values, {
+        hold("the value of each sample", found, values, {
             f"the mean over the features is taken where their sum belongs ({D} of them)": values / D,
             "there is a ½, which this loss does not have": values / 2,
             "the differences are not squared": (o - t).sum(axis=1),
@@ -405,7 +429,7 @@ def bernoulli_forward(rng):
         values = each.sum(axis=1)
         twice = 1 / (1 + np.exp(-p))
         found = returned("forward", BernoulliNLL().forward, o, t)
-        hold("values", found, values, {
+        hold("the value of each sample", found, values, {
             "this is log p(t | o), and the loss is minus that": -values,
             "only the term t log p is there: where t is 0, -log(1 - p) counts": -ones.sum(axis=1),
             "only the term (1 - t) log(1 - p) is there: where t is 1, -log p counts": -zeros.sum(axis=1),
@@ -427,7 +451,7 @@ def bernoulli_forward(rng):
                         "nothing does: log(1 + e^o) = "
                         "max(o, 0) + log(1 + e^-|o|)")
         truth = table((N,), lambda n: sum(max(far[n, d], 0) - t[n, d] * far[n, d] for d in range(D)))
-        hold("values for o of ±1000 (are logits or probabilities clipped?)", found, truth)
+        hold("the value of each sample for o of ±1000 (are logits or probabilities clipped?)", found, truth)
 
 
 def cross_entropy_forward(rng):
@@ -441,7 +465,7 @@ def cross_entropy_forward(rng):
         s = 1 / (1 + np.exp(-o))
         given, found = (t, label)[int(rng.integers(2))], None
         found = returned("forward", SoftmaxCrossEntropy().forward, o, given)
-        hold("values", found, values, {
+        hold("the value of each sample", found, values, {
             "this is log p(t | o), and the loss is minus that": -values,
             "the logarithm is missing: this is the probability of the class": np.exp(-values),
             "the logarithm is missing: this is minus the probability of the class": -np.exp(-values),
@@ -466,7 +490,7 @@ def cross_entropy_forward(rng):
                 raise Wrong("for o of about ±1000 values are not finite: e^o overflows, or a logarithm is taken of a p "
                             "that is 0. Subtract the largest of each "
                             "row first, and write log p_k = o_k - log Σ_j e^(o_j)")
-            hold("values for o of about ±1000", found, truth)
+            hold("the value of each sample for o of about ±1000", found, truth)
 
 
 # lecture 4: backward
@@ -582,15 +606,17 @@ def central_difference(rng):
         step = up[index] - down[index]
         slope, digit = (f(up) - f(down)) / step, (abs(f(up)) + abs(f(down))) * np.finfo(float).eps / step
         found = numerical.central(f, w, index, h)
-        if not (isinstance(found, tuple) and len(found) == 2):
+        if not (isinstance(found, (tuple, list, np.ndarray)) and len(found) == 2):
             raise Wrong(f"central must return two numbers, the slope and its rounding error, got "
                         f"{found if found is None else type(found).__name__}")
         if not np.array_equal(w, kept):
-            raise Wrong("w is not what it was: w[index] must be restored")
+            raise Wrong("w is not what it was: keep the old w[index] and put it back"
+                        + (". To add h again is not enough, since it is rounded" if near(w, kept, 1e-12) else ""))
         hold("the slope", float(found[0]), slope, {
             "this is a one-sided difference, (f(w + h) - f(w)) / h": (f(up) - f(kept)) / h,
             "this is a one-sided difference, (f(w) - f(w - h)) / h": (f(kept) - f(down)) / h,
             "it is divided by h where the step is 2h": (f(up) - f(down)) / h,
+            "all of w is moved, and only w[index] must be": (f(kept + h) - f(kept - h)) / (2 * h),
             "it is not divided by the step": f(up) - f(down)}, tolerance=2e-7 if abs(slope) > 0.01 else 1e-4)
         hold("the rounding error", float(found[1]), digit, tolerance=1e-6)
 
@@ -679,16 +705,20 @@ def nesterov(g, t, kept, alpha, mu, old=False):
     return mu * (before if old else kept["v"]) - alpha * g
 
 
-def rmsprop(g, t, kept, alpha, rho, epsilon, power=2, inside=False, root=True, average=True):
-    kept["s"] = s = (rho if average else 1) * kept.get("s", 0) + (1 - rho if average else 1) * abs(g) ** power
+def rmsprop(g, t, kept, alpha, rho, epsilon, power=2, inside=False, root=True, average=True, forget=False):
+    old = 0 if forget else kept.get("s", 0)
+    kept["s"] = s = (rho if average else 1) * old + (1 - rho if average else 1) * abs(g) ** power
     return -alpha * g / (math.sqrt(s + epsilon) if inside else (math.sqrt(s) if root else s) + epsilon)
 
 
-def adam(g, t, kept, alpha, beta1, beta2, epsilon, m_hat=True, v_hat=True, inside=False, root=True):
-    kept["m"] = beta1 * kept.get("m", 0) + (1 - beta1) * g
-    kept["v"] = beta2 * kept.get("v", 0) + (1 - beta2) * g * g
-    m = kept["m"] / (1 - beta1**t if m_hat else 1)
-    v = kept["v"] / (1 - beta2**t if v_hat else 1)
+def adam(g, t, kept, alpha, beta1, beta2, epsilon, m_hat=True, v_hat=True, inside=False, root=True, forget=False, keep=False,
+         share=True):
+    old = {} if forget else kept
+    kept["m"] = m = beta1 * old.get("m", 0) + (1 - beta1 if share else 1) * g
+    kept["v"] = v = beta2 * old.get("v", 0) + (1 - beta2 if share else 1) * g * g
+    m, v = m / (1 - beta1**t if m_hat else 1), v / (1 - beta2**t if v_hat else 1)
+    if keep:
+        kept["m"], kept["v"] = m, v
     return -alpha * m / (math.sqrt(v + epsilon) if inside else (math.sqrt(v) if root else v) + epsilon)
 
 
@@ -766,15 +796,15 @@ def masking_noise(rng):
     p = float(rng.uniform(0.2, 0.4))
     noise, seed, shape = MaskingNoise(p), int(rng.integers(2**32)), (311, 97)
     x = rng.standard_normal(shape)
-    found = returned("draw", noise.draw, x, rng=np.random.default_rng(seed))
+    found = returned("draw", lambda x: noise.draw(x, np.random.default_rng(seed)), x)
     again = noise.draw(x, np.random.default_rng(seed))
-    other = noise.draw(x, np.random.default_rng(seed + 1))
+    others = [noise.draw(x, np.random.default_rng(seed + k)) for k in (1, 2, 3)]
     if not isinstance(found, np.ndarray) or found.shape != shape:
         raise Wrong(f"draw must return an array of the shape of x, {shape}, got "
                     f"{getattr(found, 'shape', type(found).__name__)}")
     if not np.array_equal(found, again):
         raise Wrong("the same rng gives two different masks: draw with rng.random, not with np.random")
-    if np.array_equal(found, other):
+    if np.array_equal(found, others[0]):
         raise Wrong("two different rng give the same mask: draw with rng.random")
     if not np.all((found == 0) | (found == 1)):
         raise Wrong("the mask must have nothing but 0 and 1" + (": this is x with its mask, which `apply` makes"
@@ -792,6 +822,8 @@ def masking_noise(rng):
         raise Wrong("all rows, or all columns, have equally many masked elements: each element is masked on its own")
     if abs(share - p) > off:
         raise Wrong(f"a share of {share:.3f} is 1, and p = {p:.3f} was asked for")
+    if all(other.sum() == found.sum() for other in others):
+        raise Wrong("every mask has equally many ones: each element is masked on its own, so their number is left to chance")
 
 
 def kl_sparsity(rng):
@@ -821,6 +853,28 @@ def an_autoencoder(penalty, activation=Sigmoid):
         model.w += 0.1 * rng.standard_normal(model.w.size)
         return [(model, rng.standard_normal((N, D)))]
     return make
+
+
+def a_penalty(make):
+    """A judge: first what backward returns, and that weight is used, which is 1 in an autoencoder; then gradients."""
+    def run(rng):
+        for model, x in make(rng):
+            model.loss(x)
+            penalty, shape, found = model.penalties[0], model.encoder.layers[-1].h.shape, []
+            for weight in (1.0, 3.0):
+                model.from_zero()
+                added = returned("backward", penalty.backward, weight)
+                if not isinstance(added, dict):
+                    raise Wrong(f"backward must return a dict, {{index: array}} or {{}}, got {type(added).__name__}")
+                for delta in added.values():
+                    if np.shape(delta) != shape:
+                        raise Wrong(f"the array of {{index: array}} must have shape {shape}, like h, got {np.shape(delta)}")
+                found.append(np.concatenate([model.grad, *map(np.ravel, added.values())]))
+            if np.any(found[0]) and not near(found[1], 3 * found[0], 1e-9):
+                raise Wrong("three times the weight does not give three times the gradients: ∂L/∂penalty, the argument "
+                            "weight, is a factor of all of them")
+        gradients(make)(rng)
+    return run
 
 
 def kl_slope(rng):
@@ -875,6 +929,11 @@ def topk_forward(rng):
         if not hasattr(layer, "mask"):
             raise Wrong("forward must keep self.mask, which backward reads")
         hold("self.mask", layer.mask.astype(float) if isinstance(layer.mask, np.ndarray) else layer.mask, mask)
+        layer.forward(np.ones((N, H)))
+        ones = int(np.sum(np.asarray(layer.mask)[0] != 0))
+        if ones != k:
+            raise Wrong(f"where all units are equally strong {ones} are kept, and k is {k}: of equal ones any may win, but "
+                        f"exactly k do")
 
 
 def a_topk(rng):
@@ -908,6 +967,7 @@ def log_prior(rng):
         K, N, d = primes(rng, 3)
         mu, sigma = rng.standard_normal(d), rng.uniform(0.5, 2, d)
         prior, z = GaussianPrior(d, mu, sigma), rng.standard_normal((K, N, d))
+        one = GaussianPrior(d, 0.5, 2.0)
         squares, logs = ((z - mu) ** 2 / sigma**2).sum(axis=-1), math.log(2 * math.pi)
         truth = table((K, N), lambda k, n: sum(-0.5 * ((z[k, n, j] - mu[j]) / sigma[j]) ** 2 - math.log(sigma[j]) - 0.5 * logs
                                                for j in range(d)))
@@ -929,6 +989,9 @@ def log_prior(rng):
                 raise Wrong("log_density must keep self.slope = ∂log p/∂z, which backward reads")
             hold("self.slope", prior.slope, -(z_ - mu) / sigma**2,
                  {"it is divided by σ where σ² belongs": -(z_ - mu) / sigma})
+        hold("log p(z) for one number σ", returned("log_density", one.log_density, z),
+             -0.5 * (((z - 0.5) / 2) ** 2 + logs).sum(axis=-1) - d * math.log(2),
+             {"log σ counts for each of the d numbers": -0.5 * (((z - 0.5) / 2) ** 2 + logs).sum(axis=-1) - math.log(2)})
 
 
 def draw(rng):
@@ -956,16 +1019,20 @@ def draw(rng):
                 hold(f"self.{name}", getattr(posterior, name), kept)
 
 
-def a_diagonal(rng):
-    N, d = primes(rng, 2)
-    return [(DiagonalGaussian(d), rng.standard_normal((N, 2 * d)))]
+def alone(kind):
+    """[(posterior, h)]."""
+    def make(rng):
+        N, = rng.choice([5, 7, 11, 13], 1)
+        posterior = kind(3)
+        return [(posterior, rng.standard_normal((N, posterior.size)))]
+    return make
 
 
 def a_vae(posterior, **options):
     """A small VAE, its noise drawn anew."""
     def make(rng):
-        N, D, H, d = primes(rng, 4)
-        q = posterior(min(d, 3))
+        N, D, H = rng.permutation([5, 7, 11, 13])[:3]    # d is 3, and draws are 4: no two sizes are the same
+        q = posterior(3)
         prior = GaussianPrior(q.d, rng.standard_normal(q.d), rng.uniform(0.5, 2, q.d))
         model = VAE(mlp([D, H, q.size], rng=rng), mlp([q.d, H, D], rng=rng), GaussianNLL(0.8), q, prior, **options)
         model.w += 0.1 * rng.standard_normal(model.w.size)
@@ -1038,34 +1105,76 @@ def log_draw(rng):
                 "the sum over the numbers of a code is missing": each}, {"the size of the code": d})
 
 
-def sample_backward(rng):
-    gradients(a_diagonal)(rng)
-    gradients(a_vae(DiagonalGaussian, samples=3))(rng)
+def both(name, call, shapes):
+    """call(), which must be arrays of these shapes, {what: shape}."""
+    found = returned(name, call)
+    if not isinstance(found, (tuple, list)) or len(found) != len(shapes):
+        raise Wrong(f"{name} must return ({', '.join(shapes)}), got {type(found).__name__}")
+    for (what, shape), array in zip(shapes.items(), found):
+        if np.shape(array) != shape:
+            raise Wrong(f"{what} must have shape {shape}, got {np.shape(array)}"
+                        + (": the gradients of the draws must be added up" if np.shape(array)[1:] == shape else ""))
+    return found
 
 
-def kl_backward(rng):
-    gradients(a_diagonal)(rng)
-    gradients(a_vae(DiagonalGaussian))(rng)
+def a_posterior(kind, rng):
+    """(posterior, its h, shapes of the gradients); one or several draws are still to be made."""
+    N, d = primes(rng, 2)
+    posterior = kind(min(d, 5))
+    d = posterior.d
+    shapes = {"dmu": (N, d), "dlogvar": (N, d), "dbelow": (N, d * (d - 1) // 2)}
+    return posterior, rng.standard_normal((N, posterior.size)), dict(list(shapes.items())[:2 + (kind is FullGaussian)])
+
+
+def draw_backward(kind):
+    """A judge of sample_backward: the shapes of what it returns, for one draw and for several; gradients."""
+    def run(rng):
+        posterior, h, shapes = a_posterior(kind, rng)
+        for draws in ((), (4,)):
+            dz, epsilon = rng.standard_normal((2, *draws, *shapes["dmu"]))
+            posterior.sample(h, epsilon)
+            found = both("sample_backward", lambda: posterior.sample_backward(dz), shapes)
+        gradients(alone(kind))(rng)
+        hold("dmu of 4 draws", found[0], dz.sum(axis=0), {
+            "the mean over the draws is taken where their sum belongs": dz.mean(axis=0)})
+        gradients(a_vae(kind, samples=4))(rng)
+    return run
+
+
+def kl_backward(kind):
+    """A judge of kl_backward: gradients, and the closed form for N(μ₀, diag σ₀²), where σ₀ can be forgotten."""
+    def run(rng):
+        posterior, h, shapes = a_posterior(kind, rng)
+        d = posterior.d
+        mu0, sigma0 = rng.standard_normal(d), rng.uniform(0.5, 2, d)
+        posterior.sample(h, np.zeros(shapes["dmu"]))
+        posterior.kl(mu0, sigma0)
+        dkl = rng.standard_normal(len(h))
+        column, mu, variance = dkl[:, None], h[:, :d], np.exp(h[:, d:2 * d])
+        found = both("kl_backward", lambda: posterior.kl_backward(dkl), shapes)
+        gradients(alone(kind))(rng)
+        numbers = mu - mu0, 0.5 * (variance - sigma0**2), h[:, 2 * d:]           # over σ₀², these are the derivatives
+        rows = np.tril_indices(d, -1)[0]
+        for name, array, number, unit in zip(shapes, found, numbers, (sigma0, sigma0, sigma0[rows])):
+            hold(name, array, column * number / unit**2, {
+                "it must still be divided by σ₀: by the chain rule through m, or through l": column * number / unit,
+                "it is divided by σ₀ once too often": column * number / unit**3})
+        gradients(a_vae(kind))(rng)
+    return run
 
 
 def elbo_backward(rng):
-    for options in ({}, {"beta": 0.4}, {"samples": 3}, {"kl": "sampled", "samples": 2}):
+    for options in ({}, {"beta": 0.4}, {"samples": 4}, {"kl": "sampled", "samples": 4}):
         gradients(a_vae(DiagonalGaussian, **options))(rng)
 
 
-def a_full(rng):
-    N, = primes(rng, 1)
-    return [(FullGaussian(3), rng.standard_normal((N, 9)))]
-
-
-def full_sample_backward(rng):
-    gradients(a_full)(rng)
-    gradients(a_vae(FullGaussian, samples=2))(rng)
-
-
-def full_kl_backward(rng):
-    gradients(a_full)(rng)
-    gradients(a_vae(FullGaussian))(rng)
+def learnt_noise(rng):
+    of_loss(a_real_loss(GaussianNLL, sigma=0.7, learn=True))(rng)
+    loss, (o, t) = GaussianNLL(0.7), rng.standard_normal((2, 3, 5))
+    loss.forward(o, t)
+    loss.backward(np.ones(3))
+    if np.any(loss.dlogvar):
+        raise Wrong("dlogvar changes although `learn` is False: then σ is fixed")
 
 
 def importance_weights(rng):
@@ -1110,30 +1219,36 @@ JUDGES = {
     "1a": polynomial_basis, "1b": least_squares, "2a": gaussian_basis, "2b": fourier_basis,
     "3a": dense_forward, "3b": softmax_forward, "3c": squared_error_forward, "3d": bernoulli_forward,
     "3e": cross_entropy_forward,
-    "4a": gradients(a_real_loss(SquaredError)), "4b": gradients(a_dense), "4c": gradients(an_activation(Sigmoid)),
-    "4d": gradients(an_activation(Tanh)), "4e": gradients(an_activation(ReLU)), "4f": gradients(an_activation(Softplus)),
-    "4g": gradients(an_activation(ELU)), "4h": gradients(an_activation(Softmax)), "4i": gradients(a_bernoulli),
-    "4j": gradients(a_cross_entropy), "4k": online, "5a": central_difference, "5b": complex_step,
+    "4a": of_loss(a_real_loss(SquaredError)), "4b": gradients(a_dense), "4c": of_activation(Sigmoid),
+    "4d": of_activation(Tanh), "4e": of_activation(ReLU), "4f": of_activation(Softplus), "4g": of_activation(ELU),
+    "4h": of_activation(Softmax), "4i": of_loss(a_bernoulli), "4j": of_loss(a_cross_entropy),
+    "4k": online, "5a": central_difference, "5b": complex_step,
     "6a": an_optimizer(a_momentum(Momentum), momentum, {
         "it goes up: the gradient is subtracted": with_(momentum, share=-1.0),
-        "v is forgotten after each step: change it in place": with_(momentum, forget=True),
+        "v is forgotten after each step: change `velocity` in place": with_(momentum, forget=True),
         "v is updated after w, and must be before": with_(momentum, late=True)}),
     "6b": an_optimizer(a_momentum(Nesterov), nesterov, {
         "this is plain momentum, without the look ahead": momentum,
         "it looks ahead by the old velocity; the new one is meant": with_(nesterov, old=True)}),
     "6c": an_optimizer(an_rmsprop, rmsprop, {
+        "rho and 1 - rho are exchanged":
+            lambda g, t, kept, alpha, rho, epsilon: rmsprop(g, t, kept, alpha, 1 - rho, epsilon),
+        "s is forgotten after each step: change `squares` in place": with_(rmsprop, forget=True),
         "the root is missing": with_(rmsprop, root=False), "epsilon belongs outside the root": with_(rmsprop, inside=True),
         "the gradient itself is averaged; its square is meant": with_(rmsprop, power=1),
         "this is AdaGrad: the squares must be averaged, with rho and 1 - rho": with_(rmsprop, average=False)}),
     "6d": an_optimizer(an_adam, adam, {
+        "m and v are forgotten after each step: change them in place": with_(adam, forget=True),
+        "the corrected m̂ and v̂ are kept; they are for this step only, and m and v go on": with_(adam, keep=True),
+        "the factors 1 - beta in m and v are missing, and the corrections 1 - beta^t need them": with_(adam, share=False),
         "the corrections 1 - beta^t are missing": with_(adam, m_hat=False, v_hat=False),
         "the correction 1 - beta1^t of m is missing": with_(adam, m_hat=False),
         "the correction 1 - beta2^t of v is missing": with_(adam, v_hat=False),
         "epsilon belongs outside the root": with_(adam, inside=True), "the root of v̂ is missing": with_(adam, root=False)}),
     "7a": principal_components, "7b": gradients(a_tied), "8a": masking_noise, "8b": kl_sparsity, "8c": kl_slope,
-    "8d": gradients(a_sparsity), "8e": topk_forward, "8f": gradients(a_topk), "8g": gradients(a_contraction),
-    "8h": gradients(an_autoencoder(lambda rng: WeightDecay(0.3), Tanh)), "8i": dropout_backward, "11a": log_prior,
-    "12a": draw, "12b": sample_backward, "12c": divergence, "12d": kl_backward, "12e": log_draw, "13a": elbo_backward,
-    "14a": full_sample_backward, "14b": full_kl_backward, "14c": gradients(a_real_loss(GaussianNLL, sigma=0.7, learn=True)),
-    "14d": gradients(a_real_loss(HeteroscedasticGaussianNLL)), "14e": importance_weights,
+    "8d": a_penalty(a_sparsity), "8e": topk_forward, "8f": gradients(a_topk), "8g": a_penalty(a_contraction),
+    "8h": a_penalty(an_autoencoder(lambda rng: WeightDecay(0.3), Tanh)), "8i": dropout_backward, "11a": log_prior,
+    "12a": draw, "12b": draw_backward(DiagonalGaussian), "12c": divergence, "12d": kl_backward(DiagonalGaussian),
+    "12e": log_draw, "13a": elbo_backward, "14a": draw_backward(FullGaussian), "14b": kl_backward(FullGaussian),
+    "14c": learnt_noise, "14d": gradients(a_real_loss(HeteroscedasticGaussianNLL)), "14e": importance_weights,
 }

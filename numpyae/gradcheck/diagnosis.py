@@ -56,17 +56,20 @@ def explain_delta(subject, taps, tap, method, row):
 
 
 def halves(subject, row):
-    """[(title, case), ...]: one for an array, two where it holds μ and logvar side by side and only one of them fits alone."""
-    name, shape = row["array"], row["shape"]
-    two = isinstance(subject, PosteriorSubject) or (isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2)
-    if not (two and name in ("h", "output")):
-        return [("d" + name, Case(shape, row["values"]))]
-    D, found = shape[1] // 2, []
-    for title, columns in (("dmu", range(D)), ("dlogvar", range(D, 2 * D))):
-        picked = [i * shape[1] + column for i in range(shape[0]) for column in columns]
-        case = Case((shape[0], D), row["values"], picked)
-        case.index = case.index // shape[1] * D + case.index % shape[1] % D
-        case.whole = len(case.index) == shape[0] * D
+    """[(title, case), ...]: one for an array, several where it holds μ, logvar, and what is below a diagonal side by side."""
+    name, (*_, width) = row["array"], row["shape"] or (1,)
+    if isinstance(subject, PosteriorSubject) and name == "h":
+        D = subject.target.d
+    elif isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2 and name == "output":
+        D = width // 2
+    else:
+        return [("d" + name, Case(row["shape"], row["values"]))]
+    found = []
+    for title, start, stop in (("dmu", 0, D), ("dlogvar", D, 2 * D), ("dbelow", 2 * D, width)):
+        picked = [i * width + column for i in range(row["shape"][0]) for column in range(start, stop)]
+        case = Case((row["shape"][0], stop - start), row["values"], picked)
+        case.index = case.index // width * (stop - start) + case.index % width - start
+        case.whole = len(case.index) == len(picked)
         if case.wrong.any():
             found.append((title, case))
     return found

@@ -73,7 +73,7 @@ def is_off_a_kink(case, words):
 def is_zero(case, words):
     """Nothing there."""
     nothing = np.abs(case.a) <= 1e-13 * np.abs(case.n).max(initial=0)
-    if case.wrong.sum() > 1 and np.all(nothing[case.wrong]) and np.all(case.wrong | nothing):
+    if (case.wrong.sum() > 1 or not case.shape) and np.all(nothing[case.wrong]) and np.all(case.wrong | nothing):
         return [("zero", "is 0 everywhere: backward never computes it", None)]
     return []
 
