@@ -100,7 +100,7 @@ LIBRARY = {                           # the model, how w is ordered in it, how i
     "gaussian_vae": (lambda s, m: VAE(mlp([s["D"], 2 * s["K"]]), mlp([s["K"], s["H"], s["D"]]), GaussianNLL(1.0, learn=True),
                                       DiagonalGaussian(s["K"])), as_columns(*CODE, "W1", "b1", "W2", "b2", "rho"), "epsilon"),
     "iwae": (lambda s, m: IWAE(mlp([s["D"], 2 * s["J"]]), mlp([s["J"], s["D"]]), BernoulliNLL(), DiagonalGaussian(s["J"]),
-                               samples=2),
+                               samples=11),
              as_columns(*CODE, "W", "b"), "epsilon"),
     "full_vae": (lambda s, m: VAE(mlp([s["D"], 5]), mlp([2, s["D"]]), GaussianNLL(), FullGaussian(2)),
                  as_columns("Wm Wv Wc", "bm bv bc", "W", "b"), "epsilon"),
