@@ -384,8 +384,9 @@ def of_one(found):
     for outcome in found:
         title = EXERCISES[outcome.task.name].title if outcome.task.name in EXERCISES else outcome.task.path.name
         lines.append(f"{outcome.task.name:{width}}  {outcome.status:8} {title}")
-        if outcome.status == "wrong":
+        if outcome.status == "wrong" or outcome.task.name not in EXERCISES and outcome.sentence:
             lines.append(f"{'':{width}}  {outcome.sentence}")
+        if outcome.status == "wrong":
             printed = outcome.output.strip().splitlines()
             lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
             lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)
