@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """`causes`: what the gradient check may call it; empty where it cannot see it. Two hints, and what is said in the end."""
+    """`causes`: what the gradient check may call it, "loss" where it is in forward; empty where it cannot see it. Two hints, and
+    what is said in the end."""
 
     number: int | None
     level: int
@@ -327,7 +328,7 @@ KINDS = {
          "The covariance was not S Sᵀ, or was scaled wrongly."),
     "difference": Kind(None, 5, "",
          "Try the check on a function whose gradient you know, such as Σ w³.",
-         "Write down the formula of the central difference, and what w is while f is called.",
+         "Compare each line with the text: the formulas, what w is while f is called, and what the size of h costs.",
          "The check itself was wrong, and a wrong check accuses right code, or acquits wrong code."),
 }
 

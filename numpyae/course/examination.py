@@ -1,7 +1,8 @@
 """What a repaired program of a bug hunt is held against, at data and sizes that the student has not seen.
 
-The gradient: finite differences over every parameter, with the verdicts and the diagnosis of `gradcheck`, in the names that the
-student's own forward and backward use. The functions: the same values as the right program, the same distribution where numbers
+The gradient: finite differences over every parameter, with the verdicts of `gradcheck`. A wrong one is diagnosed in the names that
+the student's own forward and backward use; the first array that is not what it is in the right program is the one to look at,
+provided that the loss is the same. The functions: the same values as the right program, the same distribution where numbers
 are drawn, arguments left as they were. Sizes are different primes, and no bias is 0.
 """
 
@@ -131,32 +132,37 @@ def gradient(exam, right, module, rng):
 
 
 def explained(subject, right, wrong, rng):
-    """Findings for the wrong rows: about the first array on the way that is wrong, else from the loss back until one has an explanation.
+    """Findings for the wrong rows: on the first array on the way that is wrong, else on the gradients, the last layer's first.
 
-    Where the loss already is another one, that comes first, and the arrays behind it explain nothing.
+    Where the loss already is another one, that comes first, and the deltas behind it explain nothing.
     """
-    words, off = vocabulary(subject), difference(subject.f(), right.f())
-    findings = [invariants.finding("loss", f"at data of ours L {off}")] if off else []
+    words, off, findings = vocabulary(subject), difference(subject.f(), right.f()), []
     if off:
+        findings.append(invariants.finding("loss", f"at data of ours L {off}"))
         words.deltas.clear()
     first = None if off else first_wrong(words, vocabulary(right))
     cases = [first] if first else [(f"d{row['array']}", Case(row["shape"], row["values"]), words) for row in reversed(wrong)]
-    found = [diagnosis.diagnose(case, known, name, wrong[-1]["array"]) for name, case, known in cases]
-    told = next((one for one in found if one[0]["cause"] != "unexplained"), None)
+    unexplained = []
+    for name, case, known in cases:
+        found = diagnosis.diagnose(case, known, name, wrong[-1]["array"])
+        if found[0]["cause"] != "unexplained":
+            return findings + found
+        unexplained += found
+    told = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
     if told:
-        return findings + told
-    of_all = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
-    cause, sentence = of_all or (None, "")
-    return findings + [invariants.finding(cause, sentence.format(cases[0][0]))] * bool(of_all) + found[0]
+        cause, sentence = told
+        findings.append(invariants.finding(cause, f"{cases[0][0]} {sentence}"))
+    return findings + unexplained
 
 
 def first_wrong(words, truth):
-    """(name, Case, the words before it) of the first array that is not that of the right program; None when all are that are called alike."""
+    """(name, Case, the words before it) of the first array that differs from that of the same name in the right program, or None."""
     rows, deltas = {}, {}
     for found, before, of_right in ((words.rows, rows, truth.rows), (words.deltas, deltas, truth.deltas)):
         for name, array in found.items():
             right = of_right.get(name)
             if np.shape(right) == array.shape and difference(array, right):
+                array, right = 1.0 * array, 1.0 * right
                 agree = np.abs(array - right) <= ROUNDING * np.max(np.abs(right))
                 values = {"index": np.arange(array.size), "yours": array.ravel(), "numerical": right.ravel(),
                           "error": np.zeros(array.size), "kinked": np.zeros(array.size, dtype=bool),
@@ -175,7 +181,7 @@ def shrinks_with_the_rate(subject, row):
     subject.rate = RATE
     if abs(gaps[0] / gaps[1] - 10) > 0.01:
         return None
-    return "updates", "the error of {} shrinks with the learning rate: does it come from weights that were updated already?"
+    return "updates", "has an error that shrinks with the learning rate: does it come from weights that were updated already?"
 
 
 def right_for_one_sample(subject, rng):
@@ -200,7 +206,7 @@ def right_for_one_sample(subject, rng):
     except Exception:                                    # a program that needs more
         return None
     mixed = difference(both, {name: (first[name] + second[name]) / 2 for name in both})
-    return "batch one", ("{} is right for a batch of one sample, and for no larger one: "
+    return "batch one", ("is right for a batch of one sample, and for no larger one: "
                          + ("what is summed, or averaged?" if mixed else "has one of its summands a 1/N too few, or too many?"))
 
 
@@ -339,7 +345,7 @@ def difference(found, wanted, rounding=ROUNDING):
 
 
 def other_draws(call, scope, right, module, rng):
-    """A sentence when what a function draws has another distribution than in the right program: each column, and the rows' means."""
+    """A sentence when what a function draws is distributed otherwise than in the right program: each column, the rows' means."""
     name, *given = call.split()
     seeds = rng.integers(2**63, size=2)
 
@@ -453,7 +459,8 @@ EXAMS = {
     "regression": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"), ("predict w x", "explained w x t", "step w grads alpha")),
     "binary": Exam({"D": 5, "H": 11}, lambda rng, s: {**normal("x:D")(rng, s), "t": rng.permutation(np.arange(N) % 2.0)},
                    ("probability w x", "accuracy balanced more_x yes_no", "bits w x t")),
-    "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes, ("one_hot labels classes", "probabilities w x", "accuracy w more_x classes_of")),
+    "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes,
+                       ("one_hot labels classes", "probabilities w x", "accuracy w more_x classes_of")),
     "activations": Exam({"D": 5, "H": 11, "J": 2, "K": 13, "M": 3}, normal("x:D", "t:M")),
     "layers": Exam({"D": 3, "H": 11, "C": 5}, classes, ("probabilities w x",)),
     "dropout": Exam({"D": 5, "H": 11, "M": 3}, lambda rng, s: {**normal("x:D", "t:M")(rng, s),

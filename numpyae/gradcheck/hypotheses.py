@@ -302,8 +302,8 @@ def misses_a_summand(case, words):
     found, d = [], case.a - case.n
     if len(d) >= 3 and case.wrong.all() and np.ptp(case.n) > 0 and np.all(np.abs(d - d[0]) <= SAFETY * case.e + EXACT * np.abs(d).max()):
         if is_simple(d[0], words):
-            return [("term", f"is off by the same number, {d[0]:.6g}, in every element{called(d[0], words)}: a summand is missing or too many",
-                     None)]
+            return [("term", f"is off by the same number, {d[0]:.6g}, in every element{called(d[0], words)}: a summand is missing "
+                     "or too many", None)]
         return [("not zeroed", f"is off by the same number, {d[0]:.6g}, in every element: does it start from zero?", None)]
     bases = [(f"{delta_name} {name}".strip(), case.at(delta) * q) for delta_name, delta in fitting(words.deltas, case)
              for name, q in [("", 1.0), *((name, case.at(q)) for name, q in vocabulary.quantities(words.rows, case.shape))]]
@@ -312,12 +312,13 @@ def misses_a_summand(case, words):
     for name, basis in bases:
         c = case.constant(basis, 0 * case.e, d) if np.ptp(basis) > 0 else None
         if c is not None and (is_simple(c, words) or (len(d) >= FEW and name in words.parameters)):
-            found.append(("term", f"is off by {'' if abs(abs(c) - 1) < 1e-6 else f'{abs(c):.6g} '}{name}: "
-                          + ("a summand is missing or has the wrong sign" if c < 0 or "(1 - " in name else "a summand is too many"), None))
+            missing = c < 0 or "(1 - " in name           # 1 - q too many is also a q - 1 that is missing
+            found.append(("term", f"is off by {'' if abs(abs(c) - 1) < 1e-6 else f'{abs(c):.6g} '}{name}: a summand is "
+                          + ("missing or has the wrong sign" if missing else "too many"), None))
         elif c is not None and len(d) >= FEW and (is_simple(1 + c, words) or is_simple(1 - c, words)):
             times = 1 + c if is_simple(1 + c, words) else 1 - c
-            found.append(("term", f"is off by {c:.6g} {name}, as if it lacked a factor {times:.6g}, or had one too many{called(times, words)}",
-                          None))
+            found.append(("term", f"is off by {c:.6g} {name}, as if it lacked a factor {times:.6g}, or had one too many"
+                          + called(times, words), None))
     return found[:2]
 
 
