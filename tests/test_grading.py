@@ -178,6 +178,7 @@ def test_bug_hunts_are_graded_by_the_module_that_makes_them(tmp_path, monkeypatc
     assert [(outcome.task.name, outcome.status, outcome.sentence) for outcome in outcomes] == [
         ("level 2, seed 40", "passed", "2 40"), ("level 2, seed 40", "wrong", "2 40")]
     assert grading.best_of(outcomes) == {"level 2, seed 40": "passed"}
+    assert grading.of_one(outcomes).count("  2 40\n") == 2          # what the bug was is said when it is found, too
 
 
 def test_files_are_recognised_by_the_first_line_of_their_docstring_or_by_their_name(tmp_path):

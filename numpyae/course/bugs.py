@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """`causes`: what the gradient check may call it; empty where it cannot see it. Two hints, and what is said in the end."""
+    """`causes`: what the gradient check may call it, "loss" where it is in forward; empty where it cannot see it. Two hints, and
+    what is said in the end."""
 
     number: int | None
     level: int
@@ -48,7 +49,7 @@ KINDS = {
          "All samples use the same b, so their gradients add up. With one row for each sample the update is broadcast, and"
          " b silently becomes a matrix."),
     # 2: scale and bias
-    "batch": Kind(3, 2, "factor term",
+    "batch": Kind(3, 2, "loss factor term",
          "Try it with batches of 5 and of 10 samples.",
          "A mean over the samples has a 1/N. Is it there on the way forward and on the way back?",
          "One pass took the mean over the batch, the other the sum. It acts as a learning rate that grows with the batch "
@@ -57,7 +58,7 @@ KINDS = {
          "Try it with batches of 5 and of 10 samples, and look at every array by itself.",
          "How often is divided by N on the way to this array?",
          "The 1/N of the mean is in the first gradient of the way back already, and was divided by once more."),
-    "elements": Kind(5, 2, "factor",
+    "elements": Kind(5, 2, "loss factor",
          "Try it with one output, and with three.",
          "Mean over what: over the samples, or over all the numbers?",
          "A mean over all elements is smaller than a mean over the samples by the number of features. Loss and gradient "
@@ -85,7 +86,7 @@ KINDS = {
          "Of λ W² the slope is 2 λ W, for the weights, and for nothing else.",
          "The gradient of the weight decay was wrong in factor or sign, or decayed what is not in the loss. With all "
          "biases at 0 a decayed bias passes every check."),
-    "kl_batch": Kind(30, 2, "factor term operand elementwise",
+    "kl_batch": Kind(30, 2, "loss factor term operand elementwise",
          "Try it with batches of 5 and of 10 samples.",
          "The loss has several parts. Is each the mean over the samples of a sum?",
          "One part was averaged where another is summed, so that they were weighed against each other with a factor that "
@@ -99,7 +100,7 @@ KINDS = {
          "Count the factors: the weight of the penalty, the 2 of a square, the 1/N of a mean.",
          "The gradient of the penalty had a factor too many or too few, so that another penalty was trained than the one "
          "in the loss."),
-    "penalty_sign": Kind(29, 2, "term sign operand elementwise",
+    "penalty_sign": Kind(29, 2, "loss term sign operand elementwise",
          "Take each term of the loss alone.",
          "Does each term pull where it should: down?",
          "One term had the wrong sign: it was maximised while the other was minimised."),
@@ -155,11 +156,11 @@ KINDS = {
          "Take each term of the loss alone, and check it.",
          "Which terms of the loss does this gradient come from? Are they all there?",
          "A term of the loss had no way back, so that its number was printed and its gradient never used."),
-    "another_loss": Kind(28, 3, "term elementwise operand factor axes diagonal",
+    "another_loss": Kind(28, 3, "loss term elementwise operand factor axes diagonal",
          "The way back is the derivative of what the text says. Is the way forward?",
          "Compare every line of forward with its equation.",
          "The loss that was computed was another one than the text says, and than the one that is differentiated."),
-    "wrong_axis": Kind(16, 3, "axes elementwise operand term factor diagonal",
+    "wrong_axis": Kind(16, 3, "loss axes elementwise operand term factor diagonal",
          "Move a row to another batch. Does its result change?",
          "Which axis is the samples, which the features?",
          "Summed over the wrong axis: the samples of a batch must not know of each other here."),
@@ -200,7 +201,7 @@ KINDS = {
          "Check it with one sample, then with two.",
          "A sum of products, or a product of sums?",
          "A product of sums over the samples, where the sum of the products belongs: equal for one sample, and only there."),
-    "clipped": Kind(38, 4, "elementwise operand axes term",
+    "clipped": Kind(38, 4, "loss elementwise operand axes term",
          "Which samples are wrong? Look at their probabilities.",
          "Something is flat, and its gradient does not know.",
          "A logarithm was clipped on the way forward only: where it is flat, the true gradient is 0."),
@@ -327,7 +328,7 @@ KINDS = {
          "The covariance was not S Sᵀ, or was scaled wrongly."),
     "difference": Kind(None, 5, "",
          "Try the check on a function whose gradient you know, such as Σ w³.",
-         "Write down the formula of the central difference, and what w is while f is called.",
+         "Compare each line with the text: the formulas, what w is while f is called, and what the size of h costs.",
          "The check itself was wrong, and a wrong check accuses right code, or acquits wrong code."),
 }
 
@@ -563,7 +564,7 @@ BUGS = rows(
      "kl = -RHO * np.log(m) - (1 - RHO) * np.log(1 - m)"),
     ("mean_axis", 'return np.mean(sigmoid(x @ w["W1"] + w["b1"]), axis=0)',
      'return np.mean(sigmoid(x @ w["W1"] + w["b1"]), axis=1)'),
-    ("mean_axis", 'return np.argmax(sigmoid(x @ w["W1"] + w["b1"]), axis=1)',
+    ("report", 'return np.argmax(sigmoid(x @ w["W1"] + w["b1"]), axis=1)',
      'return np.argmax(sigmoid(x @ w["W1"] + w["b1"]), axis=0)'),
 ) + rows(
     "ksparse",

@@ -1,7 +1,8 @@
 """What a repaired program of a bug hunt is held against, at data and sizes that the student has not seen.
 
-The gradient: finite differences over every parameter, with the verdicts and the diagnosis of `gradcheck`, in the names that the
-student's own forward and backward use. The functions: the same values as the right program, the same distribution where numbers
+The gradient: finite differences over every parameter, with the verdicts of `gradcheck`. A wrong one is diagnosed in the names that
+the student's own forward and backward use; the first array that is not what it is in the right program is the one to look at,
+provided that the loss is the same. The functions: the same values as the right program, the same distribution where numbers
 are drawn, arguments left as they were. Sizes are different primes, and no bias is 0.
 """
 
@@ -15,7 +16,7 @@ from numpyae.gradcheck import diagnosis, invariants
 from numpyae.gradcheck.hypotheses import Case
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.subjects import Subject
-from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_array
+from numpyae.gradcheck.verdicts import AGREE, DISAGREE, VERDICTS, compare
 from numpyae.gradcheck.vocabulary import Vocabulary
 
 N = 7
@@ -32,7 +33,8 @@ class Exam(NamedTuple):
 
     `sizes`: what `parameters` gets; `batch(rng, sizes)`: what forward gets besides w, by name; `values`: the functions that must
     give the same as those of the right program, with their arguments, as in "predict w x"; `draws`: those that draw, with `rng`
-    among their arguments; `others`: tests of another kind, (module, rng) -> a sentence or None.
+    among their arguments; `others`: tests of another kind, (exam, right, module, rng) -> a sentence or None; `gradient`: the
+    function that gives the gradient, or makes a step with it.
     """
 
     sizes: dict
@@ -87,7 +89,10 @@ class Verdict(NamedTuple):
             return None
         wrong = [f"d{row['array']}" for row in self.rows if row["verdict"] == VERDICTS[DISAGREE]]
         right = [f"d{row['array']}" for row in self.rows if row["verdict"] != VERDICTS[DISAGREE]]
-        said = self.findings[0]["sentence"] + ("" if self.findings[0]["sentence"].endswith("?") else ".")
+        said, *more = [one["sentence"] + ("" if one["sentence"].endswith("?") else ".") for one in self.findings]
+        if self.findings[0]["cause"] == "loss":
+            said = f"The gradient is not that of this loss, and the loss is not the one in the text: {said}"
+            return f"{said} As a gradient of this loss, {more[0]}" if self.findings[1]["cause"] != "unexplained" else said
         if not wrong:
             return f"The gradient check: {said}"
         return f"The gradient check: {said} (Wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.)"
@@ -110,6 +115,7 @@ def gradient(exam, right, module, rng):
     """The Verdict on the module's gradient."""
     w, batch = drawn(exam, right, rng)
     settings = {"the batch size": N, **{WORDS[name]: size for name, size in exam.sizes.items() if name in WORDS}}
+    settings |= {"the number of draws": len(array) for array in batch.values() if array.ndim == 3}
     settings |= {name: value for name, value in vars(right).items() if name.isupper() and isinstance(value, float)}
     subject = Program(module, w, batch, settings, exam.gradient)
     try:
@@ -121,76 +127,87 @@ def gradient(exam, right, module, rng):
         return Verdict([], findings)
     rows = compare(subject, gradients, {}, rng)
     wrong = [row for row in rows if row["verdict"] == VERDICTS[DISAGREE]]
-    return Verdict(rows, findings or explained(subject, gradients, wrong, rng))
+    truth = Program(right, copies(w), copies(batch), {}, exam.gradient)
+    return Verdict(rows, findings or (explained(subject, truth, wrong, rng) if wrong else []))
 
 
-def explained(subject, gradients, wrong, rng):
-    """Findings for the wrong rows, from the loss back until one has an explanation: that comes first."""
-    findings, names = [], vocabulary(subject) if wrong else None
-    for row in reversed(wrong):
-        found = per_sample(subject, row["array"], gradients, names, rng)
-        yours = np.asarray(gradients[row["array"]])
-        name, row, words = found or (f"d{row['array']}", row, names)
-        for delta, array in list(names.deltas.items()):  # what is wrong itself explains nothing here or further down
-            if delta == name or array.shape == yours.shape and np.allclose(array, yours):
-                del names.deltas[delta]
-        findings += diagnosis.diagnose(Case(row["shape"], row["values"]), words, name, row["array"])
-        if findings[-1]["cause"] != "unexplained":
-            return findings[::-1]
-    if wrong and subject.stepping and shrinks_with_the_rate(subject, wrong[-1]):
-        sentence = f"the error of d{wrong[-1]['array']} shrinks with the learning rate: does it come from weights that were updated already?"
-        findings.insert(0, invariants.finding("updates", sentence, wrong[-1]["array"]))
-    elif wrong and right_for_one_sample(subject, rng):
-        sentence = f"d{wrong[-1]['array']} is right for a batch of one sample, and for no larger one: what is summed, or averaged?"
-        findings.insert(0, invariants.finding("batch one", sentence, wrong[-1]["array"]))
-    return findings
+def explained(subject, right, wrong, rng):
+    """Findings for the wrong rows: on the first array on the way that is wrong, else on the gradients, the last layer's first.
+
+    Where the loss already is another one, that comes first, and the deltas behind it explain nothing.
+    """
+    words, off, findings = vocabulary(subject), difference(subject.f(), right.f()), []
+    if off:
+        findings.append(invariants.finding("loss", f"at data of ours L {off}"))
+        words.deltas.clear()
+    first = None if off else first_wrong(words, vocabulary(right))
+    cases = [first] if first else [(f"d{row['array']}", Case(row["shape"], row["values"]), words) for row in reversed(wrong)]
+    unexplained = []
+    for name, case, known in cases:
+        found = diagnosis.diagnose(case, known, name, wrong[-1]["array"])
+        if found[0]["cause"] != "unexplained":
+            return findings + found
+        unexplained += found
+    told = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
+    if told:
+        cause, sentence = told
+        findings.append(invariants.finding(cause, f"{cases[0][0]} {sentence}"))
+    return findings + unexplained
+
+
+def first_wrong(words, truth):
+    """(name, Case, the words before it) of the first array that differs from that of the same name in the right program, or None."""
+    rows, deltas = {}, {}
+    for found, before, of_right in ((words.rows, rows, truth.rows), (words.deltas, deltas, truth.deltas)):
+        for name, array in found.items():
+            right = of_right.get(name)
+            if np.shape(right) == array.shape and difference(array, right):
+                array, right = 1.0 * array, 1.0 * right
+                agree = np.abs(array - right) <= ROUNDING * np.max(np.abs(right))
+                values = {"index": np.arange(array.size), "yours": array.ravel(), "numerical": right.ravel(),
+                          "error": np.zeros(array.size), "kinked": np.zeros(array.size, dtype=bool),
+                          "verdict": np.where(agree, AGREE, DISAGREE).ravel()}
+                return name, Case(array.shape, values), Vocabulary(rows, deltas, words.parameters, {}, words.numbers, False)
+            before[name] = array
+    return None
 
 
 def shrinks_with_the_rate(subject, row):
-    """Is the gradient that a step shows ten times less wrong at a tenth of the rate?"""
+    """(cause, sentence) when the gradient that a step shows is ten times less wrong at a tenth of the rate."""
     truth, gaps = row["values"]["numerical"], []
     for rate in (RATE, RATE / 10):
         subject.rate = rate
         gaps.append(np.max(np.abs(subject.backward()[row["array"]].ravel()[row["values"]["index"]] - truth)))
     subject.rate = RATE
-    return abs(gaps[0] / gaps[1] - 10) < 0.01
-
-
-def per_sample(subject, name, gradients, words, rng):
-    """(name of the delta, its row, the words without it) for a bias whose gradient is the sum of a wrong delta; else None.
-
-    A bias may have a row for each sample: forward broadcasts it, and its true gradient then is the delta, sample by sample.
-    """
-    bias = subject.parameters[name]
-    found = {delta: array for delta, array in words.deltas.items() if bias.ndim == 1 and array.shape == (N, len(bias))
-             and np.allclose(np.sum(array, axis=0), gradients[name], rtol=ROUNDING, atol=0)}
-    if not found:
+    if abs(gaps[0] / gaps[1] - 10) > 0.01:
         return None
-    delta, yours = next(reversed(found.items()))
-    wide = {**subject.parameters, name: np.tile(bias, (N, 1))}
-    one = Program(subject.module, wide, subject.fixed, {})
-    try:
-        row = compare_array(one, delta, wide[name], [(None, yours)], rng)[0]
-    except Exception:                                    # a forward that takes no such bias
-        return None
-    if row["verdict"] != VERDICTS[DISAGREE]:
-        return None
-    others = {other: array for other, array in words.deltas.items() if other not in found and array.shape != yours.shape
-              or other not in found and not np.array_equal(array, yours)}
-    return delta, row, Vocabulary(words.rows, others, words.parameters, {}, words.numbers, False)
+    return "updates", "has an error that shrinks with the learning rate: does it come from weights that were updated already?"
 
 
 def right_for_one_sample(subject, rng):
-    """Does the gradient agree for the first sample alone?"""
+    """(cause, sentence) when the gradient agrees for the first sample alone.
+
+    Where the gradient of two samples is the mean of those of each taken twice, no sample sees another: then it is a matter of N.
+    """
     if not all(len(array) == N for array in subject.fixed.values()):
-        return False
-    first = {name: array[:1].copy() for name, array in subject.fixed.items()}
-    one = Program(subject.module, copies(subject.parameters), first, {})
+        return None
+
+    def of(*samples):
+        batch = {name: array[list(samples)] for name, array in subject.fixed.items()}
+        some = Program(subject.module, copies(subject.parameters), batch, {})
+        some.forward()
+        return some, copies(some.backward())
+
     try:
-        one.forward()
-        return all(row["verdict"] != VERDICTS[DISAGREE] for row in compare(one, copies(one.backward()), {}, rng))
-    except Exception:                                    # a program that needs two
-        return False
+        one, gradients = of(0)
+        if any(row["verdict"] == VERDICTS[DISAGREE] for row in compare(one, gradients, {}, rng)):
+            return None
+        first, second, both = (of(*samples)[1] for samples in ((0, 0), (1, 1), (0, 1)))
+    except Exception:                                    # a program that needs more
+        return None
+    mixed = difference(both, {name: (first[name] + second[name]) / 2 for name in both})
+    return "batch one", ("is right for a batch of one sample, and for no larger one: "
+                         + ("what is summed, or averaged?" if mixed else "has one of its summands a 1/N too few, or too many?"))
 
 
 def vocabulary(subject):
@@ -205,7 +222,8 @@ def vocabulary(subject):
             return
         own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
         for name, array in {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}.items():
-            if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim and name not in subject.parameters:
+            known = name in subject.parameters or name.removesuffix("_new") in subject.parameters
+            if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim and not known:
                 if name.startswith("d") and back:
                     if name[1:] not in subject.parameters:
                         deltas[f"{name} ({1 + len(deltas)})" if name in deltas else name] = array.copy()
@@ -327,7 +345,7 @@ def difference(found, wanted, rounding=ROUNDING):
 
 
 def other_draws(call, scope, right, module, rng):
-    """A sentence when what a function draws has another distribution than in the right program: each column, and the rows' means."""
+    """A sentence when what a function draws is distributed otherwise than in the right program: each column, the rows' means."""
     name, *given = call.split()
     seeds = rng.integers(2**63, size=2)
 
@@ -441,8 +459,9 @@ EXAMS = {
     "regression": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"), ("predict w x", "explained w x t", "step w grads alpha")),
     "binary": Exam({"D": 5, "H": 11}, lambda rng, s: {**normal("x:D")(rng, s), "t": rng.permutation(np.arange(N) % 2.0)},
                    ("probability w x", "accuracy balanced more_x yes_no", "bits w x t")),
-    "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes, ("one_hot labels classes", "probabilities w x", "accuracy w more_x classes_of")),
-    "activations": Exam({"D": 2, "H": 11, "J": 5, "K": 13, "M": 3}, normal("x:D", "t:M")),
+    "classifier": Exam({"D": 3, "H": 11, "C": 5}, classes,
+                       ("one_hot labels classes", "probabilities w x", "accuracy w more_x classes_of")),
+    "activations": Exam({"D": 5, "H": 11, "J": 2, "K": 13, "M": 3}, normal("x:D", "t:M")),
     "layers": Exam({"D": 3, "H": 11, "C": 5}, classes, ("probabilities w x",)),
     "dropout": Exam({"D": 5, "H": 11, "M": 3}, lambda rng, s: {**normal("x:D", "t:M")(rng, s),
                     "mask": (rng.random((N, s["H"])) < 0.7).astype(float)}, ("predict w x",), ("draw_mask rng shape",)),
@@ -463,7 +482,7 @@ EXAMS = {
                 ("draw_epsilon rng shape", "draw_codes narrow same_x rng", "generate w many rng")),
     "gaussian_vae": Exam({"D": 5, "H": 11, "K": 3}, lambda rng, s: {"x": rng.standard_normal((N, s["D"])),
                          "epsilon": rng.standard_normal((N, s["K"]))}, ("active w x",), ("draw o rho rng",)),
-    "iwae": Exam({"D": 5, "J": 3}, lambda rng, s: {"x": pixels(rng, s), "epsilon": rng.standard_normal((2, N, s["J"]))},
+    "iwae": Exam({"D": 5, "J": 3}, lambda rng, s: {"x": pixels(rng, s), "epsilon": rng.standard_normal((11, N, s["J"]))},
                  ("log_likelihood log_w", "effective_draws log_w")),
     "full_vae": Exam({"D": 5}, lambda rng, s: {"x": rng.standard_normal((N, s["D"])), "epsilon": rng.standard_normal((N, 2))},
                      ("covariance w x", "correlation w x")),

@@ -424,8 +424,9 @@ def of_one(found):
         known = outcome.task.name in EXERCISES and names.count(outcome.task.name) == 1
         title = EXERCISES[outcome.task.name].title if known else plain(outcome.task.path.name)
         lines.append(f"{outcome.task.name:{width}}  {outcome.status:8} {title}")
-        if outcome.status == "wrong":
+        if outcome.status == "wrong" or outcome.task.name not in EXERCISES and outcome.sentence:
             lines.append(f"{'':{width}}  {outcome.sentence}")
+        if outcome.status == "wrong":
             printed = outcome.output.strip().splitlines()
             lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
             lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)

@@ -74,7 +74,7 @@ def is_zero(case, words):
     """Nothing there."""
     nothing = np.abs(case.a) <= 1e-13 * np.abs(case.n).max(initial=0)
     if (case.wrong.sum() > 1 or not case.shape) and np.all(nothing[case.wrong]) and np.all(case.wrong | nothing):
-        return [("zero", "is 0 everywhere: backward never computes it", None)]
+        return [("zero", "is 0 everywhere" + (", up to rounding" if np.any(case.a) else ": backward never computes it"), None)]
     return []
 
 
@@ -133,6 +133,13 @@ def names_of(c, words, tolerance=1e-6):
         items = list(named.items())
         names += [f"{p} times {q}" for i, (p, u) in enumerate(items) for q, v in items[i + 1:] if close(u * v)]
     return names[:3]
+
+
+def called(c, words):
+    """`, and 7 is the batch size`: what the larger of c and 1/c is, "" for a number without a name."""
+    number = f"{max(abs(c), 1 / abs(c)):.6g}"
+    names = [name for name in names_of(c, words) if name != number]
+    return f", and {number} is {', or '.join(names)}" if names else ""
 
 
 def stretch(case):
@@ -205,9 +212,7 @@ def lacks_a_term(case, words):
         if c is not None and len(case.a) > 1:
             how = {-1.0: f"misses the gradient of the term {term}", 1.0: f"has the gradient of the term {term} twice",
                    -2.0: f"has the gradient of the term {term} with the wrong sign"}.get(round(c, 6))
-            names = [name for name in names_of(1 + c, words) if name != f"{max(1 + c, 1 / (1 + c)):.6g}"] if 1 + c > 0 else []
-            how = how or (f"has the gradient of the term {term} times {1 + c:.6g}" + (f", and {max(1 + c, 1 / (1 + c)):.6g} is "
-                          f"{', or '.join(names)}" if names else ""))
+            how = how or f"has the gradient of the term {term} times {1 + c:.6g}" + (called(c + 1, words) if c > -1 else "")
             found.append(("term", how, None))
     return found
 
@@ -274,7 +279,7 @@ def is_another_expression(case, words):
         found.append(("diagonal", f"is {yours}: it takes each output by itself, as if the Jacobian were diagonal; the truth mixes the "
                       f"outputs of {next(iter(words.deltas))}", None))
     elif yours is not None:
-        found.append(("elementwise", f"is {yours}, which is not what finite differences say", None))
+        found = misses_a_summand(case, words) or [("elementwise", f"is {yours}, which is not what finite differences say", None)]
     return found
 
 
@@ -296,6 +301,9 @@ def misses_a_summand(case, words):
     """a - n is a quantity, alone or times delta, or a parameter."""
     found, d = [], case.a - case.n
     if len(d) >= 3 and case.wrong.all() and np.ptp(case.n) > 0 and np.all(np.abs(d - d[0]) <= SAFETY * case.e + EXACT * np.abs(d).max()):
+        if is_simple(d[0], words):
+            return [("term", f"is off by the same number, {d[0]:.6g}, in every element{called(d[0], words)}: a summand is missing "
+                     "or too many", None)]
         return [("not zeroed", f"is off by the same number, {d[0]:.6g}, in every element: does it start from zero?", None)]
     bases = [(f"{delta_name} {name}".strip(), case.at(delta) * q) for delta_name, delta in fitting(words.deltas, case)
              for name, q in [("", 1.0), *((name, case.at(q)) for name, q in vocabulary.quantities(words.rows, case.shape))]]
@@ -304,11 +312,13 @@ def misses_a_summand(case, words):
     for name, basis in bases:
         c = case.constant(basis, 0 * case.e, d) if np.ptp(basis) > 0 else None
         if c is not None and (is_simple(c, words) or (len(d) >= FEW and name in words.parameters)):
-            found.append(("term", f"is off by {'' if abs(abs(c) - 1) < 1e-6 else f'{abs(c):.6g} '}{name}: "
-                          + ("a summand is missing or has the wrong sign" if c < 0 else "a summand is too many"), None))
+            missing = c < 0 or "(1 - " in name           # 1 - q too many is also a q - 1 that is missing
+            found.append(("term", f"is off by {'' if abs(abs(c) - 1) < 1e-6 else f'{abs(c):.6g} '}{name}: a summand is "
+                          + ("missing or has the wrong sign" if missing else "too many"), None))
         elif c is not None and len(d) >= FEW and (is_simple(1 + c, words) or is_simple(1 - c, words)):
             times = 1 + c if is_simple(1 + c, words) else 1 - c
-            found.append(("term", f"has {name} {times:.6g} times in it, where once or -1 times is right", None))
+            found.append(("term", f"is off by {c:.6g} {name}, as if it lacked a factor {times:.6g}, or had one too many"
+                          + called(times, words), None))
     return found[:2]
 
 
@@ -347,11 +357,14 @@ def is_another_product(case, words):
         if case.fits(product.ravel(), 0 * case.e):
             belongs = f"where {truth} belongs" if truth else "which is not what finite differences say"
             found.append(("operand", f"is {name}, {belongs}", None))
-    for name, product in products(case.shape, words) if not found else ():
+    summands = []
+    for name, product in products(case.shape, words) if truth is None or not found else ():
         c = case.constant(product.ravel(), 0 * case.e, case.a - case.n)
         if c is not None and names_of(c, words, 1e-8 if case.a.size < FEW else 1e-6):
-            found.append(("term", f"is off by {c:.6g} times {name}: a summand is {'missing' if c < 0 else 'too many'}", None))
-    return found[:2]
+            summands.append(("term", f"is off by {c:.6g} times {name}: a summand is {'missing' if c < 0 else 'too many'}", None))
+        elif c is not None and c > -1 and case.a.size >= FEW and is_simple(1 + c, words):
+            summands.append(("term", f"has {name} {1 + c:.6g} times in it, where once is right{called(1 + c, words)}", None))
+    return (summands or found)[:2]
 
 
 def products(shape, words):

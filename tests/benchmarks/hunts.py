@@ -1,11 +1,13 @@
 """Every bug hunt, once: `python -m tests.benchmarks.hunts [--seeds 1] [--wrong]`.
 
 For each bug: is it caught, by the gradient check at levels 1 to 4, by another test alone at level 5, and does the diagnosis name
-a cause that is right for its kind? And is every right program, in the sizes of this seed, found right? Exit status 1 when not.
+a cause that is right for its kind? Is every right program, in the sizes of this seed, found right, and is the third hint the first
+that says a place? Exit status 1 when not.
 """
 
 import argparse
 import linecache
+import re
 import sys
 import types
 import warnings
@@ -48,6 +50,13 @@ def caught(bug, rng, text=None):
         return Outcome(verdict.ok and bool(sentence), False, verdict.sentence() or sentence or "")
 
 
+def hints_are_steps(level, seed):
+    """Is the third hint a place, and not yet in the first?"""
+    first, _, third = hunts.hints(level, seed)
+    function = re.match(r"It is (?:in (\S+?)[,.]|above)", third)
+    return bool(function) and (function[1] is None or f"`{function[1]}`" not in first)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1, help="rounds through all bugs, each with other sizes and data (1)")
@@ -65,6 +74,9 @@ def main():
             program = in_memory(text)
             sentence = hunts.examined(bug.program, program, program, np.random.default_rng([level, seed]))
             right += sentence is None
+            if not hints_are_steps(level, seed):
+                failed += 1
+                print(f"    level {level}, seed {seed}: {hunts.hints(level, seed)}")
             if not outcome.caught or sentence:
                 print(f"    level {level}, seed {seed}, {bug.program}, {bug.wrong}:", sentence or outcome.sentence or "not caught")
             elif arguments.wrong:

@@ -1,7 +1,7 @@
 """A denoising autoencoder: it sees a damaged x, and is to give the clean one back.
 
     seen = x with some features set to 0 or 1      h = σ(seen W1 + b1)      o = h W2 + b2
-    L = 1/N Σ_n Σ_d log(1 + e^o) - x o
+    L = 1/N Σ_n Σ_d [log(1 + e^o) - x o]
 
 x (N, D) in [0, 1]; o are logits, the reconstruction is σ(o). The noise is salt and pepper: noise (N, D) is -1 where a feature
 becomes 0 (probability P/2), 1 where it becomes 1 (P/2), and 0 where it stays: seen has no value outside the range of the data.

@@ -22,7 +22,7 @@ def parameters(rng, D=D, H=H, M=M):
 
 
 def draw_mask(rng, shape):
-    """1 with probability KEEP, else 0."""
+    """1 with probability KEEP, else 0, for every unit of every sample by itself."""
     return (rng.random(shape) < KEEP).astype(float)
 
 

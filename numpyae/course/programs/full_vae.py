@@ -2,8 +2,8 @@
 
     μ = x Wm + bm,  logvar = x Wv + bv,  c = x Wc + bc        q(z|x) = N(μ, S Sᵀ), S lower triangular
     S_jj = e^(½ logvar_j),  S_21 = c                          z = μ + S ε
-    o = z W + b                                               p(x|z) = N(o, I)
-    L = 1/N Σ_n [ ½ Σ_d (o - x)² + ½ D log 2π + ½ (Σ_j μ_j² + Σ_jk S_jk² - 2) - Σ_j log S_jj ]
+    o = z W + b,  r = o - x                                   p(x|z) = N(o, I)
+    L = 1/N Σ_n [ ½ Σ_d r² + ½ D log 2π + ½ (Σ_j μ_j² + Σ_jk S_jk² - 2) - Σ_j log S_jj ]
 
 x (N, D), ε (N, 2); the code has two numbers, so that one number, c (N, 1), stands below the diagonal.
 """

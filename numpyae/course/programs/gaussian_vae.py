@@ -1,7 +1,7 @@
 """A VAE for real numbers, which learns how exact its reconstructions are.
 
     μ = x Wm + bm,  logvar = x Wv + bv       z = μ + σ ε,  σ = e^(½ logvar)       h = tanh(z W1 + b1)      o = h W2 + b2
-    -log p(x|z) = ½ Σ_d (x - o)² / s² + ½ D (log s² + log 2π)                     s² = e^rho, one s for all features
+    -log p(x|z) = ½ Σ_d r² / s² + ½ D (log s² + log 2π),  r = o - x              s² = e^rho, one s for all features
     L = 1/N Σ_n [ -log p(x|z) + ½ Σ_j (μ² + σ² - logvar - 1) ]
 
 x (N, D), ε (N, K). rho (1,) is a parameter like the others.

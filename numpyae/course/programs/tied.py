@@ -1,6 +1,6 @@
 """An autoencoder with tied weights: the decoder uses the encoder's W, transposed.
 
-    a = x W + b      h = tanh(a)      o = h Wᵀ + c      L = 1/N Σ_n Σ_d (o - x)²
+    a = x W + b      h = tanh(a)      o = h Wᵀ + c      r = o - x      L = 1/N Σ_n Σ_d r²
 
 x (N, D) is input and target; the code h (N, K) is smaller. W (D, K) is used twice, so dW has two summands: xᵀ da from the
 encoder, doᵀ h from the decoder.

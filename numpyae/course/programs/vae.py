@@ -3,7 +3,7 @@
     h1 = tanh(x W1 + b1)     μ = h1 Wm + bm,  logvar = h1 Wv + bv      the encoder: q(z|x) = N(μ, σ²), σ = e^(½ logvar)
     z = μ + σ ε                                                         the draw, ε ~ N(0, I)
     h2 = tanh(z W2 + b2)     o = h2 W3 + b3                             the decoder: logits
-    L = 1/N Σ_n [ Σ_d log(1 + e^o) - x o   +   ½ Σ_j (μ² + σ² - logvar - 1) ]
+    L = 1/N Σ_n [ Σ_d (log(1 + e^o) - x o)   +   ½ Σ_j (μ² + σ² - logvar - 1) ]
 
 x (N, D) of 0 and 1, ε (N, K). L is -ELBO in nats per sample: the reconstruction, and KL(q ‖ N(0, I)).
 """
@@ -72,7 +72,7 @@ def backward(w, cache):
 
 
 def draw_codes(w, x, rng):
-    """One z ~ q(z|x) for every row of x, (N, K)."""
+    """One z ~ q(z|x) for every row of x, each with an ε of its own, (N, K)."""
     hidden = np.tanh(x @ w["W1"] + w["b1"])
     center, spread = hidden @ w["Wm"] + w["bm"], np.exp(0.5 * (hidden @ w["Wv"] + w["bv"]))
     return center + spread * rng.standard_normal(center.shape)
