@@ -20,7 +20,7 @@ from numpyae.course.exercises import EXERCISES
 @pytest.fixture(autouse=True)
 def one_draw(monkeypatch):
     """One point for each judgement, to save time; the benchmark takes all."""
-    monkeypatch.setattr(judges, "DRAWS", 1)
+    monkeypatch.setattr(judges.tools, "DRAWS", 1)
 
 
 def module(number, text):
