@@ -308,7 +308,7 @@ def run_gradcheck(arguments):
     if arguments.mutants:
         from numpyae.gradcheck import score
 
-        text, status = score.of_all(count_aloud if sys.stderr.isatty() else None)
+        text, status = score.of_all(count_aloud("mutants"))
         print(text)
         return status
     from numpyae.gradcheck.cases import cases
@@ -329,9 +329,11 @@ def run_gradcheck(arguments):
     return 1 if wrong else 0
 
 
-def count_aloud(done, of):
-    """A live line on a terminal."""
-    print(f"\r{done} of {of} mutants", end="\n" if done == of else "", file=sys.stderr, flush=True)
+def count_aloud(what):
+    """progress(done, of) that keeps a live line, such as 3 of 800 mutants, on a terminal; None where there is none."""
+    def progress(done, of):
+        print(f"\r{done} of {of} {what}", end="\n" if done == of else "", file=sys.stderr, flush=True)
+    return progress if sys.stderr.isatty() else None
 
 
 def run_trace(arguments):
@@ -363,10 +365,7 @@ def run_lecture(arguments):
         for path, title in lectures.values():
             print(f"{title}\n    {os.path.relpath(path)}")
         return 0
-    known = [str(number) for number in lectures]
-    if arguments.number != "all" and arguments.number.lstrip("0") not in known:
-        raise ValueError(f"number must be one of {', '.join(known)}, or all, got {arguments.number!r}")
-    return course.run(lectures if arguments.number == "all" else [int(arguments.number)], arguments.full)
+    return course.run(course.chosen(arguments.number, lectures), arguments.full)
 
 
 def run_handout(arguments):
@@ -417,14 +416,9 @@ def run_grade(arguments):
     if folders := grading.overlooked(arguments.path):
         print(f"{arguments.path}: graded as one submission, since it has tasks itself; those in {len(folders)} of its folders are left out",
               file=sys.stderr)
-    outcomes = grading.grade(arguments.path, arguments.seed, arguments.seconds, count_tasks if sys.stderr.isatty() else None)
+    outcomes = grading.grade(arguments.path, arguments.seed, arguments.seconds, count_aloud("tasks"))
     print(json.dumps(grading.as_dict(outcomes, arguments.seed), indent=1) if arguments.json else grading.report(outcomes))
     return 0 if grading.all_passed(outcomes) else 1
-
-
-def count_tasks(done, of):
-    """A live line on a terminal."""
-    print(f"\r{done} of {of} tasks", end="\n" if done == of else "", file=sys.stderr, flush=True)
 
 
 def run_data(arguments):

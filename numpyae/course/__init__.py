@@ -9,6 +9,6 @@ opens cell by cell in an editor. It begins with two lines,
 and gives each of its figures away with `course.show(figure, "01_orders")`.
 """
 
-from numpyae.course.lectures import find, full, run, show
+from numpyae.course.lectures import chosen, find, full, run, show
 
-__all__ = ["find", "full", "run", "show"]
+__all__ = ["chosen", "find", "full", "run", "show"]

@@ -321,12 +321,8 @@ def index(found, pages):
 def write(words, folder, full):
     """The command: `words` is the number of a lecture, or "all". Replaces only pages that it has made itself."""
     found = lectures.find()
-    known = [str(number) for number in found]
-    if words != "all" and words.lstrip("0") not in known:
-        raise ValueError(f"number must be one of {', '.join(known)}, or all, got {words!r}")
-    chosen = list(found) if words == "all" else [int(words)]
-    folder = pathlib.Path(folder)
-    pages = {number: folder / f"{found[number][0].stem}.html" for number in chosen}
+    numbers, folder = lectures.chosen(words, found), pathlib.Path(folder)
+    pages = {number: folder / f"{found[number][0].stem}.html" for number in numbers}
     targets = [*pages.values()] + [folder / "index.html"] * (words == "all")
     for target in targets:
         if target.exists() and not ours(target):

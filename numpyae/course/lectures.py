@@ -52,6 +52,14 @@ def find():
     return {int(path.name[:2]): (path, re.search(r"^# # (.*)$", path.read_text(encoding="utf-8"), re.M)[1]) for path in paths}
 
 
+def chosen(words, found):
+    """The numbers that words mean, that of a lecture or "all", among those found. ValueError for another."""
+    known = [str(number) for number in found]
+    if words != "all" and words.lstrip("0") not in known:
+        raise ValueError(f"number must be one of {', '.join(known)}, or all, got {words!r}")
+    return list(found) if words == "all" else [int(words)]
+
+
 def run(numbers, full=False):
     """Run these lectures, each in a process of its own. Returns the exit status of the first that fails, or 0."""
     lectures = find()
