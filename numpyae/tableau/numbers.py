@@ -1,0 +1,175 @@
+"""A formula with its numbers: a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775, a line for each element.
+
+A row knows the rows that its formula names, so a number is put in the place of each, and a · between two factors. Where that
+cannot be, because there are too many numbers, or words that are no arithmetic, a line says what goes in and what comes out.
+"""
+
+import itertools
+
+import numpy as np
+
+from numpyae.tableau.rows import MARK, shown
+
+MOST_LINES, MOST_TERMS = 8, 6         # of a formula that is written out in numbers
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+WORDS = {"tanh", "log", "max", "min", "σ", "e", "where", "else", "π"}        # of formulas that numbers can stand in
+OPERATORS = ("+", "-", "/", "<", ">", "where", "else")
+
+
+def in_numbers(tableau):
+    """Yield (row, its formula in numbers as lines) for every row."""
+    for row in tableau.rows:
+        yield row, filled(row)
+
+
+def filled(row):
+    """Return the formula of a row in numbers, a line for each element; where that cannot be, what goes in and comes out."""
+    if row.result.size > MOST_LINES or row.kind in ("given", "draw"):
+        return whole(row)
+    lines = []
+    for place in np.ndindex(row.result.shape):
+        try:
+            right = dict.fromkeys([written_out(row, place), number(row.result[place])])
+        except LookupError:
+            return whole(row)
+        lines.append(" = ".join([element(row, place), *right]))
+    return lines
+
+
+def whole(row):
+    """Return every array of a formula, and then its result: all numbers, or norm and range."""
+    rows = dict.fromkeys([*(row.spelled()[1] or row.sources), row])
+    return [f"{row.step} = {', '.join(shown(row.result)) if row.result.ndim else number(row.result)}" for row in rows]
+
+
+def element(row, place):
+    """Return the name of one element, counted from 1, such as dW1₂₁; without the index of the only sample or element."""
+    array, parameter = row.result, (row.of or row).kind == "parameter"
+    first = int(array.ndim > 1 and len(array) == 1 and not parameter)
+    indices = [str(k + 1) for k in place[first:]] if array.size > 1 else []
+    return row.step + "".join(indices).translate(SUBSCRIPTS)
+
+
+def number(value):
+    """Return a number as the tableau writes it, but 0 for -0."""
+    return f"{value + 0:.6g}"
+
+
+def written_out(row, place):
+    """Return the right-hand side of one element of the result. LookupError where it has no such form, or too many terms."""
+    if product := row.product():
+        return matrix_product(*product, place, row.shape)
+    for source, index in row.picked.items():
+        if index[place] >= 0:
+            return element(source, np.unravel_index(index[place], source.shape))
+    if row.kind == "ways":
+        return joined([number(way.gradient[at]) for way, at in ways_into(row, place)])
+    spelled, rows = row.spelled()
+    if "Σ_" in spelled:
+        return total(spelled, rows, place)
+    return elementwise(spelled, rows, place, row.shape)
+
+
+def ways_into(row, place):
+    """Yield (way, place in it) of the gradients that are summed in one element of ∂L/∂(what their rows were picked from)."""
+    for way in row.sources:
+        for at in np.argwhere(way.of.picked[row.of] == np.ravel_multi_index(place, row.shape)):
+            yield way, tuple(at)
+
+
+def matrix_product(A, A_transposed, B, B_transposed, added, place, shape):
+    """Return Σ_k A_ik B_kj, and what is added."""
+    A, B = (row.result.reshape(-1, row.shape[-1]) for row in (A, B))                           # z is (K, N, d)
+    A, B = A.T if A_transposed else A, B.T if B_transposed else B
+    if A.shape[1] > MOST_TERMS:
+        raise LookupError("too many terms")
+    pairs = [(number(a), number(b)) for a, b in zip(A[place[0]], B[:, place[1]])]
+    terms = [f"{inside(a) if k else a} · {inside(b)}" for k, (a, b) in enumerate(pairs)]
+    return joined(terms + [number(np.broadcast_to(row.result, shape)[place]) for row in added])
+
+
+def total(spelled, rows, place):
+    """Return a sum over samples (Σ_n) or over features (Σ_d), each term in numbers."""
+    before, _, term = spelled.partition("Σ_")
+    index, (term, _, after) = term[0], first_term(term[2:])
+    start = before.count(MARK)
+    stop = start + term.count(MARK)
+    shape = max((row.result.shape for row in rows[start:stop]), key=len, default=(0,))
+    terms = shape[0] if index == "n" else shape[-1]
+    if not 0 < terms <= MOST_TERMS:
+        raise LookupError("too many terms")
+    places = [(k, *place) if index == "n" else (*place, k) for k in range(terms)]
+    text = joined([elementwise(unbracketed(term), rows[start:stop], at, shape) for at in places])
+    if before:
+        text = f"[{text}]" if " " in text else text
+        text = f"{elementwise(before.strip(), rows[:start], (), ())} · {text}"
+    return text + (" + " + elementwise(after, rows[stop:], (), ()) if after else "")
+
+
+def depths(text):
+    """Return in how many brackets each letter is; a closing one is no longer in its own."""
+    return list(itertools.accumulate((letter in "([") - (letter in ")]") for letter in text))
+
+
+def first_term(text):
+    """Cut a sum into its first term, " + ", and the others."""
+    for k, depth in enumerate(depths(text)):
+        if depth == 0 and text.startswith(" + ", k):
+            return text[:k], " + ", text[k + 3:]
+    return text, "", ""
+
+
+def unbracketed(text):
+    """Return the text without brackets around all of it."""
+    return text[1:-1] if text[0] in "([" and 0 not in depths(text)[:-1] else text
+
+
+def joined(terms):
+    """Return a sum in which negative terms stand in parentheses."""
+    return " + ".join(inside(term) if k and " " not in term else term for k, term in enumerate(terms))
+
+
+def inside(text):
+    """Return a number within an expression: a negative one in parentheses."""
+    return f"({text})" if text.startswith("-") else text
+
+
+def elementwise(spelled, rows, place, shape):
+    """Return a formula with a number for each row, and a · between factors. LookupError where it has other words."""
+    words = "".join(letter if letter.isalpha() else " " for letter in spelled).split()
+    if not WORDS.issuperset(words):
+        raise LookupError(f"{words} are no arithmetic")
+    text, *pieces = with_times(spelled).split(MARK)
+    for row, after in zip(rows, pieces):
+        first = not text or text.endswith(("(", "[", "where ", "else "))
+        value = number(at_place(row, place, shape))
+        text += value if first and not after.startswith("²") else inside(value)
+        text += after
+    return text
+
+
+def at_place(row, place, shape):
+    """Return the number of an array at this place; a single number, and one for each feature, stand at all of them."""
+    array = row.result
+    if array.size == 1:
+        return array.item()
+    if array.shape == shape:
+        return array[place]
+    if row.kind == "parameter" and array.shape == shape[-1:]:
+        return array[place[-1]]
+    raise LookupError(f"{row.step} has another shape")
+
+
+def with_times(spelled):
+    """Return a formula with a · where two factors stand side by side, and parentheses around what a log is of."""
+    text, *words = spelled.split(" ")
+    before = text
+    for word in words:
+        if before.endswith("log"):
+            inner = word.rstrip(")]")
+            text += f"({inner}){word[len(inner):]}"
+        else:
+            apart = before in OPERATORS or before.endswith(",") or word in OPERATORS
+            text += f" {word}" if apart else f" · {word}"
+        before = word
+    return text.replace(f"π{MARK}", f"π · {MARK}")
