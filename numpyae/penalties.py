@@ -233,6 +233,7 @@ class WeightDecay(Penalty):
     A layer says which of its parameters decay (`decays`); those that a TiedDense or a second use shares count once.
     """
 
+    formula = {"dW": "2 · {weight:g} {W}"}
     term = "weight decay"
     on_weights = True
 

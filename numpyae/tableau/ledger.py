@@ -1,8 +1,4 @@
-"""The ledger: rows, and what is known while they are written: names, arrays, parameters and their gradients so far.
-
-A formula counts for the class in whose body it stands, and where the method is that class's own: a subclass with a forward
-of its own does not inherit the formula of another one.
-"""
+"""The ledger: the rows of one pass, and what the next of them may name: arrays, parameters, and their gradients so far."""
 
 import collections
 import itertools
@@ -12,67 +8,83 @@ import numpy as np
 
 from numpyae.layers import Layer
 from numpyae.losses import Loss
-from numpyae.tableau.origin import columns_in_words, origin, view_of
+from numpyae.parameters import Parametric
+from numpyae.tableau.origin import columns_of, in_words, origin
 from numpyae.tableau.rows import Row
 
-Seen = collections.namedtuple("Seen", "row known inputs")            # of a part: its output, what its formulas may name, …
 SYMBOLS = {"sigma": "σ"}              # constants that are not called as their attribute
+Seen = collections.namedtuple("Seen", "row known")                   # of a part: its output, and what its formulas may name
 
 
 class Ledger:
-    """The rows of one pass through a model, and all that the next row may name."""
+    """The rows of one pass through a model."""
 
     def __init__(self, model, batch):
-        self.model, self.N = model, len(batch[0])
-        self.rows, self.constants = [], {}
+        self.model, self.N, self.rows = model, len(batch[0]), []
         self.known = []               # (array, row) of everything computed so far
-        self.gradients = {}           # {row: the row of its gradient}
-        self.seen = {}                # {id(part): its output, the names it knows, its inputs}
-        self.fields = {}              # {id(part): {"W": row of W1, …}}
-        self.numbers = {}             # {id(layer): 1, …}, in the order of use; and how many there are
+        self.gradients = {}           # {row: the row of all of its gradient}
+        self.seen = {}                # {id(part): Seen}
+        self.constants = {}           # {name: number}
+        self.named = {}               # {id(part): {"W": row of W1, …}}, and the rows of constants
         self.owners = {}              # {row of W1: (the part that it belongs to, "W")}
         self.waiting = collections.defaultdict(set)                  # {row of W1: the parts that will still add to dW1}
-        self.consumers = collections.Counter()                       # {row: how many layers take it}
-        leaves = [id(leaf.first or leaf) for leaf in model.leaves().values()]
-        self.uses = {leaf: itertools.count(1) for leaf in leaves if leaves.count(leaf) > 1}
+        self.numbers = {}             # {id(layer): 1, …}, in the order of use
+        owners = [id(leaf.owner) for leaf in model.leaves().values()]
+        self.uses = {owner: itertools.count(1) for owner in owners if owners.count(owner) > 1}
         self.n = self.constant("N", self.N)
         self.given = [(array, self.forward(name, "given", array, "given")) for name, array in zip(model.batch_names, batch)]
-        self.known = self.given[::-1]                                # where x is t as well, it is x
+        self.known.reverse()                                         # where x is t as well, it is x
 
-    # Rows
-
-    def forward(self, step, text, value, kind, known=None, part=None, sources=(), picked=None):
+    def forward(self, step, text, value, kind, known=None, part=None, **options):
         """Write a row of the way forward; its value is known by its name from now on."""
-        row = Row(self.unique(step), text, value, kind=kind, operands=self.operands(text, known or {}, part),
-                  sources=sources, picked=picked)
+        row = Row(self.unique(step), text, value, kind=kind, operands=self.operands(text, known or {}, part), **options)
         self.rows.append(row)
         self.known.append((np.asarray(value), row))
         return row
 
-    def backward(self, of, text, gradient, known=None, part=None, *, value=None, way="", through=(), kind="gradient",
-                 sources=(), picked=None):
+    def backward(self, of, text, gradient, known=None, part=None, way="", kind="gradient", **options):
         """Write a row of the way back: the gradient beside what it belongs to. Without a way it is all of the gradient."""
-        row = Row(f"d{of}|{way}" if way else f"d{of}", text, of.value if value is None else value, gradient, of=of, way=way,
-                  operands=self.operands(text, known or {}, part), through=through, kind=kind, sources=sources, picked=picked)
+        row = Row(f"d{of}|{way}" if way else f"d{of}", text, of.value.reshape(np.shape(gradient)), gradient, of=of, way=way,
+                  kind=kind, operands=self.operands(text, known or {}, part), **options)
         self.rows.append(row)
         if not way:
             self.gradients[of] = row
-        return row
 
-    def summed(self, of, ways, gradient, **options):
-        """Write a row for a gradient that has come by several ways."""
-        known = {f"w{k}": way for k, way in enumerate(ways)}
-        return self.backward(of, " + ".join(f"{{{name}}}" for name in known), gradient, known, **options)
+    def computed(self, part, method, key, step, kind, value, inputs, default="{name}({inputs})", known=None, taken=None, noise=""):
+        """Write a row for a value that a method of a part has computed, and return the value. Its attributes come before.
 
-    def ways(self, of):
-        """Return the rows so far that hold a part of the gradient of this one: dW1|tied, dh1|sparsity."""
-        return [row for row in self.rows if row.of is of and row.way]
+        key: the output's name in the formulas; default: the text of a class without; inputs: {field: row}, taken: the array
+        of the first; known: what formulas may name besides; noise: the attribute that was drawn.
+        """
+        formula, known = formula_of(part, method), (known or {}) | self.parameters(part) | inputs
+        self.attributes(part, formula, key, known, taken, noise)
+        fields = ", ".join(f"{{{field}}}" for field in inputs)
+        text = formula.get(key) or default.format(name=type(part).__name__, inputs=fields)
+        known[key] = self.forward(step, text, value, kind, known, part, sources=inputs.values())
+        self.seen[id(part)] = Seen(known[key], known)
+        for parameter in self.parameters(part).values():
+            self.waiting[parameter].add(id(part))
+        return value
+
+    def attributes(self, part, formula, key, known, taken=None, noise=""):
+        """Write a row for each attribute that a class's formulas list before its output, and add it to what is known.
+
+        A view of the columns of the first input may be shown as "{h}[{columns}]".
+        """
+        first = [row for row in known.values() if isinstance(row, Row) and row.kind != "parameter"][:1]
+        for name in itertools.takewhile(lambda name: name != key, formula if key in formula else ()):
+            if name in known or not hasattr(part, name):
+                continue
+            array, drawn = getattr(part, name), name == noise
+            columns, index = (None, None) if taken is None else columns_of(array, taken)
+            known[name] = self.forward(name, formula[name], array, "draw" if drawn else "attribute", known | {"columns": columns},
+                                       part, sources=[] if drawn else first, picked={first[0]: index} if columns else {})
 
     def operands(self, text, known, part):
         """Return {field: row, number or text} of a formula. ValueError, one sentence, for a field that nobody knows."""
         found = dict(known)
         for _, field, spec, _ in string.Formatter().parse(text):
-            if field is None or field in known:
+            if field is None or found.get(field) is not None:
                 continue
             value = getattr(part, field, None)
             if isinstance(value, (int, float, np.number)):
@@ -88,29 +100,27 @@ class Ledger:
 
     def unique(self, name):
         """Return the name, with a dash for every one that is taken."""
-        taken = {row.step for row in self.rows} | {row.step for row in self.owners} | self.constants.keys()
+        taken = {row.step for row in [*self.rows, *self.owners]} | self.constants.keys()
         while name in taken:
             name += "'"
         return name
 
     def constant(self, field, value, part=None):
         """Return the row, which has no line, of a number that formulas name."""
-        key = (id(part), field)
-        if key not in self.fields:
-            row = self.fields[key] = Row(self.unique(SYMBOLS.get(field, field)), "", value, kind="constant")
-            self.constants[row.step] = value
-        return self.fields[key]
+        key = id(part), field
+        if key not in self.named:
+            self.named[key] = Row(self.unique(SYMBOLS.get(field, field)), "", value, kind="constant")
+            self.constants[self.named[key].step] = value
+        return self.named[key]
 
     def number(self, layer):
-        """Return the number of a layer: those with parameters are counted in the order of use; a second use has the first's."""
-        owner = layer.first or layer
-        if id(owner) not in self.numbers:
-            self.numbers[id(owner)] = max(self.numbers.values(), default=0) + bool(owner.named_parameters() and not owner._parts)
-        return self.numbers[id(owner)]
+        """Return the number of a layer: those with parameters are counted in the order of use, a second use has the first's."""
+        counts = layer.owner.named_parameters() and not layer._parts
+        return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + bool(counts))
 
     def label(self, layer):
         """Return the number of a layer and, where it is used several times, that of this use: 1_2."""
-        uses = self.uses.get(id(layer.first or layer))
+        uses = self.uses.get(id(layer.owner))
         return f"{self.number(layer)}_{next(uses)}" if uses else f"{self.number(layer)}"
 
     def row_of(self, array, name="u"):
@@ -119,121 +129,111 @@ class Ledger:
             if known is array or known.size == array.size and np.shares_memory(known, array):
                 return row
         text, known, picked = origin(array, self.known[::-1]) or (f"made by {type(self.model).__name__}", {}, {})
-        row = self.forward(name, text, array, "made", known, picked=picked)
-        self.consumers.update(row.sources)
-        return row
-
-    def attributes(self, part, formula, last, known, kind, taken=None, noise=None):
-        """Return {name: row} of the attributes that a class's formulas list before its output, each with a row of its own.
-
-        taken: (array, row) of the input; a slice of it may be shown as "{h}[{columns}]". noise: the name of what is drawn.
-        """
-        found = {}
-        for name in itertools.takewhile(lambda name: name != last, formula if last in formula else ()):
-            value, array, source = getattr(part, name), *(taken or (None, None))
-            columns, index = taken and view_of(value, array) or (None, None)
-            drawn = name == noise
-            found[name] = self.forward(name, formula[name], value, "draw" if drawn else kind,
-                                       known | found | ({"columns": columns} if columns else {}), part,
-                                       sources=[source] if taken and not drawn else [], picked={source: index} if columns else {})
-        return found
+        return self.forward(name, text, array, "made", known, picked=picked)
 
     # Parameters, and gradients that come by several ways
 
     def parameters(self, part):
         """Return {"W": row of W1, …} of the parameters that a part computes with: its own, and those of its partners."""
-        if id(part) not in self.fields:
-            rows = {}
+        if not isinstance(part, Parametric) or part._parts:
+            return {}
+        if id(part) not in self.named:
+            rows = self.named[id(part)] = {}
             for partner in part.partners().values():
                 rows |= self.parameters(partner)
-            for name, value in part.named_parameters().items() if not part._parts else ():
-                called = f"{name}{self.number(part)}" if isinstance(part, Layer) else f"{name} of the {role(part)}"
-                rows[name] = Row(self.unique(called), "", value, kind="parameter")
+            role = "likelihood" if isinstance(part, Loss) else "posterior" if hasattr(part, "kl") else "prior"
+            for name, value in part.named_parameters().items():
+                step = f"{name}{self.number(part)}" if isinstance(part, Layer) else f"{name} of the {role}"
+                rows[name] = Row(self.unique(step), "", value, kind="parameter")
                 self.owners[rows[name]] = part, name
-            self.fields[id(part)] = rows
-        return self.fields[id(part)]
+        return self.named[id(part)]
 
-    def gradient_arrays(self):
-        """Return {row of W1: dW1 as it is now} of all parameters."""
-        return {row: getattr(part, f"d{name}").copy() for row, (part, name) in self.owners.items()}
+    def back(self, part, call, *arrays, default, way="", **options):
+        """Call a part's backward and return what it returns, with a row for each parameter to whose gradient it adds.
 
-    def begin(self, part, row, known, inputs):
-        """Keep what the way back of a part will need; it may add to the gradients of its parameters."""
-        self.seen[id(part)] = Seen(row, known, inputs)
-        for parameter in self.parameters(part).values():
-            self.waiting[parameter].add(id(part))
-
-    def parameter_rows(self, part, before, known, through, default):
-        """Write a row for the gradient of each parameter of a part. Where others use it too: its share, and at last the whole.
-
-        before: the gradients before this part has added its own. default: the text where the class has no formula.
+        Where others use the parameter too, it is a row for this part's share, and behind the last share one for the whole.
+        default: the text of a class without a formula; way: the name of a penalty, whatever parameters it is about.
         """
-        formula = formula_of(part, "backward")
-        for name, row in self.parameters(part).items():
+        before = {row: self.gradient(row).copy() for row in self.owners}
+        got = call(*arrays, **options)
+        formula, (y, known) = formula_of(part, "backward"), self.seen[id(part)]
+        rows = [row for row in before if not np.array_equal(before[row], self.gradient(row))] if way else self.parameters(part).values()
+        for row in rows:
+            (owner, name), gradient = self.owners[row], self.gradient(row)
+            self.waiting[row].discard(id(part))
             key = next((key for key in formula if key.partition("|")[0] == f"d{name}"), f"d{name}")
-            text, way = formula.get(key, default.format(name)), key.partition("|")[2] or through.step
-            gradient, waiting = self.gradient_arrays()[row], self.waiting[row]
-            waiting.discard(id(part))
-            if self.owners[row][0] is part and not waiting:
+            text, last = formula.get(key, default.format(name)), not self.waiting[row]
+            if owner is part and last:
                 ways = {f"way{k}": way for k, way in enumerate(self.ways(row))}
                 text = " + ".join([text, *(f"{{{way}}}" for way in ways)])
-                self.backward(row, text, gradient, known | ways, part, through=[through])
+                self.backward(row, text, gradient, known | ways, part, through=[y])
                 continue
-            self.backward(row, text, gradient - before[row], known, part, way=way, through=[through])
-            if not waiting:
-                self.summed(row, self.ways(row), gradient)
+            self.backward(row, text, gradient - before[row], known | {name: row}, part, way or key.partition("|")[2] or y.step,
+                          through=[y])
+            if last:
+                self.summed(row, gradient)
+        return got
+
+    def gradient(self, row):
+        """Return the gradient of a parameter as it is now, a window into grad."""
+        owner, name = self.owners[row]
+        return getattr(owner, f"d{name}")
+
+    def ways(self, of):
+        """Return the rows so far that hold a part of the gradient of this one: dW1|tied, dh1|sparsity."""
+        return [row for row in self.rows if row.of is of and row.way]
+
+    def summed(self, of, gradient):
+        """Write a row for a gradient that has come by several ways."""
+        ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
+        known = {f"way{k}": way for k, way in enumerate(ways)}
+        self.backward(of, " + ".join(f"{{{way}}}" for way in known), gradient, known)
 
     def arrive(self, of, delta):
-        """Write a row for the gradient that a layer gets where no row before is all of it: what has come by several ways."""
-        known = self.gradients.get(of)
-        if known is not None and np.array_equal(known.gradient.ravel(), delta.ravel()):
+        """Write a row for the gradient that a layer gets, where no row before is all of it."""
+        for made in [row for row in self.rows if row.kind == "made" and of in row.sources]:
+            self.hand_on(made, of)
+        ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
+        if len(ways) == 1 and not ways[0].way and np.array_equal(ways[0].gradient.ravel(), delta.ravel()):
             return
-        ways = [*([known] if known else []), *self.ways(of)]
         if ways and agree(sum(way.gradient.reshape(delta.shape) for way in ways), delta):
-            self.summed(of, ways, delta)
+            self.summed(of, delta)
             return
         gradients = [(row.gradient, row) for row in reversed(self.rows) if row.backward]
         text, known, picked = origin(delta, gradients) or (f"made by {type(self.model).__name__}", {}, {})
         self.backward(of, text, delta, known, picked=picked)
 
-    def hand_back(self, of, text, gradient, known, part, value, through):
-        """Write a row for the gradient of what a part took: all of it, or what comes by this way where others took it too."""
-        several = self.consumers[of] > 1
-        self.backward(of, text, gradient, known, part, value=value, way=through.step if several else "", through=[through])
-        ways = self.ways(of)
-        if of.kind != "made" or several and len(ways) < self.consumers[of]:
-            return
-        if several:
-            self.summed(of, ways, sum(way.gradient for way in ways))
-        for source in of.sources:
-            self.hand_on(of, source)
-
     def hand_on(self, made, source):
         """Write a row for the gradient of one of the arrays that the model has made another of."""
-        if source.kind == "given":
+        if made not in self.gradients and self.ways(made):
+            self.summed(made, sum(way.gradient for way in self.ways(made)))
+        if made not in self.gradients:
             return
         gradient, index = self.gradients[made], made.picked.get(source)
         text, value, picked = "{g}", gradient.gradient, {}
         if index is not None:
-            there, columns = np.full(source.shape, -1), np.flatnonzero((index >= 0).any(axis=0))
+            there, used = np.full(source.shape, -1), np.flatnonzero((index >= 0).any(axis=0))
             there.flat[index[index >= 0]] = np.flatnonzero(index >= 0)
             value, picked = np.where(there >= 0, gradient.gradient.ravel()[there], 0), {gradient: there}
-            text += f"[{columns_in_words(columns[0], columns[-1] + 1, index.shape[1])}]"
-        self.hand_back(source, text, value, {"g": gradient}, None, source.value, made)
+            text += f"[{in_words(used[0], used[-1] + 1, index.shape[1])}]"
+        self.hand_back(source, text, value, {"g": gradient}, None, made, picked=picked)
+
+    def hand_back(self, of, text, gradient, known, part, through, **options):
+        """Write a row for the gradient of what a part took: all of it, or what comes by this way where others took it too."""
+        takers = [row for row in self.rows if row.kind in ("layer", "activation", "made", "loss") and of in row.sources]
+        self.backward(of, text, gradient, known, part, through.step if len(takers) > 1 else "", through=[through], **options)
 
 
 def formula_of(part, method):
-    """Return {name: formula} of what a method computes, from the classes whose method it is."""
+    """Return {name: formula} of what a method computes, from the classes whose own method it is.
+
+    A subclass with a forward of its own does not inherit the formula of another one.
+    """
     found = {}
     for kind in reversed(type(part).__mro__):
         if getattr(kind, method, None) is getattr(type(part), method):
             found |= vars(kind).get("formula", {})
     return found
-
-
-def role(part):
-    """Return what a part with parameters is to its model."""
-    return "likelihood" if isinstance(part, Loss) else "posterior" if hasattr(part, "kl") else "prior"
 
 
 def agree(a, b):

@@ -4,8 +4,6 @@ A row knows the rows that its formula names, so a number is put in the place of 
 cannot be, because there are too many numbers, or words that are no arithmetic, a line says what goes in and what comes out.
 """
 
-import itertools
-
 import numpy as np
 
 from numpyae.tableau.rows import MARK, shown
@@ -13,7 +11,7 @@ from numpyae.tableau.rows import MARK, shown
 MOST_LINES, MOST_TERMS = 8, 6         # of a formula that is written out in numbers
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 WORDS = {"tanh", "log", "max", "min", "σ", "e", "where", "else", "π"}        # of formulas that numbers can stand in
-OPERATORS = ("+", "-", "/", "<", ">", "where", "else")
+OPERATORS = ("+", "-", "/", "·", "<", ">", "where", "else")
 
 
 def in_numbers(tableau):
@@ -63,18 +61,12 @@ def written_out(row, place):
         if index[place] >= 0:
             return element(source, np.unravel_index(index[place], source.shape))
     if row.kind == "ways":
-        return joined([number(way.gradient[at]) for way, at in ways_into(row, place)])
+        here = np.ravel_multi_index(place, row.shape)
+        return joined([number(value) for way in row.sources for value in way.gradient[way.of.picked[row.of] == here]])
     spelled, rows = row.spelled()
     if "Σ_" in spelled:
         return total(spelled, rows, place)
     return elementwise(spelled, rows, place, row.shape)
-
-
-def ways_into(row, place):
-    """Yield (way, place in it) of the gradients that are summed in one element of ∂L/∂(what their rows were picked from)."""
-    for way in row.sources:
-        for at in np.argwhere(way.of.picked[row.of] == np.ravel_multi_index(place, row.shape)):
-            yield way, tuple(at)
 
 
 def matrix_product(A, A_transposed, B, B_transposed, added, place, shape):
@@ -89,39 +81,24 @@ def matrix_product(A, A_transposed, B, B_transposed, added, place, shape):
 
 
 def total(spelled, rows, place):
-    """Return a sum over samples (Σ_n) or over features (Σ_d), each term in numbers."""
+    """Return a sum over samples (Σ_n), draws (Σ_k) or features (Σ_d), each term in numbers."""
     before, _, term = spelled.partition("Σ_")
-    index, (term, _, after) = term[0], first_term(term[2:])
+    index, term = term[0], term[2:]
+    closed = term.rfind({"(": ")", "[": "]"}.get(term[0], term[0])) + 1 if term[0] in "([" else 0
+    rest, _, after = term[closed:].partition(" + ")
+    term = term[:closed] + rest if rest else term[1:closed - 1]                                # without its brackets
     start = before.count(MARK)
     stop = start + term.count(MARK)
-    shape = max((row.result.shape for row in rows[start:stop]), key=len, default=(0,))
-    terms = shape[0] if index == "n" else shape[-1]
+    shape = max((row.shape for row in rows[start:stop]), key=len, default=(0,))
+    terms = shape[0] if index in "nk" else shape[-1]
     if not 0 < terms <= MOST_TERMS:
         raise LookupError("too many terms")
-    places = [(k, *place) if index == "n" else (*place, k) for k in range(terms)]
-    text = joined([elementwise(unbracketed(term), rows[start:stop], at, shape) for at in places])
+    places = [(k, *place) if index in "nk" else (*place, k) for k in range(terms)]
+    text = joined([elementwise(term, rows[start:stop], at, shape) for at in places])
     if before:
         text = f"[{text}]" if " " in text else text
         text = f"{elementwise(before.strip(), rows[:start], (), ())} · {text}"
     return text + (" + " + elementwise(after, rows[stop:], (), ()) if after else "")
-
-
-def depths(text):
-    """Return in how many brackets each letter is; a closing one is no longer in its own."""
-    return list(itertools.accumulate((letter in "([") - (letter in ")]") for letter in text))
-
-
-def first_term(text):
-    """Cut a sum into its first term, " + ", and the others."""
-    for k, depth in enumerate(depths(text)):
-        if depth == 0 and text.startswith(" + ", k):
-            return text[:k], " + ", text[k + 3:]
-    return text, "", ""
-
-
-def unbracketed(text):
-    """Return the text without brackets around all of it."""
-    return text[1:-1] if text[0] in "([" and 0 not in depths(text)[:-1] else text
 
 
 def joined(terms):

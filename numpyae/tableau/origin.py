@@ -9,79 +9,53 @@ import itertools
 import numpy as np
 
 
-def origin(array, known):
+def origin(array, known, sign="+"):
     """Return (text, {field: row}, {row: index}) of an array that is made of known ones, or None.
 
-    known: (array, row) pairs, the latest first. index: where in the row each element stands, -1 for none; empty for a sum.
+    known: (array, row) pairs, the latest first. index: where in the row each element stands, -1 for none; empty for a sum,
+    or, with sign="-", a difference.
     """
-    for other, row in known:
-        if view := view_of(array, other):
-            return f"{{x}}[{view[0]}]", {"x": row}, {row: view[1]}
-    return combined(array, known, "+", np.add) or side_by_side(array, pieces(known))
-
-
-def view_of(array, other):
-    """Return (slice in words, flat index) of a view h[:, start:stop] of (N, H) or x[:, t] of (N, T, D), else None."""
-    owner = other if other.base is None else other.base
-    if array.base is not owner or array.ndim != 2 or array.dtype != other.dtype or not other.flags.c_contiguous:
-        return None
-    here, there = (a.__array_interface__["data"][0] for a in (array, other))
-    first, width = (here - there) // other.itemsize, other.shape[-1]
-    down, right = (np.arange(n) * step // other.itemsize for n, step in zip(array.shape, array.strides))
-    index, stop = first + down[:, None] + right, first + array.shape[1]
-    if other.ndim == 3 and array.shape == other[:, 0].shape:
-        return f":, {first // width % other.shape[1]}", index
-    if other.ndim == 2 and len(array) == len(other) and 0 <= first <= stop <= width:
-        return columns_in_words(first, stop, width), index
-    return None
-
-
-def columns_in_words(start, stop, width):
-    """Return the slice start:stop of this many columns, without the ends of the array: ":, :2"."""
-    return f":, {start or ''}:{'' if stop == width else stop}"
-
-
-def pieces(known):
-    """Return [(array, row, its slice in words, its flat index in the row)] of known arrays and of their steps x[:, t]."""
-    found = []
-    for array, row in known:
-        index = np.arange(array.size).reshape(array.shape)
-        found.append((array, row, "", index))
-        if array.ndim == 3:
-            found += [(array[:, t], row, f"[:, {t}]", index[:, t]) for t in range(array.shape[1])]
-    return found
-
-
-def combined(array, known, sign, function):
-    """Return the origin of a sum (+) or a difference (-) of two known arrays, or None."""
-    alike = [piece for piece in pieces(known) if piece[0].shape == array.shape]
-    for (a, row, where, _), (b, other, there, _) in itertools.permutations(alike, 2):
-        if np.array_equal(function(a, b), array):
+    pieces = []                       # (row, its slice in words, values, flat index): all of it, and the steps of (N, T, D)
+    for values, row in known:
+        index = np.arange(values.size).reshape(values.shape)
+        pieces.append((row, "", values, index))
+        if values.ndim == 3:
+            pieces += [(row, f"[:, {t}]", values[:, t], index[:, t]) for t in range(values.shape[1])]
+    alike = [piece for piece in pieces if piece[2].shape == array.shape]
+    for (row, where, a, _), (other, there, b, _) in itertools.permutations(alike, 2):
+        if np.array_equal(a + b if sign == "+" else a - b, array):
             return f"{{a}}{where} {sign} {{b}}{there}", {"a": row, "b": other}, {}
-    return None
+    return side_by_side(array, [piece for piece in pieces if piece[2].ndim == array.ndim == 2 and piece[2].any()])
 
 
 def side_by_side(array, pieces):
     """Return the origin of arrays beside each other, columns of zeros among them, or None."""
-    pieces = [piece for piece in pieces if piece[0].ndim == array.ndim == 2 and len(piece[0]) == len(array)]
-    texts, fields, indices, column = [], {}, {}, 0
-    while column < array.shape[1]:
-        piece = next((piece for piece in pieces if stands_at(piece[0], array, column)), None)
-        if piece is None and array[:, column].any():
+    texts, fields, picked, column = [], {}, {}, 0
+    zeros = None, "0", np.zeros((len(array), 1)), -1
+    while column < array.shape[-1]:
+        fits = (piece for piece in [*pieces, zeros] if np.array_equal(piece[2], array[:, column:column + piece[2].shape[1]]))
+        row, where, values, index = next(fits, [None] * 4)
+        if values is None:
             return None
-        if piece is None:
-            texts += ["0"] * (texts[-1:] != ["0"])
-            column += 1
-            continue
-        found, row, where, index = piece
-        texts.append(f"{{p{len(texts)}}}{where}")
-        fields[f"p{len(texts) - 1}"] = row
-        indices.setdefault(row, np.full(array.shape, -1))[:, column:column + found.shape[1]] = index
-        column += found.shape[1]
-    text = ", ".join(texts)
-    return (text if len(texts) == 1 else f"[{text}]", fields, indices) if fields else None
+        texts.append(f"{{p{column}}}{where}" if row else where)
+        fields[f"p{column}"] = row
+        picked.setdefault(row, np.full(array.shape, -1))[:, column:column + values.shape[1]] = index
+        column += values.shape[1]
+    texts = [text for text, _ in itertools.groupby(texts)]
+    picked.pop(None, None)
+    return (texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]", fields, picked) if picked else None
 
 
-def stands_at(piece, array, column):
-    """Return whether a piece is found in the array from this column on."""
-    return piece.any() and np.array_equal(piece, array[:, column:column + piece.shape[1]])
+def columns_of(array, other):
+    """Return (slice in words, flat index) where an array is a view of some columns of another, else (None, None)."""
+    index = np.arange(other.size).reshape(other.shape)
+    for start in range(other.shape[1]) if array.ndim == other.ndim == 2 else ():
+        stop = start + array.shape[1]
+        if other[:, start:stop].__array_interface__ == array.__array_interface__:
+            return in_words(start, stop, other.shape[1]), index[:, start:stop]
+    return None, None
+
+
+def in_words(start, stop, most):
+    """Return a slice of columns, ":, :2", without the ends of the array."""
+    return f":, {start or ''}:{'' if stop == most else stop}"

@@ -16,19 +16,20 @@ An attribute that is a number is a constant, {keep}, or stands there itself, {si
 
 import copy
 import functools
-import inspect
 
 import numpy as np
 
 from numpyae.layers import Layer, Sequential
 from numpyae.losses import Loss, SquaredError
 from numpyae.models import Model, Regression, as_network
-from numpyae.tableau.ledger import Ledger, Seen, agree, formula_of
-from numpyae.tableau.origin import combined
+from numpyae.tableau.ledger import Ledger, agree, formula_of
+from numpyae.tableau.origin import origin
 from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 
-ANOTHER = " to another prior"         # than N(0, I): behind the names of the formulas of such a KL
+ANOTHER = " to another prior"         # the end of the names of formulas of a KL to another prior than N(0, I)
+COSTS = {"kl": "KL", "log_density": "log q"}                         # the methods of a posterior that say what it costs, and
+WAYS = {"sample_backward": "draw", "kl_backward": "KL", "density_backward": "log q"}                # the ways back into it
 
 
 def trace(network_or_model, *batch, rng=None):
@@ -40,7 +41,7 @@ def trace(network_or_model, *batch, rng=None):
     """
     if isinstance(network_or_model, Model):
         model = copy.deepcopy(network_or_model)
-        if model.no_trace:
+        if getattr(model, "no_trace", ""):
             raise TypeError(f"trace: a {type(model).__name__} {model.no_trace}")
     elif isinstance(network_or_model, Layer):
         model = Regression(as_network(copy.deepcopy(network_or_model)), SquaredError())
@@ -61,14 +62,13 @@ class Recorder(Ledger):
 
     def __init__(self, model, batch):
         super().__init__(model, batch)
-        self.terms = []               # (name, values, over, factor)
+        self.terms = []               # (name, values, weight of each)
         self.listen_to(model)
         listen(model, term=self.term)
-        if model.corruption is not None:
-            listen(model.corruption, apply=self.corruption)
-        for name, penalty, *_ in model.penalised:
+        listen(model.corruption, apply=self.corruption)
+        for name, penalty, _, layers in model.penalised:
             listen(penalty, forward=functools.partial(self.penalty, name),
-                   backward=functools.partial(self.penalty_backward, name))
+                   backward=functools.partial(self.penalty_backward, name, layers))
 
     def listen_to(self, whole):
         """Let every part that computes something of its own report what goes in and out."""
@@ -79,209 +79,142 @@ class Recorder(Ledger):
             elif isinstance(part, Layer) and not isinstance(part, Sequential):
                 listen(part, forward=self.layer, backward=self.layer_backward)
             elif hasattr(part, "kl"):
-                listen(part, sample=self.sample, kl=self.kl, log_density=self.log_q, backward=self.posterior_backward,
-                       sample_backward=self.sample_backward, kl_backward=self.kl_backward,
-                       density_backward=self.density_backward)
+                listen(part, sample=self.sample, backward=self.posterior_backward)
+                for listener, methods in ((self.cost, COSTS), (self.way_into, WAYS)):
+                    listen(part, **{method: functools.partial(listener, method, name) for method, name in methods.items()})
             elif hasattr(part, "log_density"):
                 listen(part, log_density=self.log_p, backward=self.prior_backward)
 
     # Layers
 
-    def layer(self, layer, call, *arrays, **options):
-        """Record y = forward(x), and the attributes that the layer's formulas list before."""
-        label = "" if layer._parts else self.label(layer)
-        names = ["x", *list(inspect.signature(type(layer).forward).parameters)[2:]]
-        inputs = {name: self.row_of(array, f"u{label}") for name, array in zip(names, arrays)}
-        y = call(*arrays, **options)
-        label = label or self.label(layer)
-        formula, known = formula_of(layer, "forward"), self.parameters(layer) | inputs
-        symbol = "a" if "W" in known else "y" if self.parameters(layer) or layer.named_parameters() else "h"
-        kind = "activation" if symbol == "h" else "layer"
-        known |= self.attributes(layer, formula, "y", known, kind, (arrays[0], inputs["x"]), layer.noise_name)
-        text = formula.get("y", f"{type(layer).__name__}({', '.join(f'{{{name}}}' for name in inputs)})")
-        known["y"] = self.forward(f"{symbol}{label}", text, y, kind, known, layer, inputs.values())
-        self.begin(layer, known["y"], known, dict(zip(names, arrays)))
-        if not layer._parts:
-            self.consumers.update(inputs.values())
-        return y
+    def layer(self, layer, call, x):
+        """Record y = forward(x)."""
+        label = "" if layer._parts else self.label(layer)            # parts are counted before their whole
+        row = self.row_of(x, f"u{label}")
+        y = call(x)
+        label, names = label or self.label(layer), self.parameters(layer) or layer.named_parameters()
+        symbol = "a" if "W" in names else "y" if names else "h"
+        kind = "whole" if layer._parts else "layer" if names else "activation"
+        return self.computed(layer, "forward", "y", f"{symbol}{label}", kind, y, {"x": row}, taken=x, noise=layer.noise_name)
 
     def layer_backward(self, layer, call, delta, **options):
         """Record dx = backward(dy), with the gradients of the layer's parameters."""
-        y, known, inputs = self.seen[id(layer)]
+        (y, known), name = self.seen[id(layer)], type(layer).__name__
         self.arrive(y, delta)
-        known = known | {"dy": self.gradients[y]}
-        before, name = self.gradient_arrays(), type(layer).__name__
-        got = call(delta, **options)
-        self.parameter_rows(layer, before, known, y, f"{name}.backward")
-        formula = formula_of(layer, "backward")
-        for (x, array), dx in zip(inputs.items(), got if isinstance(got, tuple) else (got,)):
-            if dx is not None:
-                text = formula.get(f"d{x}", f"{name}.backward(d{{y}})")
-                self.hand_back(known[x], text, dx, known, layer, array, y)
-        return got
+        known["dy"] = self.gradients[y]
+        dx = self.back(layer, call, delta, default=f"{name}.backward", **options)
+        if dx is not None:
+            text = formula_of(layer, "backward").get("dx", f"{name}.backward(d{{y}})")
+            self.hand_back(known["x"], text, dx, known, layer, y)
+        return dx
 
     # Losses
 
     def loss(self, loss, call, o, t):
         """Record the values of a loss, one per sample."""
-        output = self.row_of(o)
-        target = next((row for array, row in reversed(self.given) if array is t), self.given[-1][1])
-        values = call(o, t)
-        if output.kind != "given" and not self.consumers[output]:
+        output, values = self.row_of(o), call(o, t)
+        if not output.step.startswith("o"):
             output.step = self.unique("o")
-        self.consumers[output] += 1
-        formula, known = formula_of(loss, "forward"), {"o": output, "t": target}
-        labels = " of labels" * (t.ndim == 1 and "values of labels" in formula)
-        text = formula.get(f"values{labels}", f"{type(loss).__name__}({{o}}, {{t}})")
-        row = self.forward("NLL" if loss.is_likelihood else "E", text, values, "loss", known, loss)
-        self.begin(loss, row, known, {f"do{labels}": o})
-        return values
+        target = next((row for array, row in reversed(self.given) if array is t), self.given[-1][1])
+        step = "NLL" if loss.is_likelihood else "E"
+        return self.computed(loss, "forward", f"values{of_labels(loss, target)}", step, "loss", values, {"o": output, "t": target})
 
     def loss_backward(self, loss, call, weight):
         """Record where the way back begins: do, with the gradients of the loss's own parameters."""
-        values, known, inputs = self.seen[id(loss)]
-        before = self.gradient_arrays()
-        do = call(weight)
-        self.parameter_rows(loss, before, known, values, "∂L/∂{}")
-        [(name, o)] = inputs.items()
-        text = formula_of(loss, "backward").get(name, f"{type(loss).__name__}.backward")
+        values, known = self.seen[id(loss)]
+        do = self.back(loss, call, weight, default="∂L/∂{}")
+        text = formula_of(loss, "backward").get(f"do{of_labels(loss, known['t'])}", f"{type(loss).__name__}.backward")
         text, n = self.weighted(text, weight)
-        self.hand_back(known["o"], text, do, known | n, loss, o, values)
+        self.hand_back(known["o"], text, do, known | n, loss, values)
         return do
 
     def weighted(self, text, weight):
-        """Return a formula that divides by {n}, and {"n": its row}, for these weights of the samples."""
+        """Return a formula that divides by {n}, and its row, for these weights of the samples: equal ones, or a share of N."""
         draws = weight.size // self.N
         if np.ptp(weight) == 0:
             factor = f"{weight.flat[0] * weight.size:g} "
-            n = self.n if draws == 1 else Row(f"({draws} N)", "", draws * self.N, kind="constant")
+            n = Row(f"({draws} N)", "", draws * self.N, kind="constant") if draws > 1 else self.n
             return (text if factor == "1 " else factor + text), {"n": n}
-        share = (row for array, row in self.known if array.size == weight.size and agree(array.ravel() / self.N, weight.ravel()))
-        return text.replace("/ {n}", "{share} / {n}"), {"n": self.n, "share": next(share, Row("weight N", "", weight * self.N))}
+        rows = [row for array, row in self.known if array.size == weight.size and agree(array.ravel() / self.N, weight)]
+        return text.replace("/ {n}", "{share} / {n}"), {"n": self.n, "share": (rows or [Row("weight N", "", weight * self.N)])[0]}
 
     # The corruption, and penalties
 
     def corruption(self, corruption, call, x, noise):
         """Record what the encoder gets to see."""
-        known = {"x": self.row_of(x), "noise": self.forward("noise", "drawn", noise, "draw")}
-        seen = call(x, noise)
-        text = formula_of(corruption, "apply").get("seen", f"{type(corruption).__name__}({{x}}, {{noise}})")
-        self.forward("seen", text, seen, "corruption", known, corruption, known.values())
-        return seen
+        inputs = {"x": self.row_of(x), "noise": self.forward("noise", "drawn", noise, "draw")}
+        return self.computed(corruption, "apply", "seen", "seen", "corruption", call(x, noise), inputs)
 
     def penalty(self, name, penalty, call, layers, noise=None):
         """Record the value of a penalty, weight included, and what it is about: the output of a layer, or parameters."""
-        got = call(layers, noise)
+        value, about = call(layers, noise), [self.seen[id(layers[-1])].row]
         if penalty.on_weights:
-            about = [self.parameters(layer)[name] for layer in layers if layer.first is None for name in layer.decays]
-        else:
-            about = [self.seen[id(layers[-1])].row]
-        known = {"y": about[0]} | {f"y{k}": row for k, row in enumerate(about)} | {"penalty": repr(penalty)}
-        text = "{penalty} of " + ", ".join(f"{{y{k}}}" for k in range(len(about)))
-        text = formula_of(penalty, "forward").get("value", text)
-        row = self.forward(name, text, got, "penalty", known, penalty, about)
-        self.seen[id(penalty)] = Seen(row, known, layers)
-        return got
+            about = [self.parameters(layer)[W] for layer in layers if layer.owner is layer for W in layer.decays]
+        return self.computed(penalty, "forward", "value", name, "penalty", value, {f"y{k}": row for k, row in enumerate(about)},
+                             "{{penalty}} of {inputs}", {"penalty": repr(penalty)})
 
-    def penalty_backward(self, name, penalty, call, weight):
+    def penalty_backward(self, name, layers, penalty, call, weight):
         """Record what a penalty adds to the gradients of weights and of activations."""
-        value, known, layers = self.seen[id(penalty)]
-        before, default = self.gradient_arrays(), f"{type(penalty).__name__}.backward"
-        got, formula = call(weight), formula_of(penalty, "backward")
-        for row, after in self.gradient_arrays().items():
-            if not np.array_equal(before[row], after):
-                W = self.owners[row][1]
-                self.backward(row, formula.get(f"d{W}", default), after - before[row], {W: row}, penalty, way=name, through=[value])
+        default = f"{type(penalty).__name__}.backward"
+        got = self.back(penalty, call, weight, default=default, way=name)
         for index, gradient in got.items():
-            y = self.seen[id(layers[index])].row
-            self.backward(y, formula.get("dy", default), gradient, {"y": y}, penalty, way=name, through=[value])
+            y, text = self.seen[id(layers[index])].row, formula_of(penalty, "backward").get("dy", default)
+            self.backward(y, text, gradient, {"y": y}, penalty, name, through=[self.seen[id(penalty)].row])
         return got
 
     # The code of a VAE
 
     def sample(self, q, call, h, epsilon):
         """Record the draw of z from q(z|x), and what it is drawn with."""
-        source = self.row_of(h)
-        z = call(h, epsilon)
-        formula, known = formula_of(q, "sample"), {"h": source}
-        known |= self.attributes(q, formula, "z", known, "posterior", (h, source), "epsilon")
-        drawn = list(known.values())[1:]
-        known["z"] = self.forward("z", formula.get("z", f"{type(q).__name__}.sample({{h}})"), z, "posterior", known, q, [source])
-        self.begin(q, known["z"], known, [*drawn, known["z"]])
-        return z
+        inputs = {"h": self.row_of(h)}
+        return self.computed(q, "sample", "z", "z", "posterior", call(h, epsilon), inputs, "{name}.sample({inputs})",
+                             taken=h, noise="epsilon")
 
-    def kl(self, q, call, mu0=0.0, sigma0=1.0):
-        """Record KL(q ‖ p) for a Gaussian prior."""
-        got = call(mu0, sigma0)
-        self.prior_of_kl = "" if np.all(np.equal(mu0, 0) & np.equal(sigma0, 1)) else ANOTHER
-        return self.cost(q, "kl", "KL", f"KL{self.prior_of_kl}", got)
+    def cost(self, method, step, q, call, *prior):
+        """Record what q costs: KL(q ‖ p) for a Gaussian prior (μ₀, σ₀), or log q(z|x) of the z drawn."""
+        known = self.seen[id(q)].known
+        another = bool(prior) and not np.all(np.equal(prior[0], 0) & np.equal(prior[1], 1))
+        return self.computed(q, method, step + ANOTHER * another, step, "cost", call(*prior), {"h": known["h"]},
+                             f"{{name}}.{method}", known)
 
-    def log_q(self, q, call):
-        """Record log q(z|x) of the z drawn."""
-        return self.cost(q, "log_density", "log q", "log q", call())
-
-    def cost(self, q, method, step, key, got):
-        """Record what q costs."""
-        z, known, _ = self.seen[id(q)]
-        text = formula_of(q, method).get(key, f"{type(q).__name__}.{method}")
-        self.costs = self.forward(step, text, got, "posterior", known, q, [known["h"]])
-        return got
-
-    def sample_backward(self, q, call, dz):
-        """Record the way back through the draw."""
-        _, known, drawn = self.seen[id(q)]
-        return self.way_into(q, "sample_backward", "draw", call(dz), drawn, dz=dz)
-
-    def kl_backward(self, q, call, dkl):
-        """Record the way back through the KL."""
-        return self.way_into(q, "kl_backward", "KL", call(dkl), [self.costs], self.prior_of_kl, weight=dkl)
-
-    def density_backward(self, q, call, dlog_q):
-        """Record the way back through log q(z|x)."""
-        return self.way_into(q, "density_backward", "log q", call(dlog_q), [self.costs])
-
-    def way_into(self, q, method, way, gradients, through, prior="", weight=None, dz=None):
-        """Record gradients of the numbers that q consists of, by one way. Their names are those of its formulas "dmu|draw", …"""
-        z, known, _ = self.seen[id(q)]
-        formula = formula_of(q, method)
+    def way_into(self, method, way, q, call, gradient):
+        """Record the gradients of the numbers that q consists of, by one way. Formulas "dmu|draw", … say what they are called."""
+        got, known, formula = call(gradient), self.seen[id(q)].known, formula_of(q, method)
         names = [key[1:].removesuffix("|draw") for key in formula_of(q, "sample_backward") if key.endswith("|draw")]
-        if dz is not None:
-            known = known | {"dz": Row(f"d{z}", "", dz, dz, of=z)}
-        for name, gradient in zip(names, gradients):
-            if np.ndim(gradient) == 0:                               # nothing comes back by this way
+        through = [row for row in known.values() if row.kind in (("attribute", "posterior") if way == "draw" else ("cost",))]
+        if way == "draw":
+            known["dz"] = Row("dz", "", gradient, gradient, of=known["z"])
+        for name, array in zip(names, got):
+            if np.ndim(array) == 0:                                  # nothing comes back by this way
                 continue
-            text, n = formula.get(f"d{name}|{way}{prior}", f"{type(q).__name__}.{method}"), {}
-            if z.value.ndim == 2:                                    # a single draw
-                text = text.replace("Σ_k ", "")
-            if weight is not None:
-                text, n = self.weighted(text, weight)
-            self.backward(known[name], text, np.broadcast_to(gradient, known[name].shape), known | n, q, way=way, through=through)
-        return gradients
+            key = f"d{name}|{way}{ANOTHER}" if f"{way}{ANOTHER}" in known else f"d{name}|{way}"
+            text, n = formula.get(key, f"{type(q).__name__}.{method}"), {}
+            text = text.replace("Σ_k ", "") if known["z"].value.ndim == 2 else text              # a single draw
+            if "{n}" in text:
+                text, n = self.weighted(text, gradient)
+            self.backward(known[name], text, np.broadcast_to(array, known[name].shape), known | n, q, way, through=through)
+        return got
 
     def posterior_backward(self, q, call, *arrays, **options):
         """Record the gradient of the encoder's output: what has come into q by all ways."""
-        got = call(*arrays, **options)
-        _, known, _ = self.seen[id(q)]
-        named = {name: self.ways(row) for name, row in known.items() if self.ways(row)}
-        text = f"({', '.join(f'd{name}' for name in named)}), summed" if named else f"{type(q).__name__}.backward"
-        self.backward(known["h"], text, got, kind="ways", sources=sum(named.values(), []))
+        got, known = call(*arrays, **options), self.seen[id(q)].known
+        ways = {name: self.ways(row) for name, row in known.items() if row.kind == "attribute"}
+        names = ", ".join(f"d{name}" for name in ways if ways[name])
+        text = f"({names}), summed" if names else f"{type(q).__name__}.backward"
+        self.backward(known["h"], text, got, kind="ways", sources=sum(ways.values(), []))
         return got
 
     def log_p(self, prior, call, z):
         """Record log p(z), where the KL is estimated from the z drawn."""
-        row, got = self.row_of(z), call(z)
-        text = formula_of(prior, "log_density").get("log p(z)", f"{type(prior).__name__}.log_density")
-        self.begin(prior, self.forward("log p(z)", text, got, "prior", {"z": row}, prior, [row]), {"z": row}, z)
-        return got
+        inputs = {"z": self.row_of(z)}
+        return self.computed(prior, "log_density", "log p(z)", "log p(z)", "prior", call(z), inputs, "{name}.log_density")
 
     def prior_backward(self, prior, call, dlog_p):
         """Record the gradient of z by way of the prior, and those of the prior's parameters."""
-        before, (row, known, z) = self.gradient_arrays(), self.seen[id(prior)]
-        got = call(dlog_p)
+        (row, known), dz = self.seen[id(prior)], self.back(prior, call, dlog_p, default="∂L/∂{}")
         text = formula_of(prior, "backward").get("dz", f"{type(prior).__name__}.backward")
-        self.backward(known["z"], text, got, known, prior, value=z, way="prior", through=[row])
-        self.parameter_rows(prior, before, known, row, "∂L/∂{}")
-        return got
+        self.backward(known["z"], text, dz, known, prior, "prior", through=[row])
+        return dz
 
     # The loss of the model
 
@@ -291,30 +224,31 @@ class Recorder(Ledger):
         self.terms.append((name, np.asarray(values), factor / over))
 
     def total(self, value):
-        """Record the loss, out of its values per sample and its penalties."""
-        known = {row.step: row for row in self.rows}
-        inside, behind = [], [f"{{{row.step}}}" for row in self.rows if row.kind == "penalty"]
+        """Record the loss, out of its terms, a mean of values per sample each, and its penalties."""
+        known, formula = {row.step: row for row in self.rows} | {"N": self.n}, formula_of(self.model, "loss")
+        mean, rest = [], []
         for name, values, weight in self.terms:
-            formula = formula_of(self.model, "loss")
-            known |= self.attributes(self.model, formula, name, known, "total")
-            text, draws = formula.get(name) or self.in_words(name, values, known), values.size // self.N
-            factor = f"{weight * max(values.size, 1):g} " if draws else f"{weight:g} "
+            self.attributes(self.model, formula, name, known)
+            text, draws = formula.get(name) or self.of_rows(values) or name, values.size // self.N
             text = f"1/{draws} Σ_k {text}" if draws > 1 else text
-            (inside if draws else behind).append(text if factor == "1 " else factor + text)
-        mean = inside[0] if len(inside) == 1 else f"({' + '.join(inside)})"
-        text = " + ".join([*([f"1/{{N}} Σ_n {mean}"] if inside else []), *behind])
-        row = Row("L", text, value, kind="total", operands=self.operands(text, known | {"N": self.n}, self.model))
-        self.rows.append(row)
+            factor = f"{weight * (values.size if draws else 1):g} "
+            (mean if draws else rest).append(text if factor == "1 " else factor + text)
+        mean = [f"1/{{N}} Σ_n {mean[0] if len(mean) == 1 else '(' + ' + '.join(mean) + ')'}"] if mean else []
+        text = " + ".join(mean + rest + [f"{{{row.step}}}" for row in self.rows if row.kind == "penalty"])
+        self.rows.append(Row("L", text, value, kind="total", operands=self.operands(text, known, self.model)))
 
-    def in_words(self, name, values, known):
-        """Return the formula of a term: the row of its values, the difference of two, or else its name."""
-        for array, row in reversed(self.known):
-            if array is values:
-                return f"{{{row.step}}}"
-        found = combined(values, self.known[::-1], "-", np.subtract)
-        if found is None:
-            return name
-        return f"({found[0].format(**{field: f'{{{row.step}}}' for field, row in found[1].items()})})"
+    def of_rows(self, values):
+        """Return the formula of values that are those of a row, or the difference of two, else None."""
+        rows = [row for array, row in self.known if array is values]
+        if rows:
+            return f"{{{rows[0].step}}}"
+        text, rows, _ = origin(values, self.known[::-1], "-") or ("", {}, {})
+        return text and f"({text.format(**{field: f'{{{row}}}' for field, row in rows.items()})})"
+
+
+def of_labels(loss, t):
+    """Return the end of the names of a loss's formulas where targets are integers: " of labels", if it has such."""
+    return " of labels" * (t.value.ndim == 1 and "values of labels" in formula_of(loss, "forward"))
 
 
 def listen(part, **listeners):

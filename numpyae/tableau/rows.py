@@ -16,45 +16,32 @@ MARK = "\0"                           # the place of a row in a formula
 class Row:
     """One step: its name, its formula, its value, and on the way back the gradient beside it.
 
-    kind      "given", "draw", "made", "layer", "activation", "loss", "posterior", "prior", "penalty", "total" or "gradient";
+    kind      "given", "draw", "made", "layer", "activation", "loss", "posterior", "prior", "penalty", "total", "gradient", …;
               "parameter" or "constant" for what formulas name though it has no line
     operands  {field: row, or number} of the formula
-    sources   the rows that it was computed from: those that the formula names, unless others are given
+    sources   the rows that it was computed from: those that the formula names, else those given here
     weights   the parameters that the formula names
     picked    {row: index} where every element is one of another row: for each its place in that row, -1 for none
     of, way   on the way back: the row whose gradient it is, and by which way: "KL" in dmu|KL
     through   on the way back: the forward rows that the gradient came through
     """
 
-    def __init__(self, step, text, value, gradient=None, *, kind="", operands=None, sources=None, picked=None,
-                 of=None, way="", through=()):
+    def __init__(self, step, text, value, gradient=None, *, kind="", operands=None, sources=(), picked=None, of=None, way="",
+                 through=()):
         self.step, self.text, self.kind, self.operands = step, text, kind, operands or {}
-        self.value, self.gradient = np.array(value), None if gradient is None else np.array(gradient)
         self.of, self.way, self.through, self.picked = of, way, through, picked or {}
+        self.value, self.gradient = np.array(value), None if gradient is None else np.array(gradient)
+        self.shape, self.backward = self.value.shape, of is not None
+        self.result = self.gradient if self.backward else self.value
         named = self.spelled()[1]
         self.weights = [row for row in named if row.kind == "parameter"]
-        known = named if sources is None else sources
-        self.sources = [row for row in dict.fromkeys(known) if row.kind not in ("parameter", "constant")]
+        named = [row for row in named if row.kind not in ("parameter", "constant")]
+        self.sources = list(dict.fromkeys(named or sources))
 
     @property
     def formula(self):
         """The formula, with the names of the rows in it."""
         return self.text.format(**self.operands)
-
-    @property
-    def backward(self):
-        """Does it belong to the way back?"""
-        return self.of is not None
-
-    @property
-    def result(self):
-        """The array that the formula computes: the gradient on the way back, else the value."""
-        return self.gradient if self.backward else self.value
-
-    @property
-    def shape(self):
-        """The shape of value and gradient."""
-        return self.value.shape
 
     def spelled(self):
         """Return the formula with a MARK in the place of each row, and the rows in their order."""
@@ -78,10 +65,10 @@ class Row:
         left, _, right = factors.partition(" ")
         if not {left, right} <= {MARK, f"{MARK}ᵀ"} or not set(added) <= {MARK}:
             return None
-        A, B, *rest = rows
+        A, B, *added = rows
         if left == MARK and not (B.kind == "parameter" and B.value.ndim == 2):
             return None
-        return A, left != MARK, B, right != MARK, rest
+        return A, left != MARK, B, right != MARK, added
 
     def __format__(self, spec):
         return spec or self.step
@@ -94,8 +81,8 @@ def shown(array):
     """Return the lines of a cell: all numbers where they fit, else norm, smallest and largest."""
     if array is None or np.size(array) == 0:
         return [""]
-    rows = np.atleast_2d(array) + 0                                      # 0 for -0
-    if rows.ndim == 2 and 0 < len(rows) <= 3 and rows.shape[1] <= 4:
+    rows = np.reshape(array, (-1, np.shape(array)[-1] if np.ndim(array) else 1)) + 0           # 0 for -0
+    if len(rows) <= 3 and rows.shape[1] <= 4:
         for digits in (6, 5, 4, 3):
             lines = [" ".join(f"{number:.{digits}g}" for number in row) for row in rows]
             if max(map(len, lines)) <= CELL:

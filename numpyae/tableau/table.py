@@ -55,9 +55,15 @@ class Tableau:
         if not isinstance(other, Tableau):
             raise TypeError(f"Tableau.compare: expected another Tableau, got {type(other).__name__}")
         for number, (mine, theirs) in enumerate(zip(self.rows, other.rows), 1):
-            said = difference(mine, theirs, tolerance)
-            if said:
-                return f"line {number}, {mine.step} = {mine.formula}: {said}"
+            line = f"line {number}, {mine.step} = {mine.formula}:"
+            if mine.shape != theirs.shape or mine.backward != theirs.backward:
+                return (f"{line} there it is {theirs.step} = {theirs.formula}, shape {theirs.shape}, "
+                        f"here shape {mine.shape}")
+            for what in ("value", "gradient"):
+                a, b = getattr(mine, what), getattr(theirs, what)
+                place = largest_gap(a, b, tolerance)
+                if place is not None:
+                    return f"{line} {what}{list(map(int, place)) or ''} is {a[place]:.12g} here and {b[place]:.12g} there"
         if len(self) != len(other):
             return (f"the first {min(len(self), len(other))} lines agree, but there are {len(self)} here and {len(other)} "
                     "there")
@@ -90,18 +96,6 @@ class Tableau:
 
     def __repr__(self):
         return f"Tableau({self.title}; {len(self)} lines)"
-
-
-def difference(mine, theirs, tolerance):
-    """Return what differs between two rows, in words; "" where nothing does."""
-    if mine.shape != theirs.shape or (mine.gradient is None) != (theirs.gradient is None):
-        return f"there it is {theirs.step} = {theirs.formula}, shape {theirs.shape}, here shape {mine.shape}"
-    for what in ("value", "gradient"):
-        a, b = getattr(mine, what), getattr(theirs, what)
-        place = largest_gap(a, b, tolerance)
-        if place is not None:
-            return f"{what}{list(map(int, place)) or ''} is {a[place]:.12g} here and {b[place]:.12g} there"
-    return ""
 
 
 def largest_gap(a, b, tolerance):
