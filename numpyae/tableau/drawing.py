@@ -42,14 +42,16 @@ class Drawing:
         return [self.names[row] for row in rows if row in self.names]
 
     def columns(self):
-        """Return the column of every node: behind its sources; what comes from outside stands just before its use."""
-        column, first = {}, next(iter(self.nodes))
+        """Return the column of every node: behind its sources; what comes from outside, and its first layer, just before its use."""
+        column, made, outside, first = {}, set(), [], next(iter(self.nodes))
         for name, sources in self.sources.items():
             column[name] = max((column[source] + 1 for source in sources), default=0)
-        for name, sources in self.sources.items():
-            if not sources and name != first:
-                uses = [column[target] for source, target in self.edges if source == name]
-                column[name] = max(0, min(uses, default=1) - 1)
+            if name != first and made.issuperset(sources) or self.nodes[name].kind == "made" and sources == [first]:
+                outside.append(name)
+                made |= {name} if self.nodes[name].kind in ("given", "draw", "made") else set()
+        for name in reversed(outside):
+            uses = [column[target] for source, target in self.edges if source == name]
+            column[name] = max(column[name], min(uses, default=1) - 1)
         return column
 
     def lanes(self):

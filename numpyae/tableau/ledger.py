@@ -118,18 +118,22 @@ class Ledger:
         counts = layer.owner.named_parameters() and not layer._parts
         return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + bool(counts))
 
-    def label(self, layer):
-        """Return the number of a layer and, where it is used several times, that of this use: 1_2."""
-        uses = self.uses.get(id(layer.owner))
-        return f"{self.number(layer)}_{next(uses)}" if uses else f"{self.number(layer)}"
+    def use(self, part):
+        """Return _2 for the second use of a part that is used several times, else ""."""
+        uses = self.uses.get(id(part.owner))
+        return f"_{next(uses)}" if uses else ""
 
     def row_of(self, array, name="u"):
         """Return the row of an array that was computed before, perhaps in another shape; else write one of this name."""
         for known, row in reversed(self.known):
             if known is array or known.size == array.size and np.shares_memory(known, array):
                 return row
-        text, known, picked = origin(array, self.known[::-1]) or (f"made by {type(self.model).__name__}", {}, {})
-        return self.forward(name, text, array, "made", known, picked=picked)
+        return self.made(array, name, self.known[::-1]) or self.forward(name, f"made by {type(self.model).__name__}", array, "made")
+
+    def made(self, array, name, known):
+        """Write a row for an array that the model has made of known ones, or return None."""
+        text, fields, picked = origin(array, known) or ("", {}, {})
+        return self.forward(name, text, array, "made", fields, picked=picked) if text else None
 
     # Parameters, and gradients that come by several ways
 

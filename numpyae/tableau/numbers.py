@@ -65,7 +65,7 @@ def written_out(row, place):
         return joined([number(value) for way in row.sources for value in way.gradient[way.of.picked[row.of] == here]])
     spelled, rows = row.spelled()
     if "Σ_" in spelled:
-        return total(spelled, rows, place)
+        return total(spelled, rows, place, row.shape)
     return elementwise(spelled, rows, place, row.shape)
 
 
@@ -80,7 +80,7 @@ def matrix_product(A, A_transposed, B, B_transposed, added, place, shape):
     return joined(terms + [number(np.broadcast_to(row.result, shape)[place]) for row in added])
 
 
-def total(spelled, rows, place):
+def total(spelled, rows, place, whole):
     """Return a sum over samples (Σ_n), draws (Σ_k) or features (Σ_d), each term in numbers."""
     before, _, term = spelled.partition("Σ_")
     index, term = term[0], term[2:]
@@ -98,7 +98,7 @@ def total(spelled, rows, place):
     if before:
         text = f"[{text}]" if " " in text else text
         text = f"{elementwise(before.strip(), rows[:start], (), ())} · {text}"
-    return text + (" + " + elementwise(after, rows[stop:], (), ()) if after else "")
+    return text + (" + " + elementwise(after, rows[stop:], place, whole) if after else "")
 
 
 def joined(terms):
@@ -130,7 +130,7 @@ def at_place(row, place, shape):
     array = row.result
     if array.size == 1:
         return array.item()
-    if array.shape == shape:
+    if array.shape == shape and len(place) == array.ndim:
         return array[place]
     if row.kind == "parameter" and array.shape == shape[-1:]:
         return array[place[-1]]

@@ -22,7 +22,7 @@ def origin(array, known, sign="+"):
         if values.ndim == 3:
             pieces += [(row, f"[:, {t}]", values[:, t], index[:, t]) for t in range(values.shape[1])]
     alike = [piece for piece in pieces if piece[2].shape == array.shape]
-    for (row, where, a, _), (other, there, b, _) in itertools.permutations(alike, 2):
+    for (row, where, a, _), (other, there, b, _) in itertools.permutations(alike[::-1], 2):
         if np.array_equal(a + b if sign == "+" else a - b, array):
             return f"{{a}}{where} {sign} {{b}}{there}", {"a": row, "b": other}, {}
     return side_by_side(array, [piece for piece in pieces if piece[2].ndim == array.ndim == 2 and piece[2].any()])

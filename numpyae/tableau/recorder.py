@@ -89,13 +89,14 @@ class Recorder(Ledger):
 
     def layer(self, layer, call, x):
         """Record y = forward(x)."""
-        label = "" if layer._parts else self.label(layer)            # parts are counted before their whole
-        row = self.row_of(x, f"u{label}")
+        use = self.use(layer)
+        row = self.row_of(x, f"u{use}" if layer._parts else f"u{self.number(layer)}{use}")             # parts are counted first
         y = call(x)
-        label, names = label or self.label(layer), self.parameters(layer) or layer.named_parameters()
+        names = self.parameters(layer) or layer.named_parameters()
         symbol = "a" if "W" in names else "y" if names else "h"
         kind = "whole" if layer._parts else "layer" if names else "activation"
-        return self.computed(layer, "forward", "y", f"{symbol}{label}", kind, y, {"x": row}, taken=x, noise=layer.noise_name)
+        return self.computed(layer, "forward", "y", f"{symbol}{self.number(layer)}{use}", kind, y, {"x": row}, taken=x,
+                             noise=layer.noise_name)
 
     def layer_backward(self, layer, call, delta, **options):
         """Record dx = backward(dy), with the gradients of the layer's parameters."""
@@ -112,12 +113,13 @@ class Recorder(Ledger):
 
     def loss(self, loss, call, o, t):
         """Record the values of a loss, one per sample."""
-        output, values = self.row_of(o), call(o, t)
+        use, output = self.use(loss), self.row_of(o)
         if not output.step.startswith("o"):
-            output.step = self.unique("o")
-        target = next((row for array, row in reversed(self.given) if array is t), self.given[-1][1])
-        step = "NLL" if loss.is_likelihood else "E"
-        return self.computed(loss, "forward", f"values{of_labels(loss, target)}", step, "loss", values, {"o": output, "t": target})
+            output.step = self.unique(f"o{use}")
+        same = [row for array, row in self.given if array is t]
+        target = same[-1] if same else self.made(t, f"t{use}", self.given) or self.given[-1][1]
+        key, step = f"values{of_labels(loss, target)}", "NLL" if loss.is_likelihood else "E"
+        return self.computed(loss, "forward", key, f"{step}{use}", "loss", call(o, t), {"o": output, "t": target})
 
     def loss_backward(self, loss, call, weight):
         """Record where the way back begins: do, with the gradients of the loss's own parameters."""
