@@ -4,8 +4,10 @@
     ledger.py     what is known while rows are written: names, arrays, parameters, gradients so far
     origin.py     where an array comes from that no part has computed
     rows.py       a row: its formula, value, gradient, and the rows that it was computed from
-    table.py      printed as a table, and compared
-    numbers.py    a formula with its numbers; drawing.py: the network drawn; page.py: both in a page, with page.css and page.js
+    table.py      the rows as a table, printed and compared
+    numbers.py    a formula with its numbers
+    drawing.py    the network drawn
+    page.py       all of it as a page for the browser, with page.css and page.js
 """
 
 from numpyae.tableau.page import NOTHING_FROM_OUTSIDE, fragment, page

@@ -1,7 +1,7 @@
-"""The drawing of the stepper: the arrays of the way forward from left to right, with an edge from what each was made of.
+"""The drawing of the stepper: the arrays of the way forward from left to right, with edges to what is made of them.
 
-A network of one sample, one draw and at most 4 units a layer is drawn unit by unit; of a larger one the arrays are boxes.
-Every node and edge is a part with a number, by which a step says what it lights.
+A network of one sample, one draw and at most 4 units a layer is drawn unit by unit; the arrays of a larger one are
+boxes. Every node and edge is a part with a number, by which a step says what it lights.
 """
 
 import html
@@ -25,7 +25,7 @@ class Drawing:
         self.rows, self.nodes = tableau.rows, {}
         for row in self.rows:
             if not row.backward:
-                self.nodes[row.step + "'" * (row.step in self.nodes)] = row            # the loss L, where a covariance has an L
+                self.nodes[row.step + "'" * (row.step in self.nodes)] = row        # L may be a covariance, and the loss
         self.names = {row: name for name, row in self.nodes.items()}
         self.sources = {name: self.among_nodes(row.sources) for name, row in self.nodes.items()}
         self.edges = [(source, target) for target, sources in self.sources.items() for source in sources]
@@ -42,7 +42,7 @@ class Drawing:
         return [self.names[row] for row in rows if row in self.names]
 
     def columns(self):
-        """Return the column of every node: behind its sources; what comes from outside, and its first layer, just before its use."""
+        """Return the column of every node: behind its sources; what comes from outside stands just before its use."""
         column, made, outside, first = {}, set(), [], next(iter(self.nodes))
         for name, sources in self.sources.items():
             column[name] = max((column[source] + 1 for source in sources), default=0)
@@ -160,7 +160,7 @@ class Drawing:
         n, m, row = self.units(source), self.units(target), self.nodes[target]
         index = row.picked.get(self.nodes[source])
         if self.by_unit and index is not None:
-            return [(int(i), j) for j, i in enumerate(index.ravel()) if i >= 0]
+            return [(int(i), j) for j, i in enumerate(index.ravel())]
         if matrix is None and n == m and is_elementwise(row):
             return [(i, i) for i in range(n)]
         return [(i, j) for i in range(n) for j in range(m)]
@@ -202,7 +202,7 @@ class Drawing:
         return out
 
     def gradients(self, name, value, place, x, y, kind):
-        """Return what is known of a gradient, step by step: a way back adds to it, the row of its own name is all of it."""
+        """Return a gradient step by step: a way back adds to it, the row of its own name is all of it."""
         known = []
         for k, row in enumerate(self.rows):
             if row.backward and row.of.step == name:
@@ -212,8 +212,8 @@ class Drawing:
         for (k, array), (until, _) in zip(known, [*known[1:], (None, None)]):
             ends = "" if until is None else f' data-until="{until}"'
             lines = short(array) if place is None else [f"{array[place] + 0:.3g}"]
-            out += [f'<text class="gradient {kind}" data-at="{k}"{ends} x="{x:g}" y="{y + 14 * i:g}">{html.escape(line)}</text>'
-                    for i, line in enumerate(lines)]
+            out += [f'<text class="gradient {kind}" data-at="{k}"{ends} x="{x:g}" y="{y + 14 * i:g}">'
+                    f'{html.escape(line)}</text>' for i, line in enumerate(lines)]
         return out
 
 

@@ -1,4 +1,4 @@
-"""The ledger: the rows of one pass, and what the next of them may name: arrays, parameters, and their gradients so far."""
+"""The ledger: the rows of one pass, and what the next of them may name: arrays, parameters, gradients so far."""
 
 import collections
 import itertools
@@ -9,18 +9,18 @@ import numpy as np
 from numpyae.layers import Layer
 from numpyae.losses import Loss
 from numpyae.parameters import Parametric
-from numpyae.tableau.origin import columns_of, in_words, origin
+from numpyae.tableau.origin import origin, slices_of, view_of
 from numpyae.tableau.rows import Row
 
 SYMBOLS = {"sigma": "σ"}              # constants that are not called as their attribute
-Seen = collections.namedtuple("Seen", "row known")                   # of a part: its output, and what its formulas may name
+Seen = collections.namedtuple("Seen", "row known")                   # a part's output, and what its formulas may name
 
 
 class Ledger:
     """The rows of one pass through a model."""
 
     def __init__(self, model, batch):
-        self.model, self.N, self.rows = model, len(batch[0]), []
+        self.N, self.rows, self.by_model = len(batch[0]), [], f"made by {type(model).__name__}"
         self.known = []               # (array, row) of everything computed so far
         self.gradients = {}           # {row: the row of all of its gradient}
         self.seen = {}                # {id(part): Seen}
@@ -32,7 +32,8 @@ class Ledger:
         owners = [id(leaf.owner) for leaf in model.leaves().values()]
         self.uses = {owner: itertools.count(1) for owner in owners if owners.count(owner) > 1}
         self.n = self.constant("N", self.N)
-        self.given = [(array, self.forward(name, "given", array, "given")) for name, array in zip(model.batch_names, batch)]
+        self.given = [(array, self.forward(name, "given", array, "given"))
+                      for name, array in zip(model.batch_names, batch)]
         self.known.reverse()                                         # where x is t as well, it is x
 
     def forward(self, step, text, value, kind, known=None, part=None, **options):
@@ -43,18 +44,19 @@ class Ledger:
         return row
 
     def backward(self, of, text, gradient, known=None, part=None, way="", kind="gradient", **options):
-        """Write a row of the way back: the gradient beside what it belongs to. Without a way it is all of the gradient."""
-        row = Row(f"d{of}|{way}" if way else f"d{of}", text, of.value.reshape(np.shape(gradient)), gradient, of=of, way=way,
-                  kind=kind, operands=self.operands(text, known or {}, part), **options)
+        """Write a row of the way back: a gradient beside its quantity. Without a way it is all of the gradient."""
+        row = Row(f"d{of}|{way}" if way else f"d{of}", text, of.value.reshape(np.shape(gradient)), gradient, of=of,
+                  way=way, kind=kind, operands=self.operands(text, known or {}, part), **options)
         self.rows.append(row)
         if not way:
             self.gradients[of] = row
 
-    def computed(self, part, method, key, step, kind, value, inputs, default="{name}({inputs})", known=None, taken=None, noise=""):
-        """Write a row for a value that a method of a part has computed, and return the value. Its attributes come before.
+    def computed(self, part, method, key, step, kind, value, inputs, default="{name}({inputs})", known=None, taken=None,
+                 noise=""):
+        """Write a row for a value that a method of a part has computed, and return the value. Attributes come before.
 
-        key: the output's name in the formulas; default: the text of a class without; inputs: {field: row}, taken: the array
-        of the first; known: what formulas may name besides; noise: the attribute that was drawn.
+        key: the output's name in the formulas; default: the text of a class without; inputs: {field: row}; taken: the
+        array of the first; known: what formulas may name besides; noise: the attribute that was drawn.
         """
         formula, known = formula_of(part, method), (known or {}) | self.parameters(part) | inputs
         self.attributes(part, formula, key, known, taken, noise)
@@ -76,9 +78,10 @@ class Ledger:
             if name in known or not hasattr(part, name):
                 continue
             array, drawn = getattr(part, name), name == noise
-            columns, index = (None, None) if taken is None else columns_of(array, taken)
-            known[name] = self.forward(name, formula[name], array, "draw" if drawn else "attribute", known | {"columns": columns},
-                                       part, sources=[] if drawn else first, picked={first[0]: index} if columns else {})
+            columns, index = ("", None) if taken is None else view_of(array, taken)
+            known[name] = self.forward(name, formula[name], array, "draw" if drawn else "attribute",
+                                       known | {"columns": columns}, part, sources=[] if drawn else first,
+                                       picked={first[0]: index} if columns else {})
 
     def operands(self, text, known, part):
         """Return {field: row, number or text} of a formula. ValueError, one sentence, for a field that nobody knows."""
@@ -92,9 +95,13 @@ class Ledger:
             elif isinstance(value, np.ndarray):
                 found[field] = Row(field, "", value, kind="constant")
             else:
-                raise ValueError(f"{type(part).__name__}.formula: {text!r} names {{{field}}}, which is no attribute that is a "
-                                 f"number or an array, and not one of {', '.join(known)}")
+                raise ValueError(f"{type(part).__name__}.formula: {text!r} names {{{field}}}: expected an attribute that "
+                                 f"is a number or an array, or one of {', '.join(known)}")
         return found
+
+    def output(self, part):
+        """Return the row of what a part has computed last; of a network, its last layer."""
+        return self.seen[id(list(part.leaves().values())[-1] if isinstance(part, Layer) else part)].row
 
     # Names
 
@@ -114,7 +121,7 @@ class Ledger:
         return self.named[key]
 
     def number(self, layer):
-        """Return the number of a layer: those with parameters are counted in the order of use, a second use has the first's."""
+        """Return the number of a layer: those with parameters are counted; a second use has the number of the first."""
         counts = layer.owner.named_parameters() and not layer._parts
         return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + bool(counts))
 
@@ -124,21 +131,22 @@ class Ledger:
         return f"_{next(uses)}" if uses else ""
 
     def row_of(self, array, name="u"):
-        """Return the row of an array that was computed before, perhaps in another shape; else write one of this name."""
+        """Return the row of an array that was computed before, perhaps in another shape, or write one of this name."""
         for known, row in reversed(self.known):
             if known is array or known.size == array.size and np.shares_memory(known, array):
                 return row
-        return self.made(array, name, self.known[::-1]) or self.forward(name, f"made by {type(self.model).__name__}", array, "made")
+        rows = [row for _, row in reversed(self.known)]
+        return self.made(array, name, rows) or self.forward(name, self.by_model, array, "made")
 
-    def made(self, array, name, known):
-        """Write a row for an array that the model has made of known ones, or return None."""
-        text, fields, picked = origin(array, known) or ("", {}, {})
-        return self.forward(name, text, array, "made", fields, picked=picked) if text else None
+    def made(self, array, name, rows):
+        """Write a row for an array that the model has made of those of these rows, or return None."""
+        text, known = origin(array, [*rows, *(piece for row in rows for piece in slices_of(row))]) or ("", {})
+        return self.forward(name, text, array, "made", known) if text else None
 
     # Parameters, and gradients that come by several ways
 
     def parameters(self, part):
-        """Return {"W": row of W1, …} of the parameters that a part computes with: its own, and those of its partners."""
+        """Return {"W": row of W1, …} of the parameters that a part computes with, its own and those of its partners."""
         if not isinstance(part, Parametric) or part._parts:
             return {}
         if id(part) not in self.named:
@@ -155,14 +163,14 @@ class Ledger:
     def back(self, part, call, *arrays, default, way="", **options):
         """Call a part's backward and return what it returns, with a row for each parameter to whose gradient it adds.
 
-        Where others use the parameter too, it is a row for this part's share, and behind the last share one for the whole.
+        Where others use it too, the row is for this part's share, and behind the last share stands one for the whole.
         default: the text of a class without a formula; way: the name of a penalty, whatever parameters it is about.
         """
         before = {row: self.gradient(row).copy() for row in self.owners}
         got = call(*arrays, **options)
         formula, (y, known) = formula_of(part, "backward"), self.seen[id(part)]
-        rows = [row for row in before if not np.array_equal(before[row], self.gradient(row))] if way else self.parameters(part).values()
-        for row in rows:
+        changed = [row for row in before if not np.array_equal(before[row], self.gradient(row))]
+        for row in changed if way else self.parameters(part).values():
             (owner, name), gradient = self.owners[row], self.gradient(row)
             self.waiting[row].discard(id(part))
             key = next((key for key in formula if key.partition("|")[0] == f"d{name}"), f"d{name}")
@@ -172,14 +180,20 @@ class Ledger:
                 text = " + ".join([text, *(f"{{{way}}}" for way in ways)])
                 self.backward(row, text, gradient, known | ways, part, through=[y])
                 continue
-            self.backward(row, text, gradient - before[row], known | {name: row}, part, way or key.partition("|")[2] or y.step,
-                          through=[y])
+            by = way or key.partition("|")[2] or y.step
+            self.backward(row, text, gradient - before[row], known | {name: row}, part, by, through=[y])
             if last:
                 self.summed(row, gradient)
         return got
 
+    def finish(self):
+        """Write the gradients of parameters to which one of their users has never added its share."""
+        for row in self.owners:
+            if row not in self.gradients and self.ways(row):
+                self.summed(row, self.gradient(row))
+
     def gradient(self, row):
-        """Return the gradient of a parameter as it is now, a window into grad."""
+        """Return the gradient of a parameter as it is now: a window into grad."""
         owner, name = self.owners[row]
         return getattr(owner, f"d{name}")
 
@@ -195,37 +209,23 @@ class Ledger:
 
     def arrive(self, of, delta):
         """Write a row for the gradient that a layer gets, where no row before is all of it."""
-        for made in [row for row in self.rows if row.kind == "made" and of in row.sources]:
-            self.hand_on(made, of)
         ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
         if len(ways) == 1 and not ways[0].way and np.array_equal(ways[0].gradient.ravel(), delta.ravel()):
             return
         if ways and agree(sum(way.gradient.reshape(delta.shape) for way in ways), delta):
             self.summed(of, delta)
             return
-        gradients = [(row.gradient, row) for row in reversed(self.rows) if row.backward]
-        text, known, picked = origin(delta, gradients) or (f"made by {type(self.model).__name__}", {}, {})
-        self.backward(of, text, delta, known, picked=picked)
-
-    def hand_on(self, made, source):
-        """Write a row for the gradient of one of the arrays that the model has made another of."""
-        if made not in self.gradients and self.ways(made):
-            self.summed(made, sum(way.gradient for way in self.ways(made)))
-        if made not in self.gradients:
-            return
-        gradient, index = self.gradients[made], made.picked.get(source)
-        text, value, picked = "{g}", gradient.gradient, {}
-        if index is not None:
-            there, used = np.full(source.shape, -1), np.flatnonzero((index >= 0).any(axis=0))
-            there.flat[index[index >= 0]] = np.flatnonzero(index >= 0)
-            value, picked = np.where(there >= 0, gradient.gradient.ravel()[there], 0), {gradient: there}
-            text += f"[{in_words(used[0], used[-1] + 1, index.shape[1])}]"
-        self.hand_back(source, text, value, {"g": gradient}, None, made, picked=picked)
+        rows = [row for row in reversed(self.rows) if row.backward]
+        columns = [slices_of(row, delta.shape[-1] if row.of.kind == "made" else None) for row in rows]
+        text, known = origin(delta, sum(columns, rows)) or (self.by_model, {})
+        self.backward(of, text, delta, known)
 
     def hand_back(self, of, text, gradient, known, part, through, **options):
-        """Write a row for the gradient of what a part took: all of it, or what comes by this way where others took it too."""
-        takers = [row for row in self.rows if row.kind in ("layer", "activation", "made", "loss") and of in row.sources]
-        self.backward(of, text, gradient, known, part, through.step if len(takers) > 1 else "", through=[through], **options)
+        """Write a row for the gradient of an input: all of it, or what comes by this way where others took it too."""
+        kinds = ("layer", "activation", "made", "loss")
+        takers = [row for row in self.rows if row.kind in kinds and of in row.sources]
+        way = through.step if len(takers) > 1 else ""
+        self.backward(of, text, gradient, known, part, way, through=[through], **options)
 
 
 def formula_of(part, method):

@@ -1,7 +1,7 @@
 """A formula with its numbers: a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775, a line for each element.
 
-A row knows the rows that its formula names, so a number is put in the place of each, and a · between two factors. Where that
-cannot be, because there are too many numbers, or words that are no arithmetic, a line says what goes in and what comes out.
+A row knows the rows that its formula names, so a number is put in the place of each, and a · between two factors. Where
+that cannot be, because numbers are too many, or words are no arithmetic, lines say what goes in and what comes out.
 """
 
 import numpy as np
@@ -21,17 +21,15 @@ def in_numbers(tableau):
 
 
 def filled(row):
-    """Return the formula of a row in numbers, a line for each element; where that cannot be, what goes in and comes out."""
+    """Return the formula of a row in numbers, a line for each element, or else what goes in and what comes out."""
     if row.result.size > MOST_LINES or row.kind in ("given", "draw"):
         return whole(row)
-    lines = []
-    for place in np.ndindex(row.result.shape):
-        try:
-            right = dict.fromkeys([written_out(row, place), number(row.result[place])])
-        except LookupError:
-            return whole(row)
-        lines.append(" = ".join([element(row, place), *right]))
-    return lines
+    places = list(np.ndindex(row.shape))
+    try:
+        right = [dict.fromkeys([written_out(row, place), number(row.result[place])]) for place in places]
+    except LookupError:
+        return whole(row)
+    return [" = ".join([element(row, place), *texts]) for place, texts in zip(places, right)]
 
 
 def whole(row):
@@ -41,7 +39,7 @@ def whole(row):
 
 
 def element(row, place):
-    """Return the name of one element, counted from 1, such as dW1₂₁; without the index of the only sample or element."""
+    """Return the name of an element, counted from 1, such as dW1₂₁; without the index of the only sample or element."""
     array, parameter = row.result, (row.of or row).kind == "parameter"
     first = int(array.ndim > 1 and len(array) == 1 and not parameter)
     indices = [str(k + 1) for k in place[first:]] if array.size > 1 else []
@@ -54,12 +52,11 @@ def number(value):
 
 
 def written_out(row, place):
-    """Return the right-hand side of one element of the result. LookupError where it has no such form, or too many terms."""
+    """Return the right-hand side of an element of the result. LookupError where it has no such form."""
     if product := row.product():
         return matrix_product(*product, place, row.shape)
     for source, index in row.picked.items():
-        if index[place] >= 0:
-            return element(source, np.unravel_index(index[place], source.shape))
+        return element(source, np.unravel_index(index[place], source.shape))
     if row.kind == "ways":
         here = np.ravel_multi_index(place, row.shape)
         return joined([number(value) for way in row.sources for value in way.gradient[way.of.picked[row.of] == here]])

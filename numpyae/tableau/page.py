@@ -6,9 +6,8 @@ formula of the step and the same formula with its numbers,
     a1 = x W1 + b1
     a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775
 
-and the tableau, in which a click goes to that step. Numbers that are too many are given as the tableau gives them, by norm
-and range. In the page, forward is blue and points right, backward is orange, dashed and points left; its style and its
-script are the files page.css and page.js.
+and the tableau, in which a click goes to that step. Of too many numbers the norm and the range are given. Forward is
+blue and points right; backward is orange, dashed, and points left. The style is page.css, the script page.js.
 """
 
 import html
@@ -50,7 +49,8 @@ STEPPER = """<style>
 <button type="button" class="next">next ▶</button>
 <input type="range" min="0" max="{last}" value="0" aria-label="step"><span class="count">{steps} steps</span></div>
 <div class="now" aria-live="polite"><div class="way"></div><div class="big"></div><div class="numbers"></div></div>
-<p class="help">Arrow keys go on and back, Home and End to the ends; a click on a line of the table goes to that step. In the
+<p class="help">Arrow keys go on and back, Home and End to the ends; a click on a line of the table goes to that step. \
+In the
 drawing, → blue is forward: values. ← orange and dashed is backward: each gradient below what it belongs to.</p>
 </div>
 <div class="table"><table>
@@ -67,7 +67,8 @@ drawing, → blue is forward: values. ← orange and dashed is backward: each gr
 
 def page(tableau):
     """Return the stepper as a page of its own."""
-    return PAGE.format(policy=NOTHING_FROM_OUTSIDE, title=html.escape(tableau.title), stepper=fragment(tableau, everywhere=True))
+    return PAGE.format(policy=NOTHING_FROM_OUTSIDE, title=html.escape(tableau.title),
+                       stepper=fragment(tableau, everywhere=True))
 
 
 def fragment(tableau, everywhere=False):
@@ -87,7 +88,7 @@ def packaged(name):
 
 
 def table_row(row, lines, lit):
-    """Return a line of the tableau, with its formula in numbers, which paper and a screen without scripts show in every line."""
+    """Return a line of the tableau; paper, and a screen without scripts, show its formula in numbers as well."""
     numbers = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
     cells = ["<br>".join(map(html.escape, shown(array))) for array in (row.value, row.gradient)]
     kind = "formula words" if row.kind in ("given", "draw") else "formula"

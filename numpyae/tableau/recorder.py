@@ -5,13 +5,14 @@ Each class says in `formula` what it computes; the recorder fills in the names o
     layer       {"y": "{x} {W} + {b}", "dx": "d{y} {W}ᵀ", "dW": "{x}ᵀ d{y}", "db": "Σ_n d{y}"}
     loss        {"values": "Σ_d ({o} - {t})²", "do": "2 ({o} - {t}) / {n}"}               n: what the mean divides by
     corruption  {"seen": "{x} + {sigma:g} {noise}"}
-    posterior   {"mu": "{h}[{columns}]", …, "z": "{mu} + {sigma} {epsilon}", "KL": …, "log q": …, "dmu|draw": …, "dmu|KL": …}
+    posterior   {"mu": "{h}[{columns}]", …, "z": "{mu} + {sigma} {epsilon}", "KL": …, "log q": …, "dmu|draw": …}
     prior       {"log p(z)": …, "dz": …}
     penalty     {"value": …, "dW": …, "dy": …}
     model       {"share": …, "bound": …}                  its own arrays, and what a term of its loss is
 
-Names before the output (y, z, the term of a loss) are attributes with a row of their own: {"mask": "drawn, 0 or 1", "y": …}.
-An attribute that is a number is a constant, {keep}, or stands there itself, {sigma:g}.
+Names before the output (y, z, the term of a loss) are attributes with a row of their own: {"mask": "drawn, 0 or 1", …}.
+An attribute that is a number is a constant, {keep}, or stands there itself, {sigma:g}. "dW|tied" is a share of a
+gradient that others add to as well. A class without a formula is shown by its name.
 """
 
 import copy
@@ -28,16 +29,16 @@ from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 
 ANOTHER = " to another prior"         # the end of the names of formulas of a KL to another prior than N(0, I)
-COSTS = {"kl": "KL", "log_density": "log q"}                         # the methods of a posterior that say what it costs, and
-WAYS = {"sample_backward": "draw", "kl_backward": "KL", "density_backward": "log q"}                # the ways back into it
+COSTS = {"kl": "KL", "log_density": "log q"}                         # the methods of a posterior that say what it costs
+WAYS = {"sample_backward": "draw", "kl_backward": "KL", "density_backward": "log q"}     # and those that are ways back
 
 
 def trace(network_or_model, *batch, rng=None):
-    """Return every step of one forward and one backward pass, as a Tableau. The model stays as it is: a copy does the work.
+    """Return every step of one forward and one backward pass, as a Tableau. A copy of the model does the work.
 
-    A Model takes the arrays of its loss, `trace(model, x, t)`; a network without a loss takes x and t, and its loss is the
-    slides' squared error, Σ_d (o - t)², averaged over samples. Noise is drawn from `rng`: the same seed, the same trace.
-    TypeError for something without a network, ValueError or TypeError for data that do not fit, one sentence each.
+    A Model takes the arrays of its loss, `trace(model, x, t)`; a network without a loss takes x and t, and its loss is
+    the slides' squared error, Σ_d (o - t)², averaged over samples. Noise is drawn from `rng`: the same seed, the same
+    trace. TypeError for something without a network, ValueError or TypeError for data that do not fit.
     """
     if isinstance(network_or_model, Model):
         model = copy.deepcopy(network_or_model)
@@ -54,6 +55,7 @@ def trace(network_or_model, *batch, rng=None):
     recorder = Recorder(model, batch)
     recorder.total(model.loss(*batch, rng=rng))
     model.backward()
+    recorder.finish()
     return Tableau(repr(network_or_model), recorder.rows, recorder.constants)
 
 
@@ -62,7 +64,7 @@ class Recorder(Ledger):
 
     def __init__(self, model, batch):
         super().__init__(model, batch)
-        self.terms = []               # (name, values, weight of each)
+        self.model, self.terms = model, []                           # (name, values, weight of each)
         self.listen_to(model)
         listen(model, term=self.term)
         listen(model.corruption, apply=self.corruption)
@@ -80,8 +82,8 @@ class Recorder(Ledger):
                 listen(part, forward=self.layer, backward=self.layer_backward)
             elif hasattr(part, "kl"):
                 listen(part, sample=self.sample, backward=self.posterior_backward)
-                for listener, methods in ((self.cost, COSTS), (self.way_into, WAYS)):
-                    listen(part, **{method: functools.partial(listener, method, name) for method, name in methods.items()})
+                listen(part, **{method: functools.partial(self.cost, method, name) for method, name in COSTS.items()})
+                listen(part, **{method: functools.partial(self.way_into, method, way) for method, way in WAYS.items()})
             elif hasattr(part, "log_density"):
                 listen(part, log_density=self.log_p, backward=self.prior_backward)
 
@@ -90,8 +92,8 @@ class Recorder(Ledger):
     def layer(self, layer, call, x):
         """Record y = forward(x)."""
         use = self.use(layer)
-        row = self.row_of(x, f"u{use}" if layer._parts else f"u{self.number(layer)}{use}")             # parts are counted first
-        y = call(x)
+        row = self.row_of(x, f"u{use}" if layer._parts else f"u{self.number(layer)}{use}")
+        y = call(x)                                                  # parts are counted before their whole
         names = self.parameters(layer) or layer.named_parameters()
         symbol = "a" if "W" in names else "y" if names else "h"
         kind = "whole" if layer._parts else "layer" if names else "activation"
@@ -117,7 +119,7 @@ class Recorder(Ledger):
         if not output.step.startswith("o"):
             output.step = self.unique(f"o{use}")
         same = [row for array, row in self.given if array is t]
-        target = same[-1] if same else self.made(t, f"t{use}", self.given) or self.given[-1][1]
+        target = same[-1] if same else self.made(t, f"t{use}", [row for _, row in self.given]) or self.given[-1][1]
         key, step = f"values{of_labels(loss, target)}", "NLL" if loss.is_likelihood else "E"
         return self.computed(loss, "forward", key, f"{step}{use}", "loss", call(o, t), {"o": output, "t": target})
 
@@ -131,14 +133,17 @@ class Recorder(Ledger):
         return do
 
     def weighted(self, text, weight):
-        """Return a formula that divides by {n}, and its row, for these weights of the samples: equal ones, or a share of N."""
-        draws = weight.size // self.N
+        """Return a formula that divides by {n}, and its row, for these weights of the values: equal ones, or shares."""
+        draws, rest = divmod(weight.size, self.N)
         if np.ptp(weight) == 0:
             factor = f"{weight.flat[0] * weight.size:g} "
-            n = Row(f"({draws} N)", "", draws * self.N, kind="constant") if draws > 1 else self.n
+            n = self.n if weight.size == self.N else Row(f"{weight.size}" if rest else f"({draws} N)", "", weight.size,
+                                                         kind="constant")
             return (text if factor == "1 " else factor + text), {"n": n}
-        rows = [row for array, row in self.known if array.size == weight.size and agree(array.ravel() / self.N, weight)]
-        return text.replace("/ {n}", "{share} / {n}"), {"n": self.n, "share": (rows or [Row("weight N", "", weight * self.N)])[0]}
+        shares = [row for array, row in self.known
+                  if array.size == weight.size and agree(array.ravel() / self.N, weight.ravel())]
+        share = shares[0] if shares else Row("weight N", "", weight * self.N, kind="constant")
+        return text.replace("/ {n}", "{share} / {n}"), {"n": self.n, "share": share}
 
     # The corruption, and penalties
 
@@ -148,20 +153,23 @@ class Recorder(Ledger):
         return self.computed(corruption, "apply", "seen", "seen", "corruption", call(x, noise), inputs)
 
     def penalty(self, name, penalty, call, layers, noise=None):
-        """Record the value of a penalty, weight included, and what it is about: the output of a layer, or parameters."""
-        value, about = call(layers, noise), [self.seen[id(layers[-1])].row]
+        """Record the value of a penalty, weight included, and what it is about: a layer's output, or parameters."""
+        value = call(layers, noise)
         if penalty.on_weights:
             about = [self.parameters(layer)[W] for layer in layers if layer.owner is layer for W in layer.decays]
-        return self.computed(penalty, "forward", "value", name, "penalty", value, {f"y{k}": row for k, row in enumerate(about)},
-                             "{{penalty}} of {inputs}", {"penalty": repr(penalty)})
+        else:
+            about = [self.output(layers[-1])]
+        inputs = {f"y{k}": row for k, row in enumerate(about)}
+        return self.computed(penalty, "forward", "value", name, "penalty", value, inputs, "{{penalty}} of {inputs}",
+                             {"penalty": repr(penalty)})
 
     def penalty_backward(self, name, layers, penalty, call, weight):
         """Record what a penalty adds to the gradients of weights and of activations."""
         default = f"{type(penalty).__name__}.backward"
         got = self.back(penalty, call, weight, default=default, way=name)
         for index, gradient in got.items():
-            y, text = self.seen[id(layers[index])].row, formula_of(penalty, "backward").get("dy", default)
-            self.backward(y, text, gradient, {"y": y}, penalty, name, through=[self.seen[id(penalty)].row])
+            y, text = self.output(layers[index]), formula_of(penalty, "backward").get("dy", default)
+            self.backward(y, text, gradient, {"y": y}, penalty, name, through=[self.output(penalty)])
         return got
 
     # The code of a VAE
@@ -180,10 +188,11 @@ class Recorder(Ledger):
                              f"{{name}}.{method}", known)
 
     def way_into(self, method, way, q, call, gradient):
-        """Record the gradients of the numbers that q consists of, by one way. Formulas "dmu|draw", … say what they are called."""
+        """Record the gradients of the numbers that q consists of, by one way. Its formulas "dmu|draw", … name them."""
         got, known, formula = call(gradient), self.seen[id(q)].known, formula_of(q, method)
         names = [key[1:].removesuffix("|draw") for key in formula_of(q, "sample_backward") if key.endswith("|draw")]
-        through = [row for row in known.values() if row.kind in (("attribute", "posterior") if way == "draw" else ("cost",))]
+        kinds = ("attribute", "posterior") if way == "draw" else ("cost",)
+        through = [row for row in known.values() if row.kind in kinds]
         if way == "draw":
             known["dz"] = Row("dz", "", gradient, gradient, of=known["z"])
         for name, array in zip(names, got):
@@ -191,15 +200,16 @@ class Recorder(Ledger):
                 continue
             key = f"d{name}|{way}{ANOTHER}" if f"{way}{ANOTHER}" in known else f"d{name}|{way}"
             text, n = formula.get(key, f"{type(q).__name__}.{method}"), {}
-            text = text.replace("Σ_k ", "") if known["z"].value.ndim == 2 else text              # a single draw
             if "{n}" in text:
                 text, n = self.weighted(text, gradient)
-            self.backward(known[name], text, np.broadcast_to(array, known[name].shape), known | n, q, way, through=through)
+            text = text.replace("Σ_k ", "") if known["z"].value.ndim == 2 else text              # a single draw
+            array = np.broadcast_to(array, known[name].shape)
+            self.backward(known[name], text, array, known | n, q, way, through=through)
         return got
 
     def posterior_backward(self, q, call, *arrays, **options):
         """Record the gradient of the encoder's output: what has come into q by all ways."""
-        got, known = call(*arrays, **options), self.seen[id(q)].known
+        got, known = self.back(q, call, *arrays, default="∂L/∂{}", **options), self.seen[id(q)].known
         ways = {name: self.ways(row) for name, row in known.items() if row.kind == "attribute"}
         names = ", ".join(f"d{name}" for name in ways if ways[name])
         text = f"({names}), summed" if names else f"{type(q).__name__}.backward"
@@ -209,7 +219,8 @@ class Recorder(Ledger):
     def log_p(self, prior, call, z):
         """Record log p(z), where the KL is estimated from the z drawn."""
         inputs = {"z": self.row_of(z)}
-        return self.computed(prior, "log_density", "log p(z)", "log p(z)", "prior", call(z), inputs, "{name}.log_density")
+        return self.computed(prior, "log_density", "log p(z)", "log p(z)", "prior", call(z), inputs,
+                             "{name}.log_density")
 
     def prior_backward(self, prior, call, dlog_p):
         """Record the gradient of z by way of the prior, and those of the prior's parameters."""
@@ -228,15 +239,17 @@ class Recorder(Ledger):
     def total(self, value):
         """Record the loss, out of its terms, a mean of values per sample each, and its penalties."""
         known, formula = {row.step: row for row in self.rows} | {"N": self.n}, formula_of(self.model, "loss")
-        mean, rest = [], []
+        mean, others = [], []
         for name, values, weight in self.terms:
             self.attributes(self.model, formula, name, known)
-            text, draws = formula.get(name) or self.of_rows(values) or name, values.size // self.N
-            text = f"1/{draws} Σ_k {text}" if draws > 1 else text
-            factor = f"{weight * (values.size if draws else 1):g} "
-            (mean if draws else rest).append(text if factor == "1 " else factor + text)
+            text = formula.get(name) or self.of_rows(values) or name
+            draws, rest = divmod(values.size, self.N)
+            each = rest == 0 and draws > 0
+            factor = f"{weight * values.size if each else weight:g} "
+            text = f"1/{draws} Σ_k {text}" if each and draws > 1 else text
+            (mean if each else others).append(text if factor == "1 " else factor + text)
         mean = [f"1/{{N}} Σ_n {mean[0] if len(mean) == 1 else '(' + ' + '.join(mean) + ')'}"] if mean else []
-        text = " + ".join(mean + rest + [f"{{{row.step}}}" for row in self.rows if row.kind == "penalty"])
+        text = " + ".join(mean + others + [f"{{{row.step}}}" for row in self.rows if row.kind == "penalty"])
         self.rows.append(Row("L", text, value, kind="total", operands=self.operands(text, known, self.model)))
 
     def of_rows(self, values):
@@ -244,7 +257,7 @@ class Recorder(Ledger):
         rows = [row for array, row in self.known if array is values]
         if rows:
             return f"{{{rows[0].step}}}"
-        text, rows, _ = origin(values, self.known[::-1], "-") or ("", {}, {})
+        text, rows = origin(values, [row for _, row in reversed(self.known)], "-") or ("", {})
         return text and f"({text.format(**{field: f'{{{row}}}' for field, row in rows.items()})})"
 
 

@@ -1,8 +1,7 @@
-"""Rows: one for each step of a pass. A row knows which rows it was computed from, so that nobody has to read its formula.
+"""Rows: one for each step of a pass. A row knows the rows that it was computed from, so nobody has to read its formula.
 
-The formula of a row is a text with a field for each row that it names, "{x} {W} + {b}", and the rows for the fields. A d
-in front of a field means the gradient: "d{y} {W}ᵀ". A field may be written in another way, "{log q:q}", and a field with
-an attribute that is a number, "{sigma:g}", is that number.
+The formula of a row is a text with a field for each row that it names, "{x} {W} + {b}", and the rows for the fields. A
+d in front of a field means the gradient: "d{y} {W}ᵀ". "{log q:q}" writes the row log q as q, "{sigma:g}" a number.
 """
 
 import string
@@ -16,8 +15,8 @@ MARK = "\0"                           # the place of a row in a formula
 class Row:
     """One step: its name, its formula, its value, and on the way back the gradient beside it.
 
-    kind      "given", "draw", "made", "layer", "activation", "loss", "posterior", "prior", "penalty", "total", "gradient", …;
-              "parameter" or "constant" for what formulas name though it has no line
+    kind      "given", "draw", "made", "layer", "activation", "attribute", "loss", "posterior", "prior", "penalty",
+              "total", "gradient"; "parameter", "constant" or "slice" for what formulas name though it has no line
     operands  {field: row, or number} of the formula
     sources   the rows that it was computed from: those that the formula names, else those given here
     weights   the parameters that the formula names
@@ -26,8 +25,8 @@ class Row:
     through   on the way back: the forward rows that the gradient came through
     """
 
-    def __init__(self, step, text, value, gradient=None, *, kind="", operands=None, sources=(), picked=None, of=None, way="",
-                 through=()):
+    def __init__(self, step, text, value, gradient=None, *, kind="", operands=None, sources=(), picked=None, of=None,
+                 way="", through=()):
         self.step, self.text, self.kind, self.operands = step, text, kind, operands or {}
         self.of, self.way, self.through, self.picked = of, way, through, picked or {}
         self.value, self.gradient = np.array(value), None if gradient is None else np.array(gradient)
@@ -35,7 +34,8 @@ class Row:
         self.result = self.gradient if self.backward else self.value
         named = self.spelled()[1]
         self.weights = [row for row in named if row.kind == "parameter"]
-        named = [row for row in named if row.kind not in ("parameter", "constant")]
+        named = [row.sources[0] if row.kind == "slice" else row
+                 for row in named if row.kind not in ("parameter", "constant")]
         self.sources = list(dict.fromkeys(named or sources))
 
     @property
@@ -59,7 +59,7 @@ class Row:
         return spelled, rows
 
     def product(self):
-        """Return (A, is it transposed, B, is it transposed, rows added) of the formula of a matrix product, else None."""
+        """Return (A, is it transposed, B, is it transposed, rows added) of a matrix product, else None."""
         spelled, rows = self.spelled()
         factors, *added = spelled.split(" + ")
         left, _, right = factors.partition(" ")

@@ -1,7 +1,7 @@
 """The tableau: every step of one forward and one backward pass, as a table.
 
-[000] writes the chain rule f(x) = u(v(x)), f'(x) = u'(v(x)) v'(x). On paper one does it in two rows: the values from left
-to right, the slopes from right to left. `trace(model, x, t)` is that, for a whole network, downwards:
+[000] writes the chain rule f(x) = u(v(x)), f'(x) = u'(v(x)) v'(x). On paper one does it in two rows: the values from
+left to right, the slopes from right to left. `trace(model, x, t)` is that, for a whole network, downwards:
 
     step   formula           shape   value                 gradient
     a1     x W1 + b1         (1, 2)  0.3775 0.3925
@@ -10,10 +10,10 @@ to right, the slopes from right to left. `trace(model, x, t)` is that, for a who
     da1    dh1 h1 (1 - h1)   (1, 2)  0.3775 0.3925         0.00877135 0.00995425    backward: gradients
     dW1    xᵀ da1            (2, 2)  0.15 0.25             0.000438568 ...          beside what they belong to
 
-In the backward part the value is that of the quantity whose gradient stands beside it: dW1 = ∂L/∂W1 with W1. Layers with
-parameters are numbered in the order of computation, from the encoder on through the decoder; `a` is a pre-activation, `h`
-the output of an activation, `o` the output that meets the target. A layer that is used several times has a number for each
-use: a1_2 is the pre-activation of layer 1 at its second use, and dW1|a1_2 what that use adds to dW1.
+In the backward part the value is that of the quantity whose gradient stands beside it: dW1 = ∂L/∂W1 with W1. Layers
+with parameters are numbered in the order of computation, from the encoder on through the decoder; `a` is a
+pre-activation, `h` the output of an activation, `o` the output that meets the target. A layer that is used several times
+has a number for each use: a1_2 is the pre-activation of layer 1 at its second use, and dW1|a1_2 what that adds to dW1.
 
 Two traces can be compared: `ours.compare(theirs)` names the first line that differs, which is where a mistake sits.
 """
@@ -29,7 +29,7 @@ WIDTH = 100                           # columns of a printed tableau
 
 
 class Tableau:
-    """The result of `trace`: rows in the order of computation, forward then backward. Print it, index it by step, compare it.
+    """The result of `trace`: rows in the order of computation, forward then backward. Print, index or compare it.
 
     constants: {name: number} of what the formulas name and no row shows: N, and σ of a Gaussian.
     """
@@ -50,7 +50,7 @@ class Tableau:
     def compare(self, other, tolerance=1e-9):
         """Return a sentence about the first line whose numbers differ by more than tolerance, relative to its largest.
 
-        Lines are compared by their place, so a layer of your own can be held against ours. TypeError for what is no Tableau.
+        Lines are compared by their place, so a layer of your own can be held against ours. TypeError for anything else.
         """
         if not isinstance(other, Tableau):
             raise TypeError(f"Tableau.compare: expected another Tableau, got {type(other).__name__}")
@@ -63,10 +63,11 @@ class Tableau:
                 a, b = getattr(mine, what), getattr(theirs, what)
                 place = largest_gap(a, b, tolerance)
                 if place is not None:
-                    return f"{line} {what}{list(map(int, place)) or ''} is {a[place]:.12g} here and {b[place]:.12g} there"
+                    where = list(map(int, place)) or ""
+                    return f"{line} {what}{where} is {a[place]:.12g} here and {b[place]:.12g} there"
         if len(self) != len(other):
-            return (f"the first {min(len(self), len(other))} lines agree, but there are {len(self)} here and {len(other)} "
-                    "there")
+            least = min(len(self), len(other))
+            return f"the first {least} lines agree, but there are {len(self)} here and {len(other)} there"
         return f"all {len(self)} lines agree"
 
     def to_html(self):
