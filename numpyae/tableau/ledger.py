@@ -95,8 +95,9 @@ class Ledger:
             elif isinstance(value, np.ndarray):
                 found[field] = Row(field, "", value, kind="constant")
             else:
-                raise ValueError(f"{type(part).__name__}.formula: {text!r} names {{{field}}}: expected an attribute that "
-                                 f"is a number or an array, or one of {', '.join(known)}")
+                kind = type(part).__name__
+                raise ValueError(f"{kind}.formula: {text!r} names {{{field}}}: expected an attribute that is a number or "
+                                 f"an array, or one of {', '.join(known)}")
         return found
 
     def output(self, part):
@@ -205,7 +206,8 @@ class Ledger:
         """Write a row for a gradient that has come by several ways."""
         ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
         known = {f"way{k}": way for k, way in enumerate(ways)}
-        self.backward(of, " + ".join(f"{{{way}}}" for way in known), gradient, known)
+        through = [row for way in ways for row in way.through]
+        self.backward(of, " + ".join(f"{{{way}}}" for way in known), gradient, known, through=through)
 
     def arrive(self, of, delta):
         """Write a row for the gradient that a layer gets, where no row before is all of it."""

@@ -116,7 +116,7 @@ class Recorder(Ledger):
     def loss(self, loss, call, o, t):
         """Record the values of a loss, one per sample."""
         use, output = self.use(loss), self.row_of(o)
-        if not output.step.startswith("o"):
+        if output.kind != "given" and not output.step.startswith("o"):
             output.step = self.unique(f"o{use}")
         same = [row for array, row in self.given if array is t]
         target = same[-1] if same else self.made(t, f"t{use}", [row for _, row in self.given]) or self.given[-1][1]
