@@ -293,7 +293,7 @@ exercise("14d", "losses.HeteroscedasticGaussianNLL.backward", "mean and noise, b
       self.share    w_k / Σ_k w_k, (K, N): the gradient of log Σ_k w_k, which the way back needs
 
   log w is around -100 or -1000: take the largest of each column out before you exponentiate. Here the model's
-  `posterior` and `prior` are given.""", given=7, closing=3)
+  `posterior` and `prior` are given.""", given=7, closing=2)
 def importance_weights(rng):
     for K in (5, 1):
         N, D, H = primes(rng, 3)

@@ -40,7 +40,7 @@ def a_penalty(make):
 
 def penalty_gradient(model, weight):
     """Return in one vector all that the backward of the model's penalty gives. Raise Wrong where a shape is wrong."""
-    model.grad[:] = 0
+    model.zero_grad()
     shape = model.encoder.layers[-1].h.shape
     added = returned("backward", model.penalties[0].backward, weight)
     must(isinstance(added, dict), f"backward must return a dict, {{index: array}} or {{}}, got {type(added).__name__}")
