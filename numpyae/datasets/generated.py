@@ -12,9 +12,10 @@ All random numbers come from `rng`, a numpy.random.Generator; None means fresh e
 """
 
 import math
-import operator
 
 import numpy as np
+
+from numpyae.checks import FLOATS, is_number
 
 CHUNK = 2**18   # numbers handled at once: temporaries of 1 or 2 MB, which also fit a processor's cache
 
@@ -163,26 +164,20 @@ def check_unit_interval(what, x):
 
 def check_count(what, n):
     """Return n as an int; TypeError unless it is an integer, ValueError unless it is at least 1."""
-    try:
-        count = operator.index(n)
-    except TypeError:
-        count = None
-    if count is None or isinstance(n, bool):         # True is an integer to Python, but nobody's number of samples
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
         raise TypeError(f"{what} must be an integer, got {n!r}")
-    if count < 1:
-        raise ValueError(f"{what} must be at least 1, got {count}")
-    return count
+    if n < 1:
+        raise ValueError(f"{what} must be at least 1, got {n}")
+    return int(n)
 
 
 def check_sigma(what, sigma):
     """Return sigma as a float; TypeError unless it is a number, ValueError unless 0 <= sigma < infinity."""
-    try:
-        value = float(sigma)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} must be a number, got {sigma!r}") from None
-    if not 0 <= value < np.inf:
-        raise ValueError(f"{what} must be finite and not negative, got {value:g}")
-    return value
+    if not is_number(sigma):
+        raise TypeError(f"{what} must be a number, got {sigma!r}")
+    if not 0 <= sigma < np.inf:
+        raise ValueError(f"{what} must be finite and not negative, got {sigma:g}")
+    return float(sigma)
 
 
 def check_dtype(what, dtype):
@@ -191,7 +186,7 @@ def check_dtype(what, dtype):
         found = np.dtype(dtype)
     except TypeError:
         found = dtype
-    if found not in (np.dtype(np.float32), np.dtype(np.float64)):
+    if found not in FLOATS:
         raise TypeError(f"{what} must be float32 or float64, got {found}")
     return found
 

@@ -245,7 +245,8 @@ def log_draw(rng):
 
   weights are ∂L/∂(value of each sample): 1/N, with beta in that of the KL. Where `sampled` is true, the KL was
   estimated from the z drawn, log q(z|x) - log p(z): then prior.backward(-dkl) is one more summand of dz, and dh is
-  posterior.backward(dz, dlog_q=dkl). End with `return grad`.""", given=1)
+  posterior.backward(dz, dlog_q=dkl). `added` has the deltas of penalties, of which there are none here. End with
+  `return grad`.""", given=1)
 def elbo_backward(rng):
     for options in ({}, {"beta": 0.4}, {"samples": 4}, {"kl": "sampled", "samples": 4}):
         gradients(a_vae(DiagonalGaussian, **options))(rng)
