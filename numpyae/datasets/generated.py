@@ -149,17 +149,12 @@ def binarize(rng, x):
     out = np.empty(x.shape, x.dtype)
     rows = max(1, CHUNK // max(1, x[:1].size))
     for start in range(0, len(x), rows):
-        part = slice(start, start + rows)
-        check_unit_interval("binarize: x", x[part])
-        u = rng.random(x[part].shape, x.dtype)
-        np.less(u, x[part], out=out[part])
+        part = x[start:start + rows]
+        if part.size and not (part.min() >= 0 and part.max() <= 1):     # with NaN both comparisons are False
+            raise ValueError(f"binarize: x must lie in [0, 1], got values from {part.min():g} to {part.max():g}")
+        u = rng.random(part.shape, x.dtype)
+        np.less(u, part, out=out[start:start + rows])
     return out
-
-
-def check_unit_interval(what, x):
-    """Raise ValueError unless all of x lies in [0, 1]."""
-    if x.size and not (x.min() >= 0 and x.max() <= 1):     # with NaN both comparisons are False
-        raise ValueError(f"{what} must lie in [0, 1], got values from {x.min():g} to {x.max():g}")
 
 
 def check_count(what, n):
@@ -194,13 +189,9 @@ def check_dtype(what, dtype):
 def moved(x, shifts):
     """Return square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
     side = math.isqrt(x.shape[1])
-    pictures = x.reshape(-1, side, side)
-    out = np.empty_like(pictures)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            these = (shifts == [down, right]).all(axis=1)
-            out[these] = np.roll(pictures[these], (down, right), (1, 2))
-    return out.reshape(len(x), -1)
+    rows, columns = ((np.arange(side) - shift[:, None]) % side for shift in shifts.T)        # a pixel comes from there
+    pictures = x.reshape(-1, side, side)[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return pictures.reshape(len(x), -1)
 
 
 def shifted(rng, x):

@@ -98,7 +98,7 @@ def source_points(made_by, u):
 
 
 def displacement(n, rng):
-    """Draw smooth displacements u (2, n, 784), in pixels: u = B U Bᵀ, U ~ N(0, ELASTIC²) on the knots, B (28, KNOTS)."""
+    """Draw displacements u (2, n, 784), in pixels: u = B U Bᵀ, U ~ N(0, ELASTIC²) on the knots, B (28, KNOTS)."""
     coarse = ELASTIC * rng.standard_normal((2, n, KNOTS, KNOTS))
     b = spline_matrix()
     return (b @ coarse @ b.T).reshape(2, n, SIDE * SIDE)
@@ -106,7 +106,7 @@ def displacement(n, rng):
 
 @functools.lru_cache(maxsize=None)
 def spline_matrix():
-    """Return B (28, KNOTS): a cubic through values at KNOTS knots, at 28 pixels; the outer knots are on the border."""
+    """Return B (28, KNOTS): a cubic through values at KNOTS knots, at 28 pixels; the outer ones are on the border."""
     from scipy.interpolate import make_interp_spline
     return make_interp_spline(np.linspace(0, SIDE - 1, KNOTS), np.eye(KNOTS))(np.arange(SIDE))
 
