@@ -97,8 +97,8 @@ class Body:
         lecture = "" if exercise.source.startswith("lecture") else f"lecture {exercise.lecture}; "
         parts = [f'"""Exercise {exercise.number}: {exercise.title}.', "", inspect.cleandoc(exercise.task), "",
                  f"See {lecture}{exercise.source}.", "",
-                 f"Write your code in the place of `raise`, then see:    python -m numpyae grade {exercise.file}", '"""',
-                 "", *self.imports(), "", ""]
+                 f"Write your code in the place of `raise`, then see:    python -m numpyae grade {exercise.file}",
+                 '"""', "", *self.imports(), "", ""]
         if kind is not None:
             parts += [f"class {kind}({module.rpartition('.')[2]}.{kind}):", *self.text([self.scope.body[0]]), ""]
         parts += [*self.lines[self.function.lineno - 1:self.docstring.end_lineno], *lines]
@@ -127,7 +127,7 @@ class Body:
         lines = []
         for start in range(0, len(reads), 5):
             part = reads[start:start + 5]
-            lines.append(", ".join(names[place] for place in part) + " = " + ", ".join(f"self.{place}" for place in part))
+            lines.append(f"{', '.join(names[place] for place in part)} = self.{', self.'.join(part)}")
         for place in grows:
             name = names[place]
             lines.append(f"# {name}: change it in place, {name} *= ... or {name}[...] = ...; = would lose it"

@@ -68,10 +68,9 @@ def draw(y, made_by, rng):
     """Draw pictures (n, 784) of the digits y (n,), distorted by `made_by`, each factor (n,), and elastically by rng."""
     from scipy.ndimage import map_coordinates
     fields = distance_fields()
-    row, column = source_points(made_by, displacement(len(y), rng))
     side = fields.shape[1]
-    row = np.clip(FINE * row + (side - 1) / 2, 0, side - 1)
-    column = np.clip(FINE * column + (side - 1) / 2, 0, side - 1)
+    points = FINE * source_points(made_by, displacement(len(y), rng)) + (side - 1) / 2
+    row, column = np.clip(points, 0, side - 1)
     # all fields lie in one tall picture, one below the other: reading it is one call for all typefaces and digits
     row += side * (10 * made_by["typeface"] + y)[:, None]
     distance = map_coordinates(fields.reshape(-1, side), [row, column], order=1) / FINE
@@ -80,7 +79,7 @@ def draw(y, made_by, rng):
 
 
 def source_points(made_by, u):
-    """Return where each pixel q came from: p = A⁻¹ (q - shift - u), rows and columns (n, 784), in pixels from centre.
+    """Return where each pixel q came from: p = A⁻¹ (q - shift - u), (2, n, 784): row, column, pixels from the centre.
 
     A = rotation · slant · scale, undone from left to right. Rows count downwards, so "up" is -row. u (2, n, 784).
     """
@@ -92,9 +91,7 @@ def source_points(made_by, u):
     cos, sin = np.cos(factor["rotation"]), np.sin(factor["rotation"])
     row, column = cos * row + sin * column, cos * column - sin * row
     column += factor["slant"] * row
-    row /= factor["scale"]
-    column /= factor["scale"] * factor["width"]
-    return row, column
+    return np.stack([row / factor["scale"], column / (factor["scale"] * factor["width"])])
 
 
 def displacement(n, rng):
@@ -113,7 +110,7 @@ def spline_matrix():
 
 @functools.lru_cache(maxsize=None)
 def distance_fields():
-    """Return the signed distance fields of all typefaces and digits, (80, side, side) float32, in units of 1/FINE pixel."""
+    """Return the distance fields of all typefaces and digits, (80, side, side) float32, in units of 1/FINE pixel."""
     import matplotlib
     from matplotlib.ft2font import FT2Font
     folder = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
