@@ -66,7 +66,7 @@ def learn(home):
 
 @contextlib.contextmanager
 def blocked(number):
-    """Inside, as a student's file is read, the function of this exercise cannot be had from the library."""
+    """Hide the function of this exercise from a student's file while that is read."""
     exercise = known(number)
     name, right = exercise.names[2], getattr(exercise.owner, exercise.names[2])
 
@@ -83,7 +83,7 @@ def blocked(number):
 
 @contextlib.contextmanager
 def installed(exercise, module, errors):
-    """Inside, the student's function stands for the library's; its exceptions go into errors. Wrong without one."""
+    """Put the student's function in the place of the library's; its exceptions go into errors. Wrong without one."""
     _, kind, name = exercise.names
     owner, found = exercise.owner, {}
     if kind is None:
@@ -106,7 +106,7 @@ def installed(exercise, module, errors):
 
 @contextlib.contextmanager
 def replaced(owner, values):
-    """Inside, the class or module has these attributes, {name: value}; afterwards it is as it was."""
+    """Give a class or module these attributes, {name: value}, and afterwards its own again."""
     before = {name: vars(owner)[name] for name in values if name in vars(owner)}
     for name, value in values.items():
         setattr(owner, name, value)
@@ -123,13 +123,13 @@ def replaced(owner, values):
 def watched(function, errors):
     """Return the function, whose exceptions also go into errors."""
     @functools.wraps(function)
-    def run(*arguments, **options):
+    def calling(*arguments, **options):
         try:
             return function(*arguments, **options)
         except BaseException as error:
             errors.append(error)
             raise
-    return run
+    return calling
 
 
 def raised(error, path):

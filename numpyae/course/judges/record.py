@@ -49,12 +49,12 @@ class Exercise(NamedTuple):
 
     @property
     def file(self):
-        """Name of its file, such as 04b_dense_backward.py."""
+        """Name of the student's file, such as 04b_dense_backward.py."""
         return f"{self.lecture:02}{self.number[-1]}_{'_'.join(re.findall('[a-z0-9]+', self.title.lower()))}.py"
 
     @property
     def names(self):
-        """(module, class or None, function)."""
+        """Names of the module, the class or None, and the function."""
         *module, last = f"numpyae.{self.path}".split(".")
         return (".".join(module[:-1]), module[-1], last) if module[-1][0].isupper() else (".".join(module), None, last)
 
