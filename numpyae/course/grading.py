@@ -336,7 +336,7 @@ def work():
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     from numpyae.course import hunts, judges
 
-    judges.learn(job["home"])
+    judges.load_record(job["home"])
     limit(job["seconds"])
     verdict.write("ready\n")
     verdict.flush()

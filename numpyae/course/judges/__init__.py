@@ -58,7 +58,7 @@ def known(number):
     return found
 
 
-def learn(home):
+def load_record(home):
     """Run the file that has the record of an exercise, unless it has been."""
     if home is not None and home not in {exercise.home for exercise in EXERCISES.values()}:
         runpy.run_path(home)
