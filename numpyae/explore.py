@@ -22,7 +22,7 @@ from matplotlib.widgets import Slider
 from numpyae import runs
 from numpyae.checkpoints import load_model
 from numpyae.models import check_data
-from numpyae.plots import COLOURS, TEXT, TICKS, TITLE, check_image, check_labels, extent, new_axes, new_figure, show_classes, signed
+from numpyae.plots import COLOURS, TEXT, TICKS, TITLE, check_image, check_labels, extent, new_axes, new_figure, show_codes, signed
 
 SLIDERS = 12                          # at the most: more do not fit
 SHOWN = 2000                          # codes, at the most
