@@ -18,6 +18,7 @@ class Corruption:
 class GaussianNoise(Corruption):
     """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
 
+    option = "gaussian"
     arguments = ("sigma",)
 
     def __init__(self, sigma):
@@ -41,6 +42,7 @@ class MaskingNoise(Corruption):
     Other than a Dropout layer it does not scale what is left. ValueError unless 0 <= p <= 1.
     """
 
+    option = "masking"
     arguments = ("p", "value")
 
     def __init__(self, p, value=0.0):
@@ -65,6 +67,7 @@ class SaltAndPepper(Corruption):
     ValueError unless 0 <= p <= 1 and low < high.
     """
 
+    option = "salt-and-pepper"
     arguments = ("p", "low", "high")
 
     def __init__(self, p, low=0.0, high=1.0):

@@ -107,6 +107,8 @@ class KLSparsity(Sparsity):
     and slope stay finite. ValueError unless 0 < rho < 1, or for another activation.
     """
 
+    option = "kl"
+
     def __init__(self, rho, weight, at=None, over="batch"):
         super().__init__(rho, weight, at, over)
         if not 0 < self.rho < 1:
@@ -132,6 +134,8 @@ class KLSparsity(Sparsity):
 class L1Sparsity(Sparsity):
     """s(m) = |m - ρ|, for any activation ([002] "L1"). At m = ρ, where there is no slope, we take 0."""
 
+    option = "l1"
+
     def distance(self, m):
         """|m - ρ|."""
         return np.abs(m - self.rho)
@@ -143,6 +147,8 @@ class L1Sparsity(Sparsity):
 
 class L2Sparsity(Sparsity):
     """s(m) = (m - ρ)², for any activation ([002] "squared L2")."""
+
+    option = "l2"
 
     def distance(self, m):
         """(m - ρ)²."""
@@ -169,6 +175,7 @@ class Contraction(Penalty):
     ValueError for layers other than Dense and elementwise activations with a second derivative.
     """
 
+    option = "contraction"
     term = "contraction"
     arguments = ("weight", "at", "samples")
 
@@ -235,6 +242,7 @@ class Contraction(Penalty):
 class WeightDecay(Penalty):
     """weight Σ W², over the weight matrices of the whole model, without ½ (CS294A has λ/2); biases are left alone."""
 
+    option = "decay"
     term = "weight decay"
     arguments = ("weight",)
 

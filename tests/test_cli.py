@@ -15,7 +15,7 @@ import pytest
 from numpyae import datasets
 from numpyae.checkpoints import load_model
 from numpyae.cli import main
-from numpyae.runs import Run, drawn_epochs
+from numpyae.lab.runs import Run, drawn_epochs
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_of_many_epochs_about_twenty_are_drawn(blobs, tmp_path, monkeypatch, cap
     for epochs in (21, 40, 150, 2000):
         drawn = sorted(drawn_epochs(epochs))
         assert 14 <= len(drawn) <= 20 and drawn[0] == 1 and drawn[-1] == epochs and max(np.diff(drawn)) < 0.12 * epochs
-    monkeypatch.setattr("numpyae.runs.MOST_DRAWN", 3)
+    monkeypatch.setattr("numpyae.lab.runs.MOST_DRAWN", 3)
     assert main(["train", "vae", "--data", blobs, "--epochs", "5", "--batch-size", "54", "--hidden", "2", "--plots", "map", "--out",
                  str(tmp_path / "out")]) == 0
     assert sorted(os.listdir(tmp_path / "out" / "epochs")) == ["map-001.png", "map-003.png", "map-005.png"]
