@@ -22,7 +22,7 @@ from matplotlib.widgets import Slider
 from numpyae.checkpoints import load_model
 from numpyae.lab.runs import Run, labels_of, load_split
 from numpyae.lab.settings import files_of, read_settings
-from numpyae.models import check_data
+from numpyae.checks import check_data
 from numpyae.plots.codes import show_codes
 from numpyae.plots.images import check_image, extent, show_page
 from numpyae.plots.style import (COLOURS, TEXT, TICKS, TITLE, check_labels, light_grid, new_axes, new_figure, signed, spread)

@@ -12,7 +12,7 @@ import numpy as np
 from numpyae import datasets
 from numpyae.checkpoints import read_checkpoint
 from numpyae.lab.building import architecture, build_model
-from numpyae.models import check_data
+from numpyae.checks import check_data
 from numpyae.optimizers import Adam
 from numpyae.training import History, check_arguments, fit
 

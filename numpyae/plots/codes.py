@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.markers import MarkerStyle
 
-from numpyae.layers import check_size
+from numpyae.checks import check_size
 from numpyae.plots.style import (COLOURS, MARKERS, TEXT, TICKS, check_inputs, check_labels, class_name, colour_bar,
                                  colour_of, new_panel, spread)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numpyae.models import check_data
+from numpyae.checks import check_data
 from numpyae.plots.style import COLOURS, legend_above, new_axes, new_figure, new_panel, require, whole_epochs
 
 

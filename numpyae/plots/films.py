@@ -6,8 +6,7 @@ import matplotlib.animation
 import matplotlib.patches
 import numpy as np
 
-from numpyae.layers import check_size
-from numpyae.models import check_data
+from numpyae.checks import check_data, check_size
 from numpyae.plots.codes import densest_point, keep_apart
 from numpyae.plots.images import extent, plane, quantiles, show_page, tile
 from numpyae.plots.networks import weights_of

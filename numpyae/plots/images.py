@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from numpyae.layers import check_size
+from numpyae.checks import check_size
 from numpyae.plots.networks import weights_of
 from numpyae.plots.style import (check_image, check_inputs, colour_bar, new_axes, new_figure, new_panel, require,
                                  signed, without_frame)

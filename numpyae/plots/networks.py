@@ -47,11 +47,12 @@ def network(network):
 
 
 def weights_of(layer):
-    """Return the matrix (n_in, n_out) by which a layer multiplies, its own or a partner's transposed; None where there is none."""
-    partners = [getattr(layer, name) for name in getattr(layer, "shares", ())]
-    for W in (getattr(layer, "W", None), *(getattr(partner, "W", np.zeros(0)).T for partner in partners)):
-        if isinstance(W, np.ndarray) and W.shape == (layer.n_in, layer.n_out):
-            return W
+    """Return the matrix (n_in, n_out) by which a layer multiplies, its own or its partner's transposed; None without one."""
+    if isinstance(layer, Layer):
+        partners = [getattr(partner, "W", np.zeros(0)).T for partner in layer.partners().values()]
+        for W in (getattr(layer, "W", None), *partners):
+            if isinstance(W, np.ndarray) and W.shape == (layer.n_in, layer.n_out):
+                return W
     return None
 
 
@@ -86,7 +87,7 @@ def column_of(layer, before):
         biased = np.shape(b) == (layer.n_out,)
         return new_column("h", " = a", np.vstack([W, b if biased else 0 * W[0]]), biased=biased)
     W = np.vstack([np.ones((before["n"], layer.n_out)), np.zeros(layer.n_out)])
-    box = name if layer.w.size else None
+    box = name if layer.owner.w.size else None
     return new_column("φ", f" = {name}({before['letters'][0]})", W, learnt=False, box=box)
 
 

@@ -9,8 +9,7 @@ import matplotlib.pyplot as plt
 import matplotlib.ticker
 import numpy as np
 
-from numpyae.layers import check_size
-from numpyae.models import check_data
+from numpyae.checks import check_data, check_size
 
 # Ten colours that stay apart under every colour vision deficiency: M. A. Petroff, "Accessible color sequences for data
 # visualization", arXiv:2107.02270 (2021), the sequence of ten.
