@@ -1,8 +1,8 @@
 """The command line: `python -m numpyae COMMAND`, a file of this folder for each command.
 
-A command is a file. Its name is the command. The first line of its docstring is the help in the list of all commands, the rest is
-the description that `COMMAND --help` shows; `add_options(parser)` adds its options, `run(arguments)` does it and returns the exit
-status. Nothing else has to be told of it.
+A command is a file. Its name is the command. The first line of its docstring is the help in the list of all commands,
+the rest is the description that `COMMAND --help` shows; `add_options(parser)` adds its options, `run(arguments)` does
+it and returns the exit status. Nothing else has to be told of it.
 
 Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
 """
@@ -58,7 +58,7 @@ def layout(prog):
 
 
 def count_aloud(unit):
-    """Return progress(done, of), which keeps a live line, such as 3 of 800 mutants, on a terminal; None where there is none."""
+    """Return progress(done, of), a live line such as 3 of 800 mutants on a terminal; None where there is none."""
     def progress(done, of):
         print(f"\r{done} of {of} {unit}", end="\n" if done == of else "", file=sys.stderr, flush=True)
     return progress if sys.stderr.isatty() else None

@@ -19,7 +19,8 @@ def add_options(parser):
     """Add the options."""
     parser.add_argument("--level", type=at_least(1), metavar="1..5", help="how well it hides")
     parser.add_argument("--seed", type=at_least(0), help="which of them")
-    parser.add_argument("--to", metavar="FOLDER", help="where the file goes (here); an existing file is never overwritten")
+    parser.add_argument("--to", metavar="FOLDER",
+                        help="where the file goes (here); an existing file is never overwritten")
     parser.add_argument("--hint", type=at_least(1), metavar="K", help="print hint K of this hunt, and write nothing")
     parser.set_defaults(help_of=parser)
 

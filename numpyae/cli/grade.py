@@ -8,9 +8,10 @@ not yet done, or wrong, and then a sentence says what is wrong with it. Exit sta
   python -m numpyae grade submissions --json > scores.json
   python -m pytest -p numpyae.course.graded exercises -k 4b      the same, as tests
 
-Every task runs in a process of its own, on a copy of its folder, with limits of time and memory; an endless loop, exit() or
-a crash of one does not stop the rest. That bounds mistakes and simple mischief, and is no sandbox: what is graded runs with
-your rights, and can read and delete what you can. Grade strangers' code in a container, or as another user.
+Every task runs in a process of its own, on a copy of its folder, with limits of time and memory; an endless loop,
+exit() or a crash of one does not stop the rest. That bounds mistakes and simple mischief, and is no sandbox: what is
+graded runs with your rights, and can read and delete what you can. Grade strangers' code in a container, or as another
+user.
 """
 
 import json
@@ -26,7 +27,8 @@ def add_options(parser):
     parser.add_argument("--seed", type=at_least(0), default=0,
                         help="draws the points at which is judged: the same seed, the same points (0)")
     parser.add_argument("--seconds", type=at_least(1), default=10, help="that a task may take (10)")
-    parser.add_argument("--json", action="store_true", help="all that is known, for programs, and nothing else on standard output")
+    parser.add_argument("--json", action="store_true",
+                        help="all that is known, for programs, and nothing else on standard output")
 
 
 def run(arguments):
@@ -36,8 +38,11 @@ def run(arguments):
     if grading.unlimited():
         print(grading.unlimited(), file=sys.stderr)
     if folders := grading.overlooked(arguments.path):
-        print(f"{arguments.path}: graded as one submission, since it has tasks itself; those in {len(folders)} of its folders are "
-              "left out", file=sys.stderr)
+        print(f"{arguments.path}: graded as one submission, since it has tasks itself; those in {len(folders)} of its "
+              "folders are left out", file=sys.stderr)
     outcomes = grading.grade(arguments.path, arguments.seed, arguments.seconds, count_aloud("tasks"))
-    print(json.dumps(grading.as_dict(outcomes, arguments.seed), indent=1) if arguments.json else grading.report(outcomes))
+    if arguments.json:
+        print(json.dumps(grading.as_dict(outcomes, arguments.seed), indent=1))
+    else:
+        print(grading.report(outcomes))
     return 0 if grading.all_passed(outcomes) else 1

@@ -13,9 +13,11 @@ def add_options(parser):
 
     parser.description += "".join(f"\n  {name:22} {setting.source}" for name, setting in SETTINGS.items())
     parser.add_argument("name", nargs="?", metavar="NAME", help="of the setting")
-    parser.add_argument("--epochs", type=at_least(1), help="others than the setting's; its schedule is stretched over them")
+    parser.add_argument("--epochs", type=at_least(1),
+                        help="others than the setting's; its schedule is stretched over them")
     parser.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/reproduce-NAME)")
-    parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in that folder, from its last whole epoch")
+    parser.add_argument("--resume", metavar="FOLDER",
+                        help="go on with the run in that folder, from its last whole epoch")
 
 
 def run(arguments):

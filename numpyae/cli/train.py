@@ -14,8 +14,8 @@ from numpyae.lab import settings
 from numpyae.training import Diverged
 
 OUT = "where results go; must be new or empty (runs/TASK-DATA-TIME)"
-RESUME = ("go on from the last whole epoch of that run, in a fresh folder; only --epochs and --out may be given with it (with other "
-          "epochs the rate falls anew, to a tenth at the new end)")
+RESUME = ("go on from the last whole epoch of that run, in a fresh folder; only --epochs and --out may be given with "
+          "it (with other epochs the rate falls anew, to a tenth at the new end)")
 
 
 def add_options(parser):
@@ -62,13 +62,13 @@ def run(arguments):
 
 
 def chosen_settings(arguments):
-    """Return (settings, checkpoint to go on from or None): the defaults of the task, or those of a run, and the options given."""
+    """Return (settings, checkpoint or None): the defaults, or those of a run to go on with, and the options given."""
     task, options = arguments.task, vars(arguments)
     given = {name: options[name] for name in settings.DEFAULTS[task] if options.get(name) is not None}
     if arguments.resume is None:
         return {"task": task, **settings.DEFAULTS[task], **given}, None
     chosen, checkpoint = settings.resumed_settings(arguments.resume)
     if chosen["task"] != task or given.keys() - {"epochs"}:
-        raise ValueError(f"--resume {arguments.resume} goes on with what that run was: train {chosen['task']}, with no other "
-                         "options than --epochs and --out")
+        raise ValueError(f"--resume {arguments.resume} goes on with what that run was: train {chosen['task']}, with no "
+                         "other options than --epochs and --out")
     return chosen | given, checkpoint

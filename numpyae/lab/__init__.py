@@ -1,4 +1,4 @@
-"""The lab: a training run from its settings to its pictures, a window on its code, and published settings run as published.
+"""The lab: a training run from its settings to its pictures, a window on its code, published settings.
 
     settings      what `train` can be told, one record each, and run.json
     names         kl:0.05:3 is KLSparsity(0.05, 3): the words of the command line for classes

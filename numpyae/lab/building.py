@@ -4,7 +4,8 @@ import inspect
 
 import numpy as np
 
-from numpyae import VAE, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense, TopK, mlp
+from numpyae import (VAE, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense, TopK,
+                     mlp)
 from numpyae.corruption import Corruption
 from numpyae.lab.names import known, make
 from numpyae.lab.settings import codes
@@ -41,7 +42,7 @@ def likelihood(word):
 
 
 def encoder_of(code, sizes, rng):
-    """Return tanh layers and a code that is linear, bounded, rectified, or keeps only the K strongest units ("top-25")."""
+    """Return tanh layers and a code: linear, bounded, rectified, or the K strongest units only ("top-25")."""
     if code in codes():
         return mlp(sizes, output=codes()[code], rng=rng)
     k = code.removeprefix("top-")
@@ -52,7 +53,8 @@ def encoder_of(code, sizes, rng):
 
 def mirror(encoder):
     """Return the decoder that shares the encoder's weights: its Dense layers backwards, transposed, tanh between."""
-    layers = [layer for dense in encoder.layers[::-1] if isinstance(dense, Dense) for layer in (TiedDense(dense), Tanh())]
+    denses = [layer for layer in encoder.layers[::-1] if isinstance(layer, Dense)]
+    layers = [layer for dense in denses for layer in (TiedDense(dense), Tanh())]
     return Sequential(*layers[:-1])
 
 
@@ -71,8 +73,8 @@ def architecture(settings, D, model):
     if settings["task"] == "regression":
         return f"{name} {D}{hidden}-{model.network.n_out}, tanh, {settings['likelihood']}"
     back = "".join(f"{size}-" for size in settings["hidden"][::-1])
-    variants = [f"{settings['code']} code"] * (settings["code"] != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
-    variants += [f"dropout {settings['dropout']:g}"] * bool(settings["dropout"])
-    variants += [settings["corruption"]] * bool(settings["corruption"])
+    code, dropout, corruption = settings["code"], settings["dropout"], settings["corruption"]
+    variants = [f"{code} code"] * (code != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
+    variants += [f"dropout {dropout:g}"] * bool(dropout) + [corruption] * bool(corruption)
     words = f"{name} {D}{hidden}-[{settings['latent']}]-{back}{model.decoder.n_out}, tanh, {settings['likelihood']}"
     return ", ".join([words, *variants])

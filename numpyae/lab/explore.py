@@ -1,7 +1,8 @@
 """Explore: a window on the code of a trained model. Move the mouse over the code plane and see the decoded place.
 
-On the left the plane of two code numbers, with the codes of held-out data where there are any; on the right the decoded code, as an
-image, as a point where x is two numbers, else as a line. The other numbers of a longer code have sliders.
+On the left the plane of two code numbers, with the codes of held-out data where there are any; on the right the
+decoded code, as an image, as a point where x is two numbers, else as a line. The other numbers of a longer code have
+sliders.
 
     model = load_model("runs/FOLDER/checkpoint.npz")
     explorer = Explorer(model, (28, 28), data.x_test, data.y_test)
@@ -25,7 +26,8 @@ from numpyae.lab.settings import files_of, read_settings
 from numpyae.checks import check_data
 from numpyae.plots.codes import show_codes
 from numpyae.plots.images import check_image, extent, show_page
-from numpyae.plots.style import (COLOURS, TEXT, TICKS, TITLE, check_labels, light_grid, new_axes, new_figure, signed, spread)
+from numpyae.plots.style import (COLOURS, TEXT, TICKS, TITLE, check_labels, light_grid, new_axes, new_figure, signed,
+                                 spread)
 
 SLIDERS = 12                          # at the most: more do not fit
 SHOWN = 2000                          # codes, at the most
@@ -41,11 +43,11 @@ class QuietSlider(Slider):
 class Explorer:
     """A window: `figure`, its axes `plane` and `picture`, `sliders` {dimension: Slider}, and `z` (d,), the code shown.
 
-    model: with a decoder and a code of d >= 2 numbers, a VAE or an Autoencoder. image_shape: (rows, columns), None for data
-    that are no images; x (N, D), labels (N,): data whose codes are drawn, or None. dims: which two numbers of the code, from 0,
-    span the plane. Without them it is the two that change the decoded x most on their way from one standard deviation of the
-    codes below their mean to one above (without x: those of the prior). The next 12 have sliders; the others stay at the mean.
-    ValueError or TypeError for what does not fit.
+    model: with a decoder and a code of d >= 2 numbers, a VAE or an Autoencoder. image_shape: (rows, columns), None for
+    data that are no images; x (N, D), labels (N,): data whose codes are drawn, or None. dims: which two numbers of the
+    code, from 0, span the plane. Without them it is the two that change the decoded x most on their way from one
+    standard deviation of the codes below their mean to one above (without x: those of the prior). The next 12 have
+    sliders; the others stay at the mean. ValueError or TypeError for what does not fit.
     """
 
     def __init__(self, model, image_shape=None, x=None, labels=None, dims=None):
@@ -75,7 +77,8 @@ class Explorer:
         self.picture = new_axes(self.figure, above, "x decoded from this z")
         self.draw_plane(codes, labels)
         self.draw_picture(x)
-        self.sliders = {k: self.add_slider(k, place) for k, place in zip(others, below[0].subgridspec(lines, columns) if below else [])}
+        places = below[0].subgridspec(lines, columns) if below else []
+        self.sliders = {k: self.add_slider(k, place) for k, place in zip(others, places)}
         for _ in range(2):                                       # the second time with the ticks of the first
             self.figure.get_layout_engine().execute(self.figure)
         self.figure.set_layout_engine(None)                      # the layout stays as it is
@@ -88,7 +91,10 @@ class Explorer:
         self.show()
 
     def effects(self):
-        """Return the change of x with each number of the code, |decode(centre + s_j e_j) - decode(centre - s_j e_j)|, (d,)."""
+        """Return how much each number of the code changes x, (d,).
+
+        That is |decode(centre + s_j e_j) - decode(centre - s_j e_j)|, s the spread.
+        """
         steps = np.diag(self.spread)
         both = self.model.decode(np.concatenate([self.centre + steps, self.centre - steps]).astype(self.model.dtype))
         return np.linalg.norm(both[:len(steps)] - both[len(steps):], axis=1)
@@ -101,7 +107,7 @@ class Explorer:
                 "Key 0: back to the mean." + {2: "", 3: " The slider sets the third number."}.get(d, several))
 
     def draw_plane(self, codes, labels):
-        """Draw the codes of the data, or circles of 1, 2 and 3 σ for the prior, and a cross at the place whose x is shown."""
+        """Draw the codes of the data, or 1, 2 and 3 σ of the prior, and a cross at the place whose x is shown."""
         centre, spread, axes = self.centre[[self.i, self.j]], self.spread[[self.i, self.j]], self.plane
         low, high = centre - REACH * spread, centre + REACH * spread
         if codes is not None:
@@ -110,14 +116,15 @@ class Explorer:
             show_codes(axes, points, labels)
         elif hasattr(self.model, "posterior"):
             for radius in (1, 2, 3):
-                ellipse = Ellipse(centre, *(2 * radius * spread), fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4")
-                axes.add_patch(ellipse)
-                axes.text(centre[0], centre[1] + radius * spread[1], f"{radius} σ", fontsize=TICKS, ha="center", va="bottom",
-                          color="0.3")
+                axes.add_patch(Ellipse(centre, *(2 * radius * spread), fill=False, linestyle="--", linewidth=1.5,
+                                       edgecolor="0.4"))
+                axes.text(centre[0], centre[1] + radius * spread[1], f"{radius} σ", fontsize=TICKS, ha="center",
+                          va="bottom", color="0.3")
         middle, reach = (low + high) / 2, 0.55 * (high - low).max()
         axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
         axes.set_aspect("equal")
-        self.cross, = axes.plot([], [], "P", markersize=18, color="black", markeredgecolor="white", markeredgewidth=2, zorder=5)
+        self.cross, = axes.plot([], [], "P", markersize=18, color="black", markeredgecolor="white", markeredgewidth=2,
+                                zorder=5)
 
     def draw_picture(self, x):
         """Draw the decoded code: an image, a point among those of x, or a line. `update` gives it new numbers."""
@@ -129,7 +136,8 @@ class Explorer:
         every = self.model.decode(self.grid()) if x is None else x
         if len(now) == 2:
             axes.plot(*every.T, "o", markersize=4, color="0.7", markeredgewidth=0)
-            axes.set_title(f"x decoded from this z; grey: {'the plane, decoded' if x is None else 'data'}", fontsize=TITLE)
+            grey = "the plane, decoded" if x is None else "data"
+            axes.set_title(f"x decoded from this z; grey: {grey}", fontsize=TITLE)
             self.artist, = axes.plot(*now[:, None], "P", markersize=18, color=COLOURS[2], markeredgecolor="white",
                                      markeredgewidth=2)
             axes.set(xlabel="$x_1$", ylabel="$x_2$")
@@ -156,8 +164,9 @@ class Explorer:
     def add_slider(self, k, place):
         """Return a slider for z_k, over 3 standard deviations to both sides."""
         reach = REACH * (self.spread[k] or 1.0)
-        slider = QuietSlider(self.figure.add_subplot(place), f"$z_{{{k + 1}}}$", self.centre[k] - reach, self.centre[k] + reach,
-                             valinit=self.centre[k], valfmt="%.2f", color=COLOURS[0])
+        centre = self.centre[k]
+        slider = QuietSlider(self.figure.add_subplot(place), f"$z_{{{k + 1}}}$", centre - reach, centre + reach,
+                             valinit=centre, valfmt="%.2f", color=COLOURS[0])
         slider.label.set_fontsize(TEXT)
         slider.valtext.set_fontsize(TICKS)
         slider.on_changed(self.on_slider)
@@ -186,7 +195,7 @@ class Explorer:
             self.figure.canvas.blit(self.figure.bbox)
 
     def draw_moving(self):
-        """Draw the parts that change with the mouse on top of the others: thousands of points would be too slow to follow it."""
+        """Draw the moving parts over the picture of the others: drawing thousands of points anew would be too slow."""
         for artist in self.moving:
             artist.axes.draw_artist(artist)
 
@@ -203,7 +212,7 @@ class Explorer:
             self.move(event.xdata, event.ydata)
 
     def on_click(self, event):
-        """Hold the place that was clicked, so that the mouse can go to the sliders, or let it go; not while zooming or panning."""
+        """Hold the place that was clicked, for a way to the sliders, or let it go; not while zooming or panning."""
         if event.inaxes is self.plane and not self.plane.get_navigate_mode():
             self.held = not self.held
             self.move(event.xdata, event.ydata)
@@ -227,9 +236,10 @@ class Explorer:
 
 
 def check_model(model):
-    """Return (d, D) of a model with a decoder, a code of d >= 2 numbers and data of D. TypeError or ValueError for another."""
+    """Return (d, D) of a model with a decoder, a code of d >= 2 numbers and data of D. Else TypeError or ValueError."""
     if not (hasattr(model, "decoder") and hasattr(model, "decode")):
-        raise TypeError(f"explore: the model must have a decoder, as a VAE or an Autoencoder has, got {type(model).__name__}")
+        raise TypeError("explore: the model must have a decoder, as a VAE or an Autoencoder has, "
+                        f"got {type(model).__name__}")
     d, D = model.decoder.n_in, model.encoder.n_in
     if d is None or D is None:
         raise ValueError(f"explore: encoder and decoder must have fixed widths, got {model!r}")
@@ -241,12 +251,13 @@ def check_model(model):
 def check_dims(dims, d):
     """Return two different numbers from 0 to d - 1. ValueError for others."""
     if len(dims) != 2 or dims[0] == dims[1] or not all(0 <= k < d for k in dims):
-        raise ValueError(f"explore: dims must be two different numbers from 0 to {d - 1}, got {', '.join(map(str, dims))}")
+        raise ValueError(f"explore: dims must be two different numbers from 0 to {d - 1}, "
+                         f"got {', '.join(map(str, dims))}")
     return dims
 
 
 def open_window(path, data=None, image_shape=None, axes=None, save=None):
-    """Open the window on the model of a checkpoint or of a run's folder, with its data, or write a picture of the window.
+    """Open the window on the model of a checkpoint or a run's folder, with its data, or write a picture of it.
 
     Yields the sentences to print. data: a name or file in place of the run's own; axes: two numbers from 1.
     """
@@ -255,8 +266,8 @@ def open_window(path, data=None, image_shape=None, axes=None, save=None):
     d, D = check_model(model)
     dims = axes and check_axes(axes, d)
     if image_shape is not None and (len(image_shape) != 2 or image_shape[0] * image_shape[1] != D):
-        raise ValueError(f"--shape must be ROWS,COLUMNS with ROWS times COLUMNS the {D} features that the model gives, got "
-                         f"{','.join(map(str, image_shape))}")
+        raise ValueError(f"--shape must be ROWS,COLUMNS with ROWS times COLUMNS the {D} features that the model gives, "
+                         f"got {','.join(map(str, image_shape))}")
     if save is None:
         check_window()
     else:
@@ -284,7 +295,7 @@ def check_axes(axes, d):
 
 
 def check_save(save):
-    """Raise ValueError unless a picture can be written there: a known ending, a folder that exists, no file of the name."""
+    """Raise ValueError unless a new picture can be written there, in a format that Matplotlib knows."""
     known = sorted(plt.figure().canvas.get_supported_filetypes())
     plt.close()
     if os.path.splitext(save)[1].lstrip(".").lower() not in known:
@@ -297,11 +308,11 @@ def check_save(save):
 
 def check_window():
     """Raise ValueError if Matplotlib can only write files here."""
-    backend = plt.get_backend()
-    if backend.lower() not in backend_registry.list_builtin(BackendFilter.INTERACTIVE) and not backend.startswith("module://"):
-        raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On a machine with "
-                         "a screen `python -m pip install PySide6` brings windows; --save PICTURE.png writes the picture of the "
-                         "window")
+    backend, interactive = plt.get_backend(), backend_registry.list_builtin(BackendFilter.INTERACTIVE)
+    if backend.lower() not in interactive and not backend.startswith("module://"):
+        raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On a "
+                         "machine with a screen `python -m pip install PySide6` brings windows; --save PICTURE.png "
+                         "writes the picture of the window")
 
 
 def named_data(name, D, dtype):
@@ -313,7 +324,7 @@ def named_data(name, D, dtype):
 
 
 def data_of_run(source, D):
-    """Return (x, labels, image_shape, sentence) of the run whose run.json is `source`; all but the sentence None without data."""
+    """Return (x, labels, image_shape, sentence) of the run with this run.json; without data None but the sentence."""
     if not os.path.exists(source):
         return None, None, None, f"no codes of data: there is no {source}, which would name them; --data NAME does"
     settings = read_settings(source)
@@ -323,5 +334,6 @@ def data_of_run(source, D):
         return None, None, None, f"no codes of data: {' '.join(str(error).split())}"
     x = run.held_out[0]
     if x.shape[1] != D:
-        raise ValueError(f"{source} names data of {x.shape[1]} features, but the model takes {D}: --data NAME gives others")
+        raise ValueError(f"{source} names data of {x.shape[1]} features, but the model takes {D}: "
+                         "--data NAME gives others")
     return x, run.labels, run.dataset.image_shape, f"codes of held-out data of {settings['data']}"

@@ -3,13 +3,15 @@
 import numpy as np
 from scipy.optimize import least_squares
 
+BOUNDS = [-6, -6, -9, 0, 0.5, 0.5], [6, 6, 9, 0.5, 6, 6]                     # of x₀, y₀, θ, f, s, t
 
 def gabor_shares(filters):
-    """The share of the variance of each filter (K, 64) that the best Gabor function explains, a wave under a Gaussian window:
+    """Return the share of the variance of each filter (K, 64) that the best Gabor function explains:
 
     e^(-u²/2s² - v²/2t²) (A cos 2πfu + B sin 2πfu) + C,    u, v: pixels turned by θ around (x₀, y₀)
 
-    A, B, C by linear least squares; x₀, y₀, θ, f, s, t from the best of 2000 starts, improved by nonlinear least squares.
+    A, B, C by linear least squares; x₀, y₀, θ, f, s, t from the best of 2000 starts, improved by nonlinear least
+    squares.
     """
     def rest(q, w):
         basis = waves(q)
@@ -20,7 +22,7 @@ def gabor_shares(filters):
     bases, shares = np.linalg.qr(np.stack([waves(q) for q in starts]))[0], []
     for w in filters:
         start = starts[np.argmax(np.sum((np.swapaxes(bases, 1, 2) @ w)**2, axis=1))]
-        found = least_squares(rest, start, bounds=([-6, -6, -9, 0, 0.5, 0.5], [6, 6, 9, 0.5, 6, 6]), max_nfev=12, args=(w,))
+        found = least_squares(rest, start, bounds=BOUNDS, max_nfev=12, args=(w,))
         shares.append(1 - 2 * found.cost / np.sum((w - w.mean())**2))
     return np.array(shares)
 

@@ -1,7 +1,7 @@
 """Words of the command line for classes: kl:0.05:3 is KLSparsity(0.05, 3).
 
-A penalty, a corruption, a loss or an activation says its word itself, `option = "kl"` in its own body, and is available from then
-on. The numbers behind the word are the arguments of its constructor, as far as they are numbers.
+A penalty, a corruption, a loss or an activation says its word itself, `option = "kl"` in its own body, and is
+available from then on. The numbers behind the word are the arguments of its constructor, as far as they are numbers.
 """
 
 import inspect
@@ -34,16 +34,18 @@ def forms(kind):
 
 
 def make(option, kind, text, example):
-    """Return the object that a text such as kl:0.05:3 stands for. ValueError, with the option's name, for another text."""
+    """Return the object that a text such as kl:0.05:3 stands for. ValueError, with the option's name, for others."""
     word, *given = text.split(":")
     classes = known(kind)
     if word not in classes:
-        raise ValueError(f"{option} must be one of {', '.join(classes)}, with its numbers, such as {example}, got {text!r}")
+        raise ValueError(f"{option} must be one of {', '.join(classes)}, with its numbers, such as {example}, "
+                         f"got {text!r}")
     names, needed = numbers(classes[word])
     try:
         values = [float(number) for number in given]
     except ValueError:
         values = []
     if not needed <= len(values) <= len(names):
-        raise ValueError(f"{option} {word} takes numbers for {' and '.join(names)}, written {':'.join([word, *names])}, got {text!r}")
+        raise ValueError(f"{option} {word} takes numbers for {' and '.join(names)}, "
+                         f"written {':'.join([word, *names])}, got {text!r}")
     return classes[word](*values)

@@ -1,8 +1,8 @@
 """Published settings, one record each: the value, where it stands, how it is run and how it is judged.
 
-A number in a paper is of one network, one data set, one schedule and one way of measuring. Each function below is such a setting:
-it makes a Job of its data, all that `fit` needs and two ways to measure, a quick one for on the way and the one whose number stands
-beside the published one. `published`, above it, has the rest of its record.
+A number in a paper is of one network, one data set, one schedule and one way of measuring. Each function below is such
+a setting: it makes a Job of its data, all that `fit` needs and two ways to measure, a quick one for on the way and the
+one whose number stands beside the published one. `published`, above it, has the rest of its record.
 """
 
 import copy
@@ -13,8 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, KLSparsity, Model, Nesterov,
-                     Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, WeightDecay, datasets, mlp)
+from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, KLSparsity,
+                     Model, Nesterov, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, WeightDecay,
+                     datasets, mlp)
 from numpyae.datasets.generated import curves, mirrored, patches, photograph, shifted, whiten
 from numpyae.evaluation import ACTIVE, active_units, probe
 from numpyae.lab.gabor import gabor_shares
@@ -31,7 +32,7 @@ SUM = "squared error, summed over pixels, mean over {}; grey levels in [0, 1]"
 
 @dataclass(frozen=True)
 class Job:
-    """What a setting makes of its data.
+    """All that `fit` needs to run a setting on its data, and two ways to measure.
 
     look(model) -> (value, standard error), on the way; judge(model) -> (value, standard error, remark), at the end.
     schedule(model, optimizer, epoch, epochs) sets the rates after each epoch. optimizer=None: L-BFGS, in one piece.
@@ -63,27 +64,29 @@ class Setting:
 
 
 def published(name, value, source, measure, load, epochs, every, estimate="", better=min, **options):
-    """Record the function below as a setting of this name; `options` are arguments of the function, for this setting."""
+    """Record the function below as a setting; `options` are arguments of the function for this setting."""
     def record(prepare):
-        SETTINGS[name] = Setting(value, source, measure, load, partial(prepare, **options), epochs, every, estimate, better)
+        prepared = partial(prepare, **options)
+        SETTINGS[name] = Setting(value, source, measure, load, prepared, epochs, every, estimate, better)
         return prepare
 
     return record
 
 
 def load_mnist(rng):
-    """Grey digits, float32."""
+    """Return grey digits, float32."""
     return datasets.load("mnist", dtype=np.float32)
 
 
 def load_curves(rng):
-    """20 000 curves and 10 000 new ones, drawn with rng, which goes on to the network."""
+    """Return 20 000 curves and 10 000 new ones, drawn with rng, which goes on to the network."""
     x, points = curves(30000, rng, np.float32)
-    return datasets.Dataset("curves", x[:20000], points[:20000], x[20000:], points[20000:], (28, 28), "grey levels in [0, 1]")
+    return datasets.Dataset("curves", x[:20000], points[:20000], x[20000:], points[20000:], (28, 28),
+                            "grey levels in [0, 1]")
 
 
 def load_patches(rng):
-    """10 000 pieces, 8 x 8, of whitened photographs: Kodak's 24 where they are, else the one that comes with Matplotlib.
+    """Return 10 000 pieces, 8 x 8, of whitened photographs: Kodak's 24, or else the one that comes with Matplotlib.
 
     Without their means, cut at 3 standard deviations, in [0.1, 0.9] (CS294A).
     """
@@ -99,24 +102,24 @@ def load_patches(rng):
 
 
 def mean_and_error(values):
-    """Mean of one value per sample, (N,), and its standard error."""
+    """Return the mean of one value per sample, (N,), and its standard error."""
     values = np.asarray(values, np.float64)
     return float(values.mean()), float(values.std() / math.sqrt(len(values)))
 
 
 def share_and_error(share, n):
-    """A share of n as a percentage, and its standard error √(p (1 - p) / n)."""
+    """Return a share of n as a percentage, and its standard error √(p (1 - p) / n)."""
     return 100 * share, 100 * math.sqrt(share * (1 - share) / n)
 
 
 def squared_errors(model, x):
-    """Σ_d (y_d - x_d)² of every row, (N,); in blocks, since a deep network keeps all its layers."""
+    """Return Σ_d (y_d - x_d)² of every row, (N,); in blocks, since a deep network keeps all its layers."""
     blocks = np.array_split(x, max(1, len(x) // 1000))
     return np.concatenate([np.sum((model.reconstruct(block) - block)**2, axis=1) for block in blocks])
 
 
 def by_error(x, others, said):
-    """look and judge of a Job: the squared error on x; at the end also that on the others, put into the words."""
+    """Return look and judge of a Job: the squared error on x; at the end also that on the others, in the words."""
     def look(model):
         return mean_and_error(squared_errors(model, x))
 
@@ -146,16 +149,19 @@ class AveragedAdam(Adam):
             self.average += (w - self.average) / (self.t - self.start)
 
 
-@published("burda-table-1-iwae-50", "84.78", "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 50; 3280 epochs",
+@published("burda-table-1-iwae-50", "84.78",
+           "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 50; 3280 epochs",
            NATS, load_mnist, 300, 1, QUICK, samples=50, fall=300, start=225)
-@published("burda-table-1-iwae-5", "85.54", "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 5; 3280 epochs",
+@published("burda-table-1-iwae-5", "85.54",
+           "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 5; 3280 epochs",
            NATS, load_mnist, 560, 5, QUICK, samples=5, fall=800, start=420)
 @published("burda-table-1", "86.76", "Burda et al. 2016, Table 1, VAE, one stochastic layer, K = 1; 3280 epochs",
            NATS, load_mnist, 800, 10, QUICK)
 def burda(data, rng, samples=1, fall=1000, start=600):
     """784-200-200-[50]-200-200-784 tanh, Bernoulli, pixels drawn anew each epoch; a VAE, or for samples > 1 an IWAE.
 
-    Adam's rate is 1e-3 and falls to a tenth in every `fall` epochs. What is measured is the mean of w after epoch `start`.
+    Adam's rate is 1e-3 and falls to a tenth in every `fall` epochs. What is measured is the mean of w after epoch
+    `start`.
     """
     D = data.x.shape[1]
     encoder, decoder = mlp([D, 200, 200, 100], rng=rng), mlp([50, 200, 200, D], rng=rng)
@@ -181,20 +187,23 @@ def burda(data, rng, samples=1, fall=1000, start=600):
     def judge(model):
         model = averaged(model)
         active = int(np.sum(active_units(model, test) > ACTIVE))
-        return *mean_and_error(-model.log_likelihood(test, 5000, np.random.default_rng(1))), f"{active} of 50 units active"
+        nats = -model.log_likelihood(test, 5000, np.random.default_rng(1))
+        return *mean_and_error(nats), f"{active} of 50 units active"
 
     return Job(model, (data.x,), rng, look, judge, optimizer, 100, schedule, datasets.binarize)
 
 
 def cooled(alpha, model, optimizer, epoch, epochs):
-    """The rate falls from alpha to almost 0 along half a cosine."""
+    """Let the rate fall from alpha to almost 0 along half a cosine."""
     optimizer.alpha = alpha * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs)) + 1e-6
 
 
 @published("hinton-mnist", "3.00", "Hinton & Salakhutdinov 2006, digits, 30 numbers",
            SUM.format("10 000 MNIST test images"), load_mnist, 40, 1)
 def hinton_mnist(data, rng):
-    """784-1000-500-250-30 and its mirror image, ELU, linear code, sigmoid output, squared error, digits moved by a pixel.
+    """784-1000-500-250-30 and its mirror image, ELU, linear code, sigmoid output, squared error.
+
+    Each epoch shows the digits moved by a pixel.
 
     The paper: logistic units, cross-entropy, pre-trained layer by layer.
     """
@@ -220,7 +229,7 @@ def hinton_curves(data, rng):
 
 
 def logistic(sizes, rng):
-    """Dense layers of these sizes with 15 incoming weights per unit, a logistic unit after each but the last."""
+    """Return Dense layers of these sizes, 15 incoming weights per unit, a logistic unit after each but the last."""
     layers = []
     for n_in, n_out in zip(sizes[:-1], sizes[1:]):
         layers += [Dense(n_in, n_out, rng=rng, init="sparse"), Sigmoid()]
@@ -268,7 +277,8 @@ def makhzani(data, rng):
         dead = int(np.sum(np.max(model.encode(data.x) != 0, axis=0) == 0))
         return *probed(model, 75), f"75 units kept; with 25 kept {probed(model, 25)[0]:.2f}; {dead} units dead"
 
-    return Job(model, (data.x,), np.random.default_rng(1), partial(probed, kept=75), judge, Adam(1e-3), 128, schedule, shifted)
+    rng = np.random.default_rng(1)
+    return Job(model, (data.x,), rng, partial(probed, kept=75), judge, Adam(1e-3), 128, schedule, shifted)
 
 
 @published("cs294a", "oriented edges", "CS294A lecture notes (A. Ng), sparse autoencoder; L-BFGS, 400 iterations",

@@ -1,4 +1,4 @@
-"""What came of published settings: rows of `lectures/results.md`, one per run, and curves in `lectures/results.csv`."""
+"""Records of published settings: rows of `lectures/results.md`, one per run, curves in `lectures/results.csv`."""
 
 import csv
 import os
@@ -26,10 +26,11 @@ def recorded_results():
 
 def best_recorded(name):
     """Return our best value in lectures/results.md, as a sentence; estimates do not count."""
-    rows = [cells for cells in recorded_results()[name] if not (SETTINGS[name].estimate and cells[8].startswith(STOPPED))]
+    setting = SETTINGS[name]
+    rows = [cells for cells in recorded_results()[name] if not (setting.estimate and cells[8].startswith(STOPPED))]
     if not rows:
         return "not run"
-    best = SETTINGS[name].better(rows, key=lambda cells: float(cells[6].split()[0]))
+    best = setting.better(rows, key=lambda cells: float(cells[6].split()[0]))
     return f"{best[6]} after {best[5]} epochs, {best[3]} minutes on {best[4]} ({best[1]}); {best[8]}"
 
 
@@ -37,10 +38,11 @@ def recorded_curve(name, epochs, column):
     """Return [(epoch, value), ...] of lectures/results.csv for a run of so many epochs; column: "loss" or "value"."""
     try:
         rows = [row for row in csv.DictReader(read_lines("results.csv")) if row["setting"] == name]
-        return sorted((int(row["epoch"]), float(row[column])) for row in rows if int(row["epochs"]) == epochs and row[column])
+        return sorted((int(row["epoch"]), float(row[column])) for row in rows
+                      if int(row["epochs"]) == epochs and row[column])
     except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(f"{FOLDER / 'results.csv'}: expected columns {', '.join(COLUMNS)}, all but the first numbers, got "
-                         f"{error!r}") from None
+        raise ValueError(f"{FOLDER / 'results.csv'}: expected columns {', '.join(COLUMNS)}, all but the first numbers, "
+                         f"got {error!r}") from None
 
 
 def read_lines(name):
@@ -62,8 +64,8 @@ def listing():
     """Return all settings as text: published value, its source, our best, and the measure."""
     lines = []
     for name, setting in SETTINGS.items():
-        lines += [name, f"    published  {setting.published}: {setting.source}", f"    ours       {best_recorded(name)}",
-                  f"    measured   {setting.measure}"]
+        lines += [name, f"    published  {setting.published}: {setting.source}",
+                  f"    ours       {best_recorded(name)}", f"    measured   {setting.measure}"]
     return "\n".join(lines)
 
 

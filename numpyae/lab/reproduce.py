@@ -1,4 +1,4 @@
-"""Reproduce: train a published setting, measure every few epochs, compare with our own recorded run, be ready to go on."""
+"""Reproduce: train a published setting, measure on the way, compare with our recorded run, go on when stopped."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from numpyae.training import fit
 
 
 class Watch:
-    """A callback that measures a run after every few epochs, prints it beside what was recorded, and keeps it in the folder."""
+    """A callback that measures a run every few epochs, prints it beside the recorded one, and keeps it."""
 
     def __init__(self, name, job, folder, epochs):
         self.name, self.job, self.folder, self.epochs = name, job, folder, epochs
@@ -54,10 +54,10 @@ class Watch:
 def rerun(name, out=None, resume=None, epochs=None, data=None):
     """Train the setting of that name until it is done or stopped; results are in the folder. Returns the exit status.
 
-    A new run gets the folder `out` (runs/reproduce-NAME), which must be new or empty; `resume` is the folder of one to go on
-    with, which ends with the same bits as if it had not been stopped. epochs: others than the setting's, with its schedule
-    stretched over them. data: a Dataset instead of the setting's. ValueError for an unknown name or a wrong folder, the
-    errors of datasets.load where the data are not there.
+    A new run gets the folder `out` (runs/reproduce-NAME), which must be new or empty; `resume` is the folder of one to
+    go on with, which ends with the same bits as if it had not been stopped. epochs: others than the setting's, with
+    its schedule stretched over them. data: a Dataset instead of the setting's. ValueError for an unknown name or a
+    wrong folder, the errors of datasets.load where the data are not there.
     """
     if name not in SETTINGS:
         raise ValueError(f"NAME must be one of {', '.join(SETTINGS)}, got {name!r}")
@@ -76,7 +76,8 @@ def rerun(name, out=None, resume=None, epochs=None, data=None):
     epoch, remark = epochs, f"{STOPPED}; {setting.estimate}".removesuffix("; ")
     try:
         if done:
-            print(f"done, now measuring {setting.measure}{', which takes minutes' if setting.estimate else ''}", flush=True)
+            patience = ", which takes minutes" if setting.estimate else ""
+            print(f"done, now measuring {setting.measure}{patience}", flush=True)
             value, error, remark = job.judge(job.model)
     except KeyboardInterrupt:
         done = False
@@ -103,14 +104,14 @@ def train(job, watch):
         except KeyboardInterrupt:
             return False, 0
         return True, (time.perf_counter() - start) / 60
-    history = fit(job.model, *job.data, optimizer=job.optimizer, epochs=watch.epochs, batch_size=job.batch_size, rng=job.rng,
-                  each_epoch=job.each_epoch, callbacks=[watch], checkpoint=path, resume=path if os.path.exists(path) else None,
-                  progress=False)
+    history = fit(job.model, *job.data, optimizer=job.optimizer, epochs=watch.epochs, batch_size=job.batch_size,
+                  rng=job.rng, each_epoch=job.each_epoch, callbacks=[watch], checkpoint=path,
+                  resume=path if os.path.exists(path) else None, progress=False)
     return history.stopped == "epochs", sum(history.seconds) / 60
 
 
 def choose_folder(name, out, resume, epochs):
-    """Return (folder, epochs) of a new run, or of one of the same setting to go on with. ValueError for another folder."""
+    """Return (folder, epochs) of a new run, or of one of the same setting to go on with. Else ValueError."""
     if resume is None:
         folder = out or os.path.join("runs", f"reproduce-{name}")
         if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
@@ -140,7 +141,9 @@ def announce(data, job, watch):
         steps, way = "iterations", "nothing: L-BFGS runs in one piece, and stopped it begins anew"
     else:
         often = "every epoch" if setting.every == 1 else f"every {setting.every} epochs"
-        known = "from our recorded run" if any(watch.curves.values()) else f"nothing, no run of {watch.epochs} epochs is recorded"
+        known = f"nothing, no run of {watch.epochs} epochs is recorded"
+        if any(watch.curves.values()):
+            known = "from our recorded run"
         steps, way = "epochs", f"{often}: {setting.estimate or 'the same'}; expected: {known}"
     return "\n".join([
         f"published   {setting.published}: {setting.source}",

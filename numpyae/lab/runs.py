@@ -1,7 +1,8 @@
 """One training run, from settings to a folder of results: what `python -m numpyae train` does.
 
-From the settings come the data, the model and what to announce before the first step; after the last one, a number on held-out
-data with its unit and its convention, and pictures. Every run has a fresh folder. Nothing that exists is overwritten or deleted.
+From the settings come the data, the model and what to announce before the first step; after the last one, a number on
+held-out data with its unit and its convention, and pictures. Every run has a fresh folder. Nothing that exists is
+overwritten or deleted.
 """
 
 import os
@@ -16,7 +17,7 @@ from numpyae.checks import check_data
 from numpyae.optimizers import Adam
 from numpyae.training import History, check_arguments, fit
 
-# For a name in --plots: the picture that is drawn after an epoch, a file name in Run.pictures; the film is made at the end.
+# For a name in --plots the picture that is drawn after an epoch, a file name in Run.pictures; the film comes last.
 PLOTS = {"reconstruction": "reconstructions", "manifold": "manifold", "map": "code_map", "animation": None}
 MOST_CLASSES = 1000
 MOST_DRAWN = 20                       # epochs, about, whose pictures --plots draws
@@ -24,8 +25,11 @@ HELD_OUT = 0.1                        # of data that come without a test set
 
 
 class Run:
-    """Data, model and words of one run. Attributes: settings, dataset, data, held_out, labels, model, each_epoch,
-    and what the numbers mean: `convention` while training, `judged` when held out."""
+    """Data, model and words of one run.
+
+    Attributes: settings, dataset, data, held_out, labels, model, each_epoch; `convention` says what the
+    numbers of the training mean, `judged` what the held-out number means.
+    """
 
     def __init__(self, settings):
         if os.path.exists(settings["data"]) and settings["data"] not in datasets.NAMES:
@@ -43,7 +47,7 @@ class Run:
             self.data, self.held_out = (x, y), (x_test, y_test)
         self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*values between 0 and 1", UserWarning)               # they are binarised below
+            warnings.filterwarnings("ignore", ".*values between 0 and 1", UserWarning)       # they are binarised below
             check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"],
                             self.held_out)
         if settings["task"] != "regression" and settings["likelihood"] == "bernoulli":
@@ -55,7 +59,8 @@ class Run:
     def announce(self, folder):
         """Return what will be done, as lines."""
         settings, (N, D) = self.settings, self.data[0].shape
-        shape = "×".join(map(str, self.dataset.image_shape)) + " images" if self.dataset.image_shape else f"rows of {D} numbers"
+        image = self.dataset.image_shape
+        shape = "×".join(map(str, image)) + " images" if image else f"rows of {D} numbers"
         steps = -(-N // settings["batch_size"])
         drawn = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
         return "\n".join([
@@ -63,8 +68,8 @@ class Run:
             f"            {self.convention}",
             f"model       {architecture(settings, D, self.model)}",
             f"            {self.model.w.size} parameters, {settings['dtype']}",
-            f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} batches of "
-            f"{settings['batch_size']}, seed {settings['seed']}",
+            f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} "
+            f"batches of {settings['batch_size']}, seed {settings['seed']}",
             *drawn, f"results     {folder}"])
 
     def check_resume(self, checkpoint):
@@ -140,7 +145,7 @@ class Run:
         rng = np.random.default_rng(self.settings["seed"])
         network = model.network if task == "regression" else model.encoder
         curve = task == "regression" and self.data[0].shape[1] == 1 and self.data[1].shape[1:] == (1,)
-        sparse = code.startswith("top") or any(penalty.term == "sparsity" for penalty in getattr(model, "penalties", ()))
+        sparse = code.startswith("top") or any(penalty.term == "sparsity" for penalty in model.penalties)
         grid = x if task == "ae" else None               # an autoencoder has no prior: its codes say where to look
         pictures = {
             "learning_curve": (history.epochs, lambda: plots.learning_curve(history, unit=unit)),
@@ -179,23 +184,25 @@ def save_film(recorder, path):
 
 
 def drawn_epochs(epochs):
-    """Return the epochs whose pictures are drawn: each, or about MOST_DRAWN, more of the beginning, where more happens, and the last."""
+    """Return the epochs whose pictures are drawn: all, or about MOST_DRAWN, most of them early, and the last."""
     if epochs <= MOST_DRAWN:
         return set(range(1, epochs + 1))
     return set((np.linspace(1, np.sqrt(epochs), MOST_DRAWN)**2).round().astype(int).tolist())
 
 
 def check_plots(settings, image_shape):
-    """Raise ValueError unless each name in --plots can be drawn for these data and this code: before the training starts."""
+    """Raise ValueError, before the training, unless each name in --plots can be drawn for these data and this code."""
     for name in settings["plots"]:
         if name not in PLOTS:
             raise ValueError(f"--plots must be names out of {', '.join(PLOTS)}, with commas between, got {name!r}")
         if name != "map" and not image_shape:
-            raise ValueError(f"--plots {name} needs data that are images, got {settings['data']}, which are rows of numbers")
+            raise ValueError(f"--plots {name} needs data that are images, got {settings['data']}, which are rows of "
+                             "numbers")
         if name in ("manifold", "animation") and settings["latent"] != 2:
             raise ValueError(f"--plots {name} needs a code of 2 numbers, --latent 2, got {settings['latent']}")
         if name == "map" and settings["latent"] < 2:
-            raise ValueError(f"--plots map needs a code of at least 2 numbers, --latent 2 or more, got {settings['latent']}")
+            raise ValueError("--plots map needs a code of at least 2 numbers, --latent 2 or more, "
+                             f"got {settings['latent']}")
 
 
 def load_split(name, dtype, seed):
@@ -219,13 +226,13 @@ def labels_of(data):
 
 
 def targets(settings, y, dtype):
-    """Return the targets of a regression: labels (N,) for classes, else numbers (N, M). Settles settings["likelihood"]."""
+    """Return the targets of a regression: labels (N,) or numbers (N, M). Settles settings["likelihood"]."""
     if y is None:
         raise ValueError(f"{settings['data']}: regression needs targets: an .npz or .mat with an array y beside x")
     settings["likelihood"] = settings["likelihood"] or ("classes" if y.ndim == 1 else "squared-error")
     if settings["likelihood"] != "classes":
         return y.reshape(len(y), -1).astype(dtype)
     if y.ndim != 1 or y.min() < 0 or y.max() >= MOST_CLASSES:
-        raise ValueError(f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, got {y.min():g} to "
-                         f"{y.max():g}: --likelihood squared-error takes them as numbers")
+        raise ValueError(f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
+                         f"got {y.min():g} to {y.max():g}: --likelihood squared-error takes them as numbers")
     return y

@@ -22,14 +22,14 @@ TASKS = {"regression": "a network from x to t", "ae": "an autoencoder", "vae": "
 
 
 class Kind(NamedTuple):
-    """A kind of value: how it is read from a word, when it fits, and the words for it. As a function it is a type for argparse."""
+    """A kind of value: how to read it from a word, whether it fits, and its description. It is a type for argparse."""
 
     read: Callable
     fits: Callable
     wanted: str = ""
 
     def __call__(self, word):
-        """Return the value of a word of the command line. ArgumentTypeError, with what was expected, for one that does not fit."""
+        """Return the value of a word of the command line. ArgumentTypeError, with the expected, for others."""
         try:
             value = self.read(word)
         except ValueError:
@@ -64,7 +64,10 @@ SHARE = real(lambda value: 0 <= value < 1, "a number in [0, 1)")
 
 
 class Option(NamedTuple):
-    """One setting. `default` and `help` may be dicts {task: …}; the option is there for `tasks`, with `argument` for argparse."""
+    """One setting. `default` and `help` may be dicts {task: …}. The tasks in `tasks` have it as an option.
+
+    `argument`: further arguments of argparse's add_argument.
+    """
 
     name: str
     kind: Kind
@@ -92,34 +95,37 @@ class Option(NamedTuple):
 MEANS = "what the output means ({}); gaussian learns one σ; "
 OPTIONS = (
     Option("data", TEXT, {"vae": "digits", "ae": "digits", "regression": "noisy_sine"},
-            "digits, mnist, two_moons, curves … (a wrong name lists all), or a file: .npz or .mat with x and, for targets, y; "
-            ".csv, .npy, IDX with x only ({})"),
+            "digits, mnist, two_moons, curves … (a wrong name lists all), or a file: .npz or .mat with x and, for "
+            "targets, y; .csv, .npy, IDX with x only ({})"),
     Option("epochs", at_least(0), {"vae": 40, "ae": 40, "regression": 2000}, "passes over the data ({})"),
     Option("batch_size", at_least(1), {"vae": 100, "ae": 100, "regression": 10}, "samples per step ({})"),
-    Option("latent", at_least(1), {"vae": 2, "ae": 2, "regression": None}, "size of the code ({}); 2 can be drawn", ("ae", "vae")),
+    Option("latent", at_least(1), {"vae": 2, "ae": 2, "regression": None}, "size of the code ({}); 2 can be drawn",
+           ("ae", "vae")),
     Option("hidden", SIZES, {"vae": [256, 256], "ae": [256, 256], "regression": [20]},
             "hidden layers, tanh; a decoder mirrors them ({})", argument={"metavar": "H1,H2,..."}),
     Option("lr", RATE, {"vae": 3e-3, "ae": 3e-3, "regression": 1e-2}, "learning rate of Adam ({})"),
     Option("likelihood", Kind(str, lambda value: value in known(Loss)),
             {"vae": "bernoulli", "ae": "squared-error", "regression": None},
-            {"vae": MEANS + "bernoulli draws 0/1 pixels anew each epoch", "ae": MEANS + "bernoulli and others: data in [0, 1]",
+            {"vae": MEANS + "bernoulli draws 0/1 pixels anew each epoch",
+             "ae": MEANS + "bernoulli and others: data in [0, 1]",
              "regression": MEANS.format("classes for integer targets, else squared-error")
              + "squared-error on integers regresses them"}),
-    Option("code", TEXT, "linear", "the last layer of the encoder: {codes}, or top-K, such as top-25, which keeps the K strongest "
-            "units of each sample ({})", ("ae",)),
+    Option("code", TEXT, "linear", "the last layer of the encoder: {codes}, or top-K, such as top-25, which keeps the "
+           "K strongest units of each sample ({})", ("ae",)),
     Option("tied", FLAG, False, "the decoder uses the encoder's weights, transposed", ("ae",),
             {"action": "store_true", "default": None}),
     Option("penalty", TEXTS, [], "a term of the loss, may be given several times: {penalties} (none); kl, l1 and "
             "l2 are sparsity of the code, and kl needs --code sigmoid",
             ("ae",), {"action": "append", "type": str, "metavar": "NAME:NUMBERS"}),
-    Option("corruption", TEXT, None, "denoising: the net sees a damaged x, its target stays the clean one: {corruptions} (none)",
-            ("ae", "vae"), {"metavar": "NAME:NUMBER"}),
-    Option("dropout", SHARE, 0.0, "while training, drop each hidden unit of encoder and decoder with this probability, in [0, 1) "
-            "(0)", ("vae",), {"metavar": "P"}),
+    Option("corruption", TEXT, None, "denoising: the net sees a damaged x, its target stays the clean one: "
+           "{corruptions} (none)", ("ae", "vae"), {"metavar": "NAME:NUMBER"}),
+    Option("dropout", SHARE, 0.0, "while training, drop each hidden unit of encoder and decoder with this probability, "
+           "in [0, 1) (0)", ("vae",), {"metavar": "P"}),
     Option("plots", TEXTS, [], "draw these after every epoch into the folder epochs/, of more than 20 epochs about 20: "
-            "reconstruction (originals beside what the model makes of them), manifold (the decoder over a grid of codes from -2 to "
-            "2, --latent 2), map (codes, coloured by class); animation makes a film of the training, learning.gif (--latent 2). "
-            "Commas between, as in reconstruction,manifold,map (none)", ("vae",), {"metavar": "NAMES"}),
+            "reconstruction (originals beside what the model makes of them), manifold (the decoder over a grid of "
+            "codes from -2 to 2, --latent 2), map (codes, coloured by class); animation makes a film of the training, "
+            "learning.gif (--latent 2). Commas between, as in reconstruction,manifold,map (none)", ("vae",),
+           {"metavar": "NAMES"}),
     Option("seed", at_least(0), 0, "same seed, same run ({})"),
     Option("dtype", Kind(str, lambda value: value in ("float32", "float64")),
             {"vae": "float32", "ae": "float32", "regression": "float64"}, "of parameters and data ({})",
@@ -151,7 +157,8 @@ def fresh_folder(settings, out=None):
         with open(os.path.join(out, "run.json"), "x") as file:
             json.dump(settings, file, indent=1)
     except OSError as error:
-        raise ValueError(f"--out {out}: expected a folder that can be made and written to, got: {error.strerror}") from error
+        raise ValueError(f"--out {out}: expected a folder that can be made and written to, got: {error.strerror}") \
+            from error
     return out
 
 
@@ -188,10 +195,10 @@ def read_settings(source):
             found = json.load(file)
         plain = {option.name: option.default for option in OPTIONS if not isinstance(option.default, dict)}
         settings = {name: (plain | found)[name] for name in ("task", *DEFAULTS["vae"])}
-        bad = [option.name for option in OPTIONS
-               if settings[option.name] != option.value(settings["task"]) and not option.kind.fits(settings[option.name])]
-        if bad:
-            raise ValueError(f"{bad[0]} is {settings[bad[0]]!r}")
+        for option in OPTIONS:
+            value = settings[option.name]
+            if value != option.value(settings["task"]) and not option.kind.fits(value):
+                raise ValueError(f"{option.name} is {value!r}")
         return settings
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{source}: expected the settings of a run, got a damaged or other file ({error})") from None

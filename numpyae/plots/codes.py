@@ -13,10 +13,10 @@ from numpyae.plots.style import (COLOURS, MARKERS, TEXT, TICKS, check_inputs, ch
 def code_map(model, x, labels=None, limit=5000):
     """The code of each row of x as a point, coloured by class, the class's name where most of its points are.
 
-    x: (N, D); labels: (N,) whole numbers, or None. Of more than `limit` rows, so many are shown, evenly spread over x. Of a
-    code with more than two dimensions, the two with the largest variance are shown. Names that would cover each other are
-    moved, with a line to their place. After ten classes the colours repeat.
-    ValueError for a code of one dimension or labels that do not fit.
+    x: (N, D); labels: (N,) whole numbers, or None. Of more than `limit` rows, so many are shown, evenly spread over x.
+    Of a code with more than two dimensions, the two with the largest variance are shown. Names that would cover each
+    other are moved, with a line to their place. After ten classes the colours repeat. ValueError for a code of one
+    dimension or labels that do not fit.
     """
     check_size("code_map: limit", limit)
     check_inputs("code_map", model, "encode", x)
@@ -27,7 +27,8 @@ def code_map(model, x, labels=None, limit=5000):
     if K < 2:
         raise ValueError(f"code_map: the code must have at least 2 dimensions, got {K}")
     i, j = np.sort(np.argsort(-code.var(axis=0), kind="stable")[:2])
-    see = "Inputs the encoder finds alike lie together" + ("." if K == 2 else f" (the two of {K} dimensions that vary most).")
+    which = "" if K == 2 else f" (the two of {K} dimensions that vary most)"
+    see = f"Inputs the encoder finds alike lie together{which}."
     figure, axes = new_panel(see, 10.5, f"The code of {len(rows)} inputs", f"$z_{{{i + 1}}}$", f"$z_{{{j + 1}}}$")
     axes.set_aspect("equal", adjustable="datalim")
     show_codes(axes, code[:, [i, j]], None if labels is None else labels[rows])
@@ -37,8 +38,8 @@ def code_map(model, x, labels=None, limit=5000):
 def activity(model, x, labels, n=100):
     """The mean activity |z_j| of the n most active units of the code for each class.
 
-    x (N, D), labels (N,) whole numbers. Each unit is divided by its own largest mean, so that weak ones can be seen too.
-    ValueError where they do not fit.
+    x (N, D), labels (N,) whole numbers. Each unit is divided by its own largest mean, so that weak ones can be seen
+    too. ValueError where they do not fit.
     """
     check_size("activity: n", n)
     check_inputs("activity", model, "encode", x)
@@ -47,7 +48,7 @@ def activity(model, x, labels, n=100):
     means = np.stack([z[labels == k].mean(axis=0) for k in classes])
     largest = means.max(axis=0)
     order = np.argsort(-largest, kind="stable")[:n]
-    order = order[np.argsort(means[:, order].argmax(axis=0), kind="stable")]             # units of the same class side by side
+    order = order[np.argsort(means[:, order].argmax(axis=0), kind="stable")]    # units of a class side by side
     share = means[:, order] / np.where(largest[order] == 0, 1, largest[order])
     see = "A column with one bright cell is a unit that answers to one class; bright all over, to everything."
     title = f"{len(order)} of {z.shape[1]} units of the code"
@@ -84,8 +85,8 @@ def show_classes(axes, code, labels):
         text = class_name(axes, places[k], str(name), k, 22)
         if np.any(places[k] != densest[k]):
             axes.plot(*np.stack([densest[k], places[k]]).T, "-", color=text.get_color(), linewidth=1.5)
-    axes.legend(title="class", title_fontsize=TEXT, fontsize=TICKS, loc="upper left", bbox_to_anchor=(1, 1), handlelength=1,
-                ncols=math.ceil(len(classes) / 20))
+    axes.legend(title="class", title_fontsize=TEXT, fontsize=TICKS, loc="upper left", bbox_to_anchor=(1, 1),
+                handlelength=1, ncols=math.ceil(len(classes) / 20))
 
 
 def densest_point(points):
@@ -98,7 +99,7 @@ def densest_point(points):
 
 
 def keep_apart(points, distance):
-    """Return points (C, 2) moved until no two are closer than distance, or 100 rounds have passed. The others stay in place."""
+    """Return points (C, 2) moved until no two are closer than distance, or for 100 rounds."""
     points = points.copy()
     pairs = [(a, b) for a in range(len(points)) for b in range(a)]
     for _ in range(100):

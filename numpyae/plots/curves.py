@@ -9,8 +9,8 @@ from numpyae.plots.style import COLOURS, legend_above, new_axes, new_figure, new
 def learning_curve(history, unit=None):
     """Loss, validation and, where there are several, each term of the loss against the epochs.
 
-    history: what `fit` returns; unit: of the loss, such as "nats per sample", for the axis. The terms add up to the loss and
-    have a panel each, since their sizes differ. ValueError for a history without a whole epoch.
+    history: what `fit` returns; unit: of the loss, such as "nats per sample", for the axis. The terms add up to the
+    loss and have a panel each, since their sizes differ. ValueError for a history without a whole epoch.
     """
     if history.epochs == 0:
         raise ValueError("learning_curve: the history must have at least one whole epoch, got none")
@@ -37,7 +37,8 @@ def learning_curve(history, unit=None):
 def show_values(axes, values, style, colour, label=None):
     """Draw one value for each epoch, with markers where there are few."""
     epochs = len(values)
-    axes.plot(np.arange(1, epochs + 1), values, style, markersize=5 if epochs <= 50 else 0, linewidth=2, color=colour, label=label)
+    axes.plot(np.arange(1, epochs + 1), values, style, markersize=5 if epochs <= 50 else 0, linewidth=2, color=colour,
+              label=label)
     whole_epochs(axes, epochs)
 
 

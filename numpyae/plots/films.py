@@ -17,9 +17,9 @@ from numpyae.plots.style import (COLOURS, MARKERS, TITLE, check_image, check_lab
 def moving_basis(model, snapshots, x, t, truth):
     """A film of a training: on the left the fit, on the right the hidden units h_j(x) that it is a weighted sum of.
 
-    model: a Regression that ends in a Dense; snapshots: {epoch: w}, a frame each; x, t: (N, 1); truth: the function of x
-    behind the data. Returns a FuncAnimation: `animation.save("basis.gif", writer="pillow")` makes a GIF of 800 x 450 pixels.
-    ValueError or TypeError for another model, data that do not fit, or no snapshot.
+    model: a Regression that ends in a Dense; snapshots: {epoch: w}, a frame each; x, t: (N, 1); truth: the function of
+    x behind the data. Returns a FuncAnimation: `animation.save("basis.gif", writer="pillow")` makes a GIF of 800 x 450
+    pixels. ValueError or TypeError for another model, data that do not fit, or no snapshot.
     """
     require("moving_basis", model, "predict", "a Regression")
     model = copy.deepcopy(model)
@@ -48,7 +48,7 @@ def moving_basis(model, snapshots, x, t, truth):
 
 
 def fit_and_basis(x, t, line, truth, frames):
-    """Draw the first frame of `moving_basis`. Returns figure, heading, and the curves that move: the fit, then each unit."""
+    """Draw the first frame of `moving_basis`. Returns figure, heading and the moving curves, the fit first."""
     heading, y, h = frames[0]
     see = "Training moves the weights of the sum, and the units on the right that are summed."
     figure = new_figure(see, 12, 6.75)
@@ -73,13 +73,13 @@ def fit_and_basis(x, t, line, truth, frames):
 
 
 class Recorder:
-    """A callback that writes down how a VAE with a 2-D code learns, for `learning_animation`: fit(..., callbacks=[recorder]).
+    """A callback that writes down how a VAE with a 2-D code learns: fit(..., callbacks=[recorder]).
 
-    x (N, D) inputs to encode, held-out ones say, image_shape (rows, columns), labels (N,) whole numbers or None. After an
-    epoch it keeps the codes of at most `limit` rows, evenly spread over x, the mean ELBO of these rows, and n x n decoded
-    codes as `manifold` has them, in 16 grey levels. Of so many epochs that there would be more than `most`, it keeps every
-    second, every fourth ..., and the last. `recorder.add(model, 0)` before the training begins the film with the untrained
-    model. ValueError or TypeError for what does not fit together.
+    x (N, D) inputs to encode, held-out ones say, image_shape (rows, columns), labels (N,) whole numbers or None. After
+    an epoch it keeps the codes of at most `limit` rows, evenly spread over x, the mean ELBO of these rows, and n x n
+    decoded codes as `manifold` has them, in 16 grey levels. Of so many epochs that there would be more than `most`, it
+    keeps every second, every fourth ..., and the last. `recorder.add(model, 0)` before the training begins the film
+    with the untrained model. ValueError or TypeError for what does not fit together.
     """
 
     def __init__(self, x, image_shape, labels=None, n=10, most=50, limit=1000):
@@ -115,11 +115,11 @@ class Recorder:
 
 
 def learning_animation(recorder):
-    """A film of the learning process of a VAE with a 2-D code ([000]): its codes, its manifold, its ELBO, a frame per epoch.
+    """A film of how a VAE with a 2-D code learns ([000]): codes, manifold and ELBO, a frame per epoch.
 
     recorder: a Recorder that was called while the model was trained. Returns a FuncAnimation:
-    `animation.save("learning.gif", writer="pillow")` makes a GIF of 960 x 540 pixels, which stays at its last frame for a
-    second. ValueError for a recorder that has seen nothing.
+    `animation.save("learning.gif", writer="pillow")` makes a GIF of 960 x 540 pixels, which stays at its last frame
+    for a second. ValueError for a recorder that has seen nothing.
     """
     if not isinstance(recorder, Recorder):
         raise TypeError(f"learning_animation: expected a Recorder, got {type(recorder).__name__}")
@@ -154,18 +154,19 @@ def learning_animation(recorder):
 
 
 def moving_codes(axes, codes, labels, edge):
-    """Draw codes (N, 2), by class where there are labels, and circles of σ and 2 σ. Returns rows, points and name of each class."""
+    """Draw codes (N, 2) by class, and circles of σ and 2 σ. Returns rows, points and name of each class."""
     axes.set(xlim=(-edge, edge), ylim=(-edge, edge))
     axes.set_aspect("equal")
     axes.locator_params(nbins=5)                         # most of the time of a frame goes into its texts
     for radius in (1, 2):
         circle = matplotlib.patches.Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4")
         axes.add_patch(circle)
-    found = {"": np.arange(len(codes))} if labels is None else {str(k): np.flatnonzero(labels == k) for k in np.unique(labels)}
+    labels = np.full(len(codes), "") if labels is None else labels.astype(str)
+    found = {str(name): np.flatnonzero(labels == name) for name in np.unique(labels)}
     points, names = [], []
     for k, (name, rows) in enumerate(found.items()):
-        points += axes.plot(*codes[rows].T, MARKERS[k % len(MARKERS)], markersize=4.5, markeredgewidth=0, color=colour_of(k),
-                            alpha=0.8)
+        points += axes.plot(*codes[rows].T, MARKERS[k % len(MARKERS)], markersize=4.5, markeredgewidth=0,
+                            color=colour_of(k), alpha=0.8)
         names.append(class_name(axes, (0, 0), name, k, 20))
         names[-1].set_clip_on(True)
     return list(found.values()), points, names

@@ -14,9 +14,10 @@ VERDICTS = (("agree", "o", 5, COLOURS[0]), ("disagree", "X", 13, COLOURS[2]), ("
 def gradient_check(report):
     """Each checked element's numerical gradient against yours, and the Taylor test beside it where the report has one.
 
-    report: of a gradient check; its rows of single terms of the loss are left out. The axes are logarithmic on both sides of
-    zero, so that a wrong factor is the same distance from the line everywhere, and linear close to it. Of the elements that
-    disagree, the one is named that is the most error bars off. ValueError for a report without a checked element.
+    report: of a gradient check; its rows of single terms of the loss are left out. The axes are logarithmic on both
+    sides of zero, so that a wrong factor is the same distance from the line everywhere, and linear close to it. Of the
+    elements that disagree, the one is named that is the most error bars off. ValueError for a report without a checked
+    element.
     """
     rows = [row for row in report.rows if row["term"] is None and len(row["values"]["index"]) > 0]
     if not rows:
@@ -46,7 +47,10 @@ def gradient_check(report):
 
 
 def show_gradients(axes, elements, lost):
-    """Draw numerical against yours, the verdict as colour and marker, the few on top of the many; lost: how many are not finite."""
+    """Draw numerical against yours; colour and marker are the verdict. lost: how many are not finite.
+
+    The few come on top of the many.
+    """
     low, high = signed_log(axes, elements)
     axes.plot([low, high], [low, high], "-", color="0.3", linewidth=1.5, label="yours = numerical")
     for verdict in (0, 2, 3, 1):
@@ -61,7 +65,7 @@ def show_gradients(axes, elements, lost):
 
 
 def signed_log(axes, elements):
-    """Make both axes equal, through zero, and logarithmic from the smallest gradients on that exceed their error. Return the limits."""
+    """Make both axes equal, logarithmic on both sides of zero, and linear where rounding rules. Return the limits."""
     both = np.concatenate([elements["yours"], elements["numerical"], [0.0]])
     bottom, top, linear = decades(elements)
     axes.set_xscale("symlog", linthresh=10.0**bottom, linscale=linear)
@@ -83,13 +87,13 @@ def signed_log(axes, elements):
 
 
 def decades(elements):
-    """Return the smallest and the largest power of 10 of the logarithmic axes, and the width of their linear part in decades."""
+    """Return the exponents of the smallest and largest power of 10 on the axes, and the width of their linear part."""
     size = np.maximum(np.abs(elements["yours"]), np.abs(elements["numerical"]))
     largest = size.max(initial=0) or 1.0
     clear = (size > np.nan_to_num(elements["error"])) & (size > 1e-18 * largest)
     wrong = elements["verdict"] == 1
     others = np.sort(size[clear & ~wrong])
-    smallest = min([largest, *size[clear & wrong], *others[len(others) // 100:]])           # one in a hundred may be smaller
+    smallest = min([largest, *size[clear & wrong], *others[len(others) // 100:]])      # one in 100 may be smaller
     bottom, top = math.floor(math.log10(smallest)), math.floor(math.log10(largest))
     return bottom, top, min(1, (math.log10(largest) - bottom) / 5) or 1
 
@@ -105,13 +109,16 @@ def name_worst(axes, elements, worst, rows):
     spots = np.array([[0.02 + width / 2, 0.89], [0.5, 0.89], [0.5, 0.11], [0.98 - width / 2, 0.11]])
     covered = [np.sum(np.all(np.abs(points - spot) < [width / 2, 0.11], axis=1)) for spot in spots]
     best = min(range(4), key=lambda k: (covered[k], np.hypot(*(points[worst] - spots[k]))))
-    axes.annotate(f"{name}\n{values}", (x[worst], y[worst]), spots[best], textcoords="axes fraction", fontsize=TEXT, ha="center",
-                  va="center", bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "0.6"},
+    axes.annotate(f"{name}\n{values}", (x[worst], y[worst]), spots[best], textcoords="axes fraction", fontsize=TEXT,
+                  ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "0.6"},
                   arrowprops={"arrowstyle": "-", "color": "0.2", "linewidth": 1.5, "shrinkB": 8})
 
 
 def show_taylor(axes, taylor, ok, kinks):
-    """Draw the change of the loss over a step h and the part that the gradient does not explain, with slopes 1 and 2 and rounding."""
+    """Draw the change of the loss over a step h, and the rest that the gradient does not explain.
+
+    Slopes 1 and 2 and rounding are there to compare with.
+    """
     order = np.argsort(taylor["h"])
     h, first, second = (np.asarray(taylor[key], dtype=float)[order] for key in ("h", "first", "second"))
     noise, values = taylor["noise"], np.concatenate([first, second])
@@ -137,7 +144,7 @@ def show_taylor(axes, taylor, ok, kinks):
 
 
 def show_slope(axes, h, slope, end, low, side):
-    """Draw the line that falls as h^slope from `end` at the largest h down to `low`, its name above (side -1) or below it (1)."""
+    """Draw the line that falls as h^slope from `end` at the largest h to `low`, its name above (side -1) or below."""
     if not end > low:
         return
     left = max(h[0], h[-1] * (low / end)**(1 / slope))
@@ -148,7 +155,7 @@ def show_slope(axes, h, slope, end, low, side):
 
 
 def falls_as(h, values, noise):
-    """Return n when the values fall as h^n, measured at the four smallest steps that rounding leaves alone; 0 where there are none."""
+    """Return n when the values fall as h^n, from the four smallest steps above rounding; 0 where there are none."""
     clear = np.flatnonzero(np.isfinite(values) & (values > 10 * max(noise, 0)))[:4]
     if len(clear) < 2:
         return 0

@@ -65,10 +65,10 @@ def samples(model, image_shape, rng=None, n=100):
 def manifold(model, image_shape, n=20, x=None):
     """n x n decoded codes, spread over a 2-D code: the surface in pixel space that the model has learnt.
 
-    The codes are the quantiles 0.5/n, 1.5/n, ... of the prior in each direction (through the inverse normal cdf), so that
-    each image stands for the same share of it. A mixture is replaced by the Gaussian of the same mean and standard deviation.
-    An Autoencoder has no prior: pass data x (N, D), and the grid is moved and stretched to the mean and standard deviation
-    of their codes. ValueError unless the code has 2 dimensions and images fit.
+    The codes are the quantiles 0.5/n, 1.5/n, ... of the prior in each direction (through the inverse normal cdf), so
+    that each image stands for the same share of it. A mixture is replaced by the Gaussian of the same mean and
+    standard deviation. An Autoencoder has no prior: pass data x (N, D), and the grid is moved and stretched to the
+    mean and standard deviation of their codes. ValueError unless the code has 2 dimensions and images fit.
     """
     check_size("manifold: n", n)
     require("manifold", model, "decode")
@@ -94,9 +94,9 @@ def manifold(model, image_shape, n=20, x=None):
 def filters(dense, image_shape, n=100):
     """The incoming weights of a first layer's units as images, the n with the largest norm, strongest first.
 
-    dense: a Dense whose inputs are pixels, such as `model.encoder.layers[0]`; image_shape: (rows, columns). Each image is
-    divided by its own largest |w|: colours compare within a filter, not between two. TypeError for another layer, ValueError
-    for images of another size.
+    dense: a Dense whose inputs are pixels, such as `model.encoder.layers[0]`; image_shape: (rows, columns). Each image
+    is divided by its own largest |w|: colours compare within a filter, not between two. TypeError for another layer,
+    ValueError for images of another size.
     """
     check_size("filters: n", n)
     W = weights_of(dense)
@@ -129,7 +129,7 @@ def show_page(axes, page, colours="gray", low=0, high=1):
 
 
 def tile(images, image_shape, n, across=None):
-    """Put images (N, D), row by row, into one array of `across` columns (⌈√n⌉), one pixel apart. Gaps and empty cells are masked."""
+    """Put images (N, D), row by row, on one page, `across` in a row (⌈√n⌉). Gaps and empty cells are masked."""
     rows, columns = image_shape
     across = across or math.ceil(math.sqrt(n))
     down = math.ceil(n / across)

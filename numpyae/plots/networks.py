@@ -9,26 +9,27 @@ from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, minus, new_p
 
 # For each kind of arrow its line style and colour.
 ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3"), "through a box": ("-", "0.5")}
-PHI = {"Sigmoid": "σ", "Tanh": "tanh", "Softmax": "softmax", "Softplus": "softplus", "Identity": "id"}       # others: their class
+PHI = {"Sigmoid": "σ", "Tanh": "tanh", "Softmax": "softmax", "Softplus": "softplus", "Identity": "id"}  # else the class
 BOX = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.2", "linewidth": 1.5}
 
 
 def network(network):
-    """A network as the slides draw it: circles for the units, arrows for the weights, from the inputs on the left ([000]).
+    """A network as the slides draw it ([000]): circles for units, arrows for weights, the inputs on the left.
 
-    network: a layer, a Sequential, or a model with networks in it. Of more than 8 units in a layer the first and last three
-    are drawn. Where all are drawn, so are the constants 1, whose arrows are the biases; where they are few, the weights are
-    written on the arrows. A layer with parameters that are no matrix of weights is a box. TypeError for what has no network,
-    ValueError when no layer has a fixed width.
+    network: a layer, a Sequential, or a model with networks in it. Of more than 8 units in a layer the first and last
+    three are drawn. Where all are drawn, so are the constants 1, whose arrows are the biases; where they are few, the
+    weights are written on the arrows. A layer with parameters that are no matrix of weights is a box. TypeError for
+    what has no network, ValueError when no layer has a fixed width.
     """
     columns = columns_of(network)
     widest, last = max(column["n"] for column in columns), len(columns) - 1
     for column, following in zip(columns, columns[1:]):
         if widest <= 8 and following["biased"]:
             column["rows"] = [-1] + column["rows"]                           # W[-1] holds the biases
-    see = "Circles are units, arrows are weights, as wide as |w|. Those that come from a 1 are the biases."
+    of_ones = "Those that come from a 1 are the biases."
     if widest > 8:
-        see = "Circles are units, arrows are weights, as wide as |w|. The constant 1 is not depicted, but you always need it."
+        of_ones = "The constant 1 is not depicted, but you always need it."
+    see = f"Circles are units, arrows are weights, as wide as |w|. {of_ones}"
     figure, axes = new_panel(see, 16, f"{type(network).__name__}: {network.w.size} parameters")
     height = max(len(column["rows"]) for column in columns)
     radius = min(26, 180 / height, 430 / len(columns))                       # of a circle, in points
@@ -47,7 +48,7 @@ def network(network):
 
 
 def weights_of(layer):
-    """Return the matrix (n_in, n_out) by which a layer multiplies, its own or its partner's transposed; None without one."""
+    """Return the matrix (n_in, n_out) of a layer, its own or its partner's transposed; None without one."""
     if isinstance(layer, Layer):
         partners = [getattr(partner, "W", np.zeros(0)).T for partner in layer.partners().values()]
         for W in (getattr(layer, "W", None), *partners):
@@ -108,7 +109,8 @@ def new_column(letter, formula, W, learnt=True, biased=False, box=None, most=8):
     """
     n, ends = W.shape[1], most // 2 - 1
     rows = list(range(n)) if n <= most else [*range(ends), None, *range(n - ends, n)]
-    return {"n": n, "letters": [letter], "formula": formula, "W": W, "learnt": learnt, "biased": biased, "box": box, "rows": rows}
+    return {"n": n, "letters": [letter], "formula": formula, "W": W, "learnt": learnt, "biased": biased, "box": box,
+            "rows": rows}
 
 
 def show_units(axes, k, column, radius):
@@ -123,7 +125,7 @@ def show_units(axes, k, column, radius):
 
 
 def unit_name(column, unit):
-    """Return the text in a circle: a letter and the number of the unit, 1 for the constant; dots for what is left out."""
+    """Return the text in a circle: letter and number of the unit, 1 for the constant, dots for those left out."""
     if unit is None or unit == -1:
         return "1" if unit else "\N{VERTICAL ELLIPSIS}"
     each = column["n"] // len(column["letters"])
@@ -158,7 +160,7 @@ def show_weights(axes, columns, radius, numbers):
 
 
 def arrows_to(k, before, column):
-    """Return the arrows that lead to the k-th column: (w, kind, start, end, place of its number) each; kind None: a weight."""
+    """Return the arrows to the k-th column, (w, kind, start, end, place of its number) each; kind None: a weight."""
     along = 1 / (1 + len(column["rows"]) - (column["rows"][0] == -1))        # so far along, no number meets another
     starts = [(i, start) for i, start in zip(before["rows"], places(k - 1, before["rows"])) if i is not None]
     ends = [(j, end) for j, end in zip(column["rows"], places(k, column["rows"])) if j not in (None, -1)]

@@ -1,4 +1,4 @@
-"""Parts of all figures: colours, sizes of text, an empty figure with its caption, panels, legends; and checks of what is drawn."""
+"""Parts of all figures: colours, sizes of text, captions, panels, legends; and checks of the arguments."""
 
 import math
 import textwrap
@@ -114,7 +114,8 @@ def class_name(axes, place, name, k, size):
     """Write the name of the k-th class at a place, in its colour, with a white outline. Returns the text."""
     dark = np.array(matplotlib.colors.to_rgb(colour_of(k))) * 0.65           # the light ones cannot be read on white
     outline = [matplotlib.patheffects.withStroke(linewidth=5, foreground="white")]
-    return axes.text(*place, name, fontsize=size, weight="bold", color=dark, ha="center", va="center", path_effects=outline)
+    return axes.text(*place, name, fontsize=size, weight="bold", color=dark, ha="center", va="center",
+                     path_effects=outline)
 
 
 def require(function, model, method, example="an Autoencoder or a VAE"):
