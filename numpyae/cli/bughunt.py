@@ -16,7 +16,6 @@ from numpyae.lab.settings import at_least
 
 
 def add_options(parser):
-    """Add the options."""
     parser.add_argument("--level", type=at_least(1), metavar="1..5", help="how well it hides")
     parser.add_argument("--seed", type=at_least(0), help="which of them")
     parser.add_argument("--to", metavar="FOLDER",

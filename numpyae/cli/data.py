@@ -7,7 +7,6 @@ import numpy as np
 
 
 def add_options(parser):
-    """Add the name."""
     parser.add_argument("name", metavar="NAME", help="digits, mnist, two_moons, curves … (a wrong name lists all), or "
                                                      "a file (.npz, .csv, .mat, IDX)")
 

@@ -10,7 +10,6 @@ the library is missing, and its docstring says what to do. Files that are there 
 
 
 def add_options(parser):
-    """Add the number and the options."""
     parser.add_argument("number", nargs="?", help="4b, or 4 for all of lecture 4, or: all")
     parser.add_argument("--to", metavar="FOLDER", default="exercises", help="where the files go (exercises)")
     parser.add_argument("--solution", action="store_true",

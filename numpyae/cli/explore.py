@@ -13,7 +13,6 @@ from numpyae.lab.settings import SIZES
 
 
 def add_options(parser):
-    """Add the checkpoint and the options."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT",
                         help="the folder of a run, or a checkpoint that fit has written")
     parser.add_argument("--data", metavar="NAME",

@@ -15,7 +15,6 @@ from numpyae.lab.settings import at_least
 
 
 def add_options(parser):
-    """Add the options."""
     parser.add_argument("--seed", type=at_least(0), default=0, help="of the random points (0)")
     parser.add_argument("--mutants", action="store_true",
                         help="put mistakes into right code; are they found, and named?")

@@ -22,7 +22,6 @@ from numpyae.lab.settings import at_least
 
 
 def add_options(parser):
-    """Add the path and the options."""
     parser.add_argument("path", metavar="FILE_OR_FOLDER", help="what to grade")
     parser.add_argument("--seed", type=at_least(0), default=0,
                         help="draws the points at which is judged: the same seed, the same points (0)")

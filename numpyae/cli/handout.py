@@ -9,7 +9,6 @@ from numpyae.cli.lecture import FULL
 
 
 def add_options(parser):
-    """Add the number and the options."""
     parser.add_argument("number", help="of the lecture, or: all")
     parser.add_argument("--to", metavar="FOLDER", default="handouts", help="where pages go (handouts)")
     parser.add_argument("--full", action="store_true", help=FULL)

@@ -9,7 +9,6 @@ FULL = "real data and longer training; each lecture says how long it takes"
 
 
 def add_options(parser):
-    """Add the number and the option."""
     parser.add_argument("number", nargs="?", help="of the lecture, or: all")
     parser.add_argument("--full", action="store_true", help=FULL)
 

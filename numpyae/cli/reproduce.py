@@ -8,7 +8,6 @@ from numpyae.lab.settings import at_least
 
 
 def add_options(parser):
-    """Add the name and the options."""
     from numpyae.lab.published import SETTINGS
 
     parser.description += "".join(f"\n  {name:22} {setting.source}" for name, setting in SETTINGS.items())

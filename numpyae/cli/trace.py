@@ -13,7 +13,6 @@ from numpyae.lab.settings import at_least
 
 
 def add_options(parser):
-    """Add the options."""
     parser.add_argument("--model", choices=["2-2-2", "vae"], default="2-2-2", help="whose steps (2-2-2)")
     parser.add_argument("--seed", type=at_least(0), default=0, help="of the ε that the vae draws (0)")
     parser.add_argument("--html", metavar="PAGE",

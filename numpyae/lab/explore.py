@@ -227,11 +227,9 @@ class Explorer:
         """Go back to the mean of the codes on 0."""
         if event.key == "0":
             self.held = False
-            self.z[:] = self.centre
             for slider in self.sliders.values():
-                slider.eventson = False                          # draw once, not for each
                 slider.reset()
-                slider.eventson = True
+            self.z[:] = self.centre
             self.show(slider=True)
 
 
@@ -287,7 +285,7 @@ def open_window(path, data=None, image_shape=None, axes=None, save=None):
 
 
 def check_axes(axes, d):
-    """Return two numbers from 1 to d as numbers from 0. ValueError for others."""
+    """Return two different numbers from 1 to d, counted from 0. ValueError for others."""
     if len(axes) != 2 or axes[0] == axes[1] or max(axes) > d:
         raise ValueError(f"--axes must be two different numbers from 1 to {d}, with a comma between, "
                          f"got {','.join(map(str, axes))}")
