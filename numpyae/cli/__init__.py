@@ -43,7 +43,7 @@ def make_parser(words):
     found = parser.add_subparsers(dest="command", metavar="COMMAND")
     for module in pkgutil.iter_modules(__path__):
         command = importlib.import_module(f"{__name__}.{module.name}")
-        title, _, text = command.__doc__.partition("\n\n")
+        title, _, text = (command.__doc__ or module.name).partition("\n\n")
         part = found.add_parser(module.name, help=title[0].lower() + title[1:].rstrip("."), description=text,
                                 formatter_class=layout)
         part.set_defaults(run=command.run)
