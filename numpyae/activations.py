@@ -43,6 +43,7 @@ class Sigmoid(Layer):
     """
 
     formula = {"y": "σ({x})", "dx": "d{y} {y} (1 - {y})"}
+    option = "sigmoid"
 
     def forward(self, a):
         """h = σ(a)."""
@@ -68,6 +69,7 @@ class Tanh(Layer):
     """h = tanh(a), in (-1, 1)."""
 
     formula = {"y": "tanh({x})", "dx": "d{y} (1 - {y}²)"}
+    option = "tanh"
 
     def forward(self, a):
         """h = tanh(a)."""
@@ -92,6 +94,7 @@ class ReLU(Layer):
     """h = max(a, 0). At a = 0, where there is no derivative, we take 0. It has no second derivative to speak of."""
 
     formula = {"y": "max({x}, 0)", "dx": "d{y} where {x} > 0, else 0"}
+    option = "relu"
 
     def forward(self, a):
         """h = max(a, 0)."""

@@ -20,6 +20,7 @@ class GaussianNoise(Corruption):
     """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
 
     formula = {"seen": "{x} + {sigma:g} {noise}"}
+    option = "gaussian"
 
     def __init__(self, sigma):
         self.sigma = check_number("GaussianNoise: sigma", sigma, 0, np.inf, "a number of at least 0")
@@ -40,6 +41,7 @@ class MaskingNoise(Corruption):
     """
 
     formula = {"seen": "{value:g} where {noise} > 0, else {x}"}
+    option = "masking"
 
     def __init__(self, p, value=0.0):
         self.p = check_number("MaskingNoise: p", p, 0, 1, "in [0, 1]")
@@ -61,6 +63,7 @@ class SaltAndPepper(Corruption):
     """
 
     formula = {"seen": "{low:g} where {noise} < 0, {high:g} where {noise} > 0, else {x}"}
+    option = "salt-and-pepper"
 
     def __init__(self, p, low=0.0, high=1.0):
         self.p = check_number("SaltAndPepper: p", p, 0, 1, "in [0, 1]")

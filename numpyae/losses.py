@@ -64,6 +64,7 @@ class SquaredError(Loss):
     """Σ_d (t_d - o_d)², without ½ and without a mean over d ([000], the loss of the slides; [002] with 1/N)."""
 
     formula = {"values": "Σ_d ({o} - {t})²", "do": "2 ({o} - {t}) / {n}"}
+    option = "squared-error"
     is_likelihood = False
 
     def forward(self, o, t):
@@ -85,6 +86,7 @@ class SoftmaxCrossEntropy(Loss):
 
     formula = {"values": "-Σ_k {t} log softmax({o})", "do": "(softmax({o}) - {t}) / {n}",
                "values of labels": "-log softmax({o})_{t}", "do of labels": "(softmax({o}) - [k = {t}]) / {n}"}
+    option = "classes"
     convention = "a probability of a class"
     takes_logits = takes_labels = True
 
@@ -139,6 +141,7 @@ class BernoulliNLL(Loss):
     """
 
     formula = {"values": "Σ_d [log(1 + e^{o}) - {t} {o}]", "do": "(σ({o}) - {t}) / {n}"}
+    option = "bernoulli"
     convention = "a probability of 0/1 data"
     takes_logits = True
 
@@ -177,6 +180,7 @@ class ContinuousBernoulliNLL(Loss):
     """
 
     formula = {"values": "Σ_d [A({o}) - {t} {o}]", "do": "(A'({o}) - {t}) / {n}"}
+    option = "continuous-bernoulli"
     convention = "a density of data in [0, 1]"
     takes_logits = True
 
@@ -221,6 +225,7 @@ class GaussianNLL(Loss):
     """
 
     formula = {"values": "½ Σ_d [({o} - {t})² / {sigma}² + log 2π{sigma}²]", "do": "({o} - {t}) / {sigma}² / {n}"}
+    option = "gaussian"
     logvar, dlogvar = parameter("logvar", "log σ², one number ()")
 
     def __init__(self, sigma=1.0, learn=False):
@@ -264,6 +269,7 @@ class HeteroscedasticGaussianNLL(Loss):
 
     formula = {"values": "½ Σ_d [(μ - {t})² / σ² + log 2πσ²], {o} = (μ, log σ²)",
                "do": "(μ - {t}) / σ² / {n}, and [½ - ½ (μ - {t})² / σ²] / {n}"}
+    option = "heteroscedastic"
     outputs_per_feature = 2
 
     def forward(self, o, t):
