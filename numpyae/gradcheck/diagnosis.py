@@ -1,9 +1,11 @@
 """What the mistake is: hypotheses, tested against the discrepancy, the simplest first.
 
-Let a be what backward gives and n the truth, with its error bar. A hypothesis is a formula for a: -n, 7 n, nᵀ, n h, x delta
-instead of xᵀ delta ... (hypotheses.py). It counts only when it explains a in every element, to within the error bar; with some
-thirty elements known to eight digits nothing fits by chance. Hypotheses of the same simplicity that fit are all named. When none
-does, the report says "unexplained", with the angle between the two gradients and their ratio. It never guesses.
+A hypothesis is a formula for what backward gives: minus the truth, 7 times it, its transpose, its product with h, x delta instead of
+xᵀ delta ... (hypotheses.py). It counts only when it explains every element, to within the error bar of the truth; with some thirty
+elements known to eight digits nothing fits by chance. Hypotheses of the same simplicity that fit are all named. When none does, the
+report says "unexplained", with the angle between the two gradients and their ratio. It never guesses.
+
+`diagnose` makes the findings of one gradient; `difference` says how any other value differs from what it must be.
 """
 
 import functools
@@ -11,10 +13,14 @@ import functools
 import numpy as np
 
 from numpyae.gradcheck import locality, vocabulary
-from numpyae.gradcheck.hypotheses import LEVELS, Case
-from numpyae.gradcheck.invariants import finding
+from numpyae.gradcheck.case import Case
+from numpyae.gradcheck.hypotheses import LEVELS, VALUES
+from numpyae.gradcheck.sentences import finding, place_of, wrong_form
 from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
+
+# causes by which a part spoils what is not its own: whatever else is wrong between the parts needs no other explanation
+SPOILS = ("in place", "updates", "redrawn", "stale")
 
 
 def explain(subject, rows):
@@ -23,21 +29,20 @@ def explain(subject, rows):
     findings = []
     for name in dict.fromkeys(row["array"] for row in rows):
         wrong = [row for row in rows if row["array"] == name and row["verdict"] == VERDICTS[DISAGREE]]
-        wrong = [row for row in wrong if row["term"] is not None] or wrong
-        for row in wrong:
-            words.locality = functools.partial(localities, subject, row, words.coupled)
+        for row in [row for row in wrong if row["term"] is not None] or wrong:
+            words.experiment = functools.partial(localities, subject, row, words.mixes_columns)
             for title, case in halves(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {row['term']}," if row["term"] else ""), name)
     return findings
 
 
-def localities(subject, row, coupled):
+def localities(subject, row, mixes_columns):
     """(what an element of yours depends on, what one of the truth does), each (its own row only, its own place only), or None."""
     mine = locality.of_gradient(subject, row["array"], row["term"])
     if mine is None:
         return None
     own_row, own_place = locality.of_truth(subject, row["array"])
-    return mine, (own_row, own_place and not coupled)
+    return mine, (own_row, own_place and not mixes_columns)
 
 
 def explain_delta(subject, taps, tap, method, row):
@@ -52,7 +57,7 @@ def explain_delta(subject, taps, tap, method, row):
     words.rows = {name: array for name, array in rows.items() if array.ndim and vocabulary.as_rows(array, row["shape"]) is not None}
     words.rows |= {name: array for name, array in deltas.items() if array.shape == tuple(row["shape"])}
     before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
-    return diagnose(Case(row["shape"], row["values"]), words, f"the delta that reaches {before}", "delta")
+    return diagnose(Case.of_row(row), words, f"the delta that reaches {before}", "delta")
 
 
 def halves(subject, row):
@@ -63,48 +68,72 @@ def halves(subject, row):
     elif isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2 and name == "output":
         D = width // 2
     else:
-        return [("d" + name, Case(row["shape"], row["values"]))]
-    found = []
-    for title, start, stop in (("dmu", 0, D), ("dlogvar", D, 2 * D), ("dbelow", 2 * D, width)):
-        picked = [i * width + column for i in range(row["shape"][0]) for column in range(start, stop)]
-        case = Case((row["shape"][0], stop - start), row["values"], picked)
-        case.index = case.index // width * (stop - start) + case.index % width - start
-        case.whole = len(case.index) == len(picked)
-        if case.wrong.any():
-            found.append((title, case))
-    return found
+        return [("d" + name, Case.of_row(row))]
+    columns = {"dmu": (0, D), "dlogvar": (D, 2 * D), "dbelow": (2 * D, width)}
+    cases = [(title, Case.of_row(row, place)) for title, place in columns.items()]
+    return [(title, case) for title, case in cases if case.wrong.any()]
 
 
 def diagnose(case, words, title, array):
     """The findings of one case: the explanations of the first level at which anything fits, else "unexplained"."""
-    found = []
-    if case.not_finite:
-        found = [("unexplained", f"is NaN or infinite in {case.not_finite} of {case.not_finite + len(case.a)} elements", None)]
-    elif case.wrong.any():
-        for level in LEVELS:
-            found = level(case, words)
-            if found:
-                break
-    if not found:
-        found = [unexplained(case)]
-    return [finding(cause, f"{title} {sentence}", array, factor) for cause, sentence, factor in found[:3]]
+    found = explanations(case, words, LEVELS) or [unexplained(case)]
+    return [finding(cause, f"{title} {sentence}", array, factor) for cause, sentence, factor in found]
+
+
+def explanations(case, words, levels):
+    """[(cause, sentence, factor), ...], at most three of the first level at which anything fits."""
+    if case.not_finite.size:
+        number = case.not_finite.size
+        where = f" in {number} of {number + len(case.yours)} elements, the first at {place_of(case.not_finite[0], case.shape)}"
+        return [("unexplained", f"is NaN or infinite{where if case.shape else ''}: does something overflow, or is a logarithm taken of "
+                 "0?", None)]
+    found = (level(case, words) for level in levels if case.wrong.any())
+    return next(filter(None, found), [])[:3]
 
 
 def unexplained(case):
-    """What can be said without a cause."""
+    """Say what can be said without a cause."""
+    yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
     with np.errstate(all="ignore"):
-        angle = float(case.a @ case.n / (np.linalg.norm(case.a) * np.linalg.norm(case.n)))
-        ratio = float(np.linalg.norm(case.a) / np.linalg.norm(case.n))
-    worst = int(np.argmax(np.abs(case.a - case.n)))
-    at = [int(i) for i in np.unravel_index(case.index[worst], case.shape)]
-    return "unexplained", (f"is wrong in {case.wrong.sum()} of {len(case.a)} elements, unexplained: cosine {angle:.4f} and norm ratio "
-                           f"{ratio:.4g} to the truth; worst at {at}: yours {case.a[worst]:.6g}, numerical {case.n[worst]:.6g}"), None
+        angle, ratio = case.yours @ case.truth / (yours * truth), yours / truth
+    return "unexplained", (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio {ratio:.4g} to the truth; "
+                           f"{case.worst()}"), None
+
+
+def difference(found, wanted, numbers=(), tolerance=1e-8):
+    """Say how a value differs from what it must be, an array or a nest of dicts and tuples of them; "" where it does not.
+
+    numbers: {name: number}, what a factor can be; tolerance: as a share of the largest element.
+    """
+    if isinstance(wanted, dict):
+        if not isinstance(found, dict) or found.keys() != wanted.keys():
+            return f"must be a dict with {', '.join(wanted)}"
+        return first_difference(((name, found[name], wanted[name]) for name in wanted), numbers, tolerance)
+    if isinstance(wanted, (tuple, list)):
+        if not isinstance(found, (tuple, list)) or len(found) != len(wanted):
+            return f"must have {len(wanted)} parts"
+        return first_difference(((f"part {i}", *pair) for i, pair in enumerate(zip(found, wanted))), numbers, tolerance)
+    if callable(wanted) or wanted is None:
+        return ""
+    form = wrong_form(found, np.shape(wanted))
+    if form:
+        return form
+    case = Case.of(found, wanted, tolerance)
+    if not case.differs:
+        return ""
+    words = vocabulary.Vocabulary(numbers=dict(numbers))
+    said = explanations(case, words, VALUES) if case.shape or case.not_finite.size else []
+    return said[0][1] if said else f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
+
+
+def first_difference(parts, numbers, tolerance):
+    """Say how the first of these (name, found, wanted) differs that does."""
+    return next((f"has a {name} that {said}" for name, *pair in parts if (said := difference(*pair, numbers, tolerance))), "")
 
 
 def in_order(explained, manners):
-    """What is wrong with the numbers first; but where a part changes what is not its own, that comes first, and what goes
-    wrong between the parts needs no other explanation."""
-    places = {found["place"] for found in manners if found["cause"] in ("in place", "updates", "redrawn", "stale")}
+    """The findings, what is wrong with the numbers first; but where a part spoils what is not its own, that comes first."""
+    places = {found["place"] for found in manners if found["cause"] in SPOILS}
     if places:
         return manners + [found for found in explained if found["place"] and found["place"] not in places]
     if any(found["cause"] == "precision" and found["place"] for found in manners):
@@ -118,22 +147,25 @@ def alike(one, other, *keys):
 
 
 def without_echoes(findings):
-    """Each thing once: what a more precise finding explains already is left out."""
+    """The findings, each thing once: what a more precise finding explains already is left out."""
+    def places(*causes):
+        return {found["place"] for found in findings if found["cause"] in causes}
+
     placed = {found["cause"] for found in findings if found["place"]}
-    manners = {found["place"] for found in findings
-               if found["cause"] in ("in place", "updates", "redrawn", "stale", "overwrites", "not zeroed", "precision")}
+    manners = places(*SPOILS, "overwrites", "not zeroed", "precision")
     explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear", "factor")}
     cast = {(found["place"], found["array"]) for found in findings if found["cause"] == "dtype"}
-    updating = {found["place"] for found in findings if found["cause"] == "updates"}
-    kept, doubled = [], {found["place"] for found in findings if found["cause"] == "not zeroed"}
+    updating, doubled, kept = places("updates"), places("not zeroed"), []
     for found in findings:
-        echo = (found["place"] in doubled and found["cause"] == "factor"
-                or (found["place"], found["array"]) in cast and found["cause"] in ("elementwise", "unexplained")
-                or found["cause"] == "redrawn" and found["place"] in updating
-                or found["cause"] == "nonlinear" and ((found["place"], found["array"]) in explained or found["place"] in updating)
-                or not found["place"] and found["cause"] in placed
-                or found["cause"] == "precision" and any(alike(found, other, "place", "array", "cause") for other in kept)
-                or found["cause"] == "unexplained" and (found["place"] in manners or manners and not found["place"])
+        cause, place = found["cause"], found["place"]
+        array = place, found["array"]
+        echo = (cause == "factor" and place in doubled
+                or cause in ("elementwise", "unexplained") and array in cast
+                or cause == "redrawn" and place in updating
+                or cause == "nonlinear" and (array in explained or place in updating)
+                or not place and cause in placed
+                or cause == "precision" and any(alike(found, other, "place", "array", "cause") for other in kept)
+                or cause == "unexplained" and (place in manners or manners and not place)
                 or any(alike(found, other, "place", "sentence") for other in kept))
         if not echo:
             kept.append(found)

@@ -5,11 +5,15 @@ left out: an activation's derivative, a mask, σ, the batch size. So the diagnos
 """
 
 import copy
+import dataclasses
+import itertools
+from typing import Callable
 
 import numpy as np
 
 from numpyae.gradcheck.invariants import caches
-from numpyae.gradcheck.subjects import LayerSubject, LossSubject, PosteriorSubject
+from numpyae.gradcheck.locality import outputs_when_moved
+from numpyae.gradcheck.subjects import LayerSubject, LossSubject, ModelSubject, PairSubject, PosteriorSubject, Subject
 
 # What backward code makes of a cached quantity q, the simplest first.
 TRANSFORMS = (("{}", lambda q: q), ("(1 - {})", lambda q: 1 - q), ("{}²", lambda q: q * q), ("(1 - {}²)", lambda q: 1 - q * q),
@@ -26,69 +30,122 @@ TRANSFORMS = (("{}", lambda q: q), ("(1 - {})", lambda q: 1 - q), ("{}²", lambd
 PLAIN = TRANSFORMS[:1]                # the quantities as they are
 
 
+@dataclasses.dataclass
 class Vocabulary:
     """Named arrays: `rows`, with a row for each sample; `deltas`, what backward receives; `parameters` and their `gradients`.
-    `numbers`: {name: value}, what a factor can be; `coupled`: whether an output depends on more than one input; `locality`: asks
-    what an element of the gradient depends on (`locality.py`), or None."""
 
-    def __init__(self, rows, deltas, parameters, gradients, numbers, coupled):
-        self.rows, self.deltas, self.parameters, self.gradients, self.numbers = rows, deltas, parameters, gradients, numbers
-        self.coupled, self.locality = coupled, None
+    `numbers`: {name: value}, what a factor can be; `mixes_columns`: whether an output depends on more than one input; `experiment`:
+    finds out what an element of the gradient depends on (`locality.py`), or None.
+    """
+
+    rows: dict = dataclasses.field(default_factory=dict)
+    deltas: dict = dataclasses.field(default_factory=dict)
+    parameters: dict = dataclasses.field(default_factory=dict)
+    gradients: dict = dataclasses.field(default_factory=dict)
+    numbers: dict = dataclasses.field(default_factory=dict)
+    mixes_columns: bool = False
+    experiment: Callable | None = None
+
+    def names_of(self, c, tolerance=1e-6):
+        """Name the larger of c and 1/c: a simple number, one of those that lie about, or a product of two of them; at most three."""
+        if c == 0:
+            return []
+        c = max(abs(c), 1 / abs(c))
+
+        def close(value):
+            return value > 0 and abs(c / value - 1) < tolerance
+
+        if close(1):
+            return ["1"]
+        named = {name: value for name, value in self.numbers.items() if value > 0 and value != 1}
+        named |= {f"1 / {name}": 1 / value for name, value in named.items()}
+        names = [f"{k}" for k in (2, 3, 4) if close(k)]
+        names += [name for name, value in named.items() if close(value)]
+        names += [f"{name} squared" for name, value in named.items() if close(value**2)]
+        if not names:
+            names = [f"2 times {name}" for name, value in named.items() if close(2 * value)]
+            names += [f"half {name}" for name, value in named.items() if close(value / 2)]
+            names += [f"{p} times {q}" for (p, u), (q, v) in itertools.combinations(named.items(), 2) if close(u * v)]
+        return names[:3]
+
+    def called(self, c):
+        """Say what the larger of c and 1/c is: `, and 7 is the batch size`, "" for a number without a name."""
+        number = f"{max(abs(c), 1 / abs(c)):.6g}"
+        names = [name for name in self.names_of(c) if name != number]
+        return f", and {number} is {', or '.join(names)}" if names else ""
 
 
 def of_subject(subject):
-    """All that can be named around this subject."""
-    numbers, rows, deltas, gradients, coupled = {}, {}, {}, {}, False
-    if isinstance(subject, LayerSubject):
-        deltas = {"delta": subject.deltas[0]}
-        y = subject.forward()[0]
-        x = subject.inputs["x"]
-        coupled = mixes_columns(subject)
-        rows = {**row_caches(subject), "x": x, "y": y, **derivatives(subject.target, x, y)}
-        numbers = {"the batch size": len(x), "the number of inputs": x.shape[-1], "the number of outputs": y.shape[-1]}
-        gradients = {f"d{name}": window for name, window in subject.windows.items()}
-    elif isinstance(subject, LossSubject):
-        o, t = subject.inputs["output"], subject.fixed["target"]
-        deltas = {"weight": subject.deltas[0]}
-        subject.forward()
-        if t.ndim == 2 and t.shape == o.shape:
-            rows = {"(o - t)": o - t}
-        rows = {**rows, **row_caches(subject), "o": o, **({"t": t} if t.dtype.kind == "f" else {})}
-        numbers = {"the batch size": len(o), "the number of outputs": o.shape[-1]}
-    elif isinstance(subject, PosteriorSubject):
-        subject.forward()
-        deltas = {"dz": subject.deltas[0], "dkl": subject.deltas[1]}
-        rows = row_caches(subject)
-        numbers = {"the batch size": len(subject.inputs["h"]), "the number of latent dimensions": subject.target.d}
-    elif hasattr(subject, "cache"):
-        deltas = {"dout": subject.deltas[0]}
-        y = subject.forward()[0]
-        rows = {**row_caches(subject), **subject.inputs, "out": y}
-        if y.ndim and subject.inputs["x"].ndim:
-            numbers = {"the batch size": len(y), "the number of inputs": subject.inputs["x"].shape[-1],
-                       "the number of outputs": y.shape[-1]}
-    elif subject.fixed:
-        numbers = {"the batch size": len(next(iter(subject.fixed.values())))}
-        numbers |= {f"the width of {place}": part.n_out for place, part in subject.parts.items() if getattr(part, "n_out", None)}
-        numbers |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items() if array.ndim == 2}
-    else:
-        numbers = {f"{name}.shape[{axis}]": size for name, array in subject.parameters.items() for axis, size in enumerate(array.shape)}
+    """Name all that lies about this subject."""
+    kind = next((kind for kind in AROUND if isinstance(subject, kind)), Subject)
+    words = Vocabulary(parameters=subject.parameters, **AROUND.get(kind, around_a_function)(subject))
     for owner in (subject.target, *subject.parts.values()):
-        numbers |= settings(owner)
-    return Vocabulary(rows, deltas, subject.parameters, gradients, numbers, coupled)
+        words.numbers |= settings(owner)
+    return words
+
+
+def sizes(x, y):
+    """Name the sizes of a batch x and what is made of it."""
+    return {"the batch size": len(x), "the number of inputs": x.shape[-1], "the number of outputs": y.shape[-1]}
+
+
+def around_a_layer(subject):
+    """x, y, what the layer keeps, and the derivative of an activation."""
+    y, x = subject.forward()[0], subject.inputs["x"]
+    return {"deltas": {"delta": subject.deltas[0]}, "mixes_columns": mixes_columns(subject), "numbers": sizes(x, y),
+            "rows": {**row_caches(subject), "x": x, "y": y, **derivatives(subject.target, x, y)},
+            "gradients": {f"d{name}": window for name, window in subject.windows.items()}}
+
+
+def around_a_loss(subject):
+    """o, t, and what the loss keeps."""
+    o, t = subject.inputs["output"], subject.fixed["target"]
+    subject.forward()
+    rows = {"(o - t)": o - t} if t.ndim == 2 and t.shape == o.shape else {}
+    rows |= {**row_caches(subject), "o": o, **({"t": t} if t.dtype.kind == "f" else {})}
+    return {"deltas": {"weight": subject.deltas[0]}, "rows": rows,
+            "numbers": {"the batch size": len(o), "the number of outputs": o.shape[-1]}}
+
+
+def around_a_posterior(subject):
+    """What the posterior keeps."""
+    subject.forward()
+    return {"deltas": dict(zip(("dz", "dkl"), subject.deltas)), "rows": row_caches(subject),
+            "numbers": {"the batch size": len(subject.inputs["h"]), "the number of latent dimensions": subject.target.d}}
+
+
+def around_a_pair(subject):
+    """x, out, and what the forward of a pair of functions keeps."""
+    y, x = subject.forward()[0], subject.inputs["x"]
+    return {"deltas": {"dout": subject.deltas[0]}, "rows": {**row_caches(subject), **subject.inputs, "out": y},
+            "numbers": sizes(x, y) if y.ndim and x.ndim else {}}
+
+
+def around_a_model(subject):
+    """The widths of a model and of its batch."""
+    numbers = {"the batch size": len(next(iter(subject.fixed.values())))}
+    numbers |= {f"the width of {place}": part.n_out for place, part in subject.parts.items() if getattr(part, "n_out", None)}
+    numbers |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items() if array.ndim == 2}
+    return {"numbers": numbers}
+
+
+def around_a_function(subject):
+    """The sizes of the arrays that a function reads."""
+    return {"numbers": {f"{name}.shape[{axis}]": size for name, array in subject.parameters.items()
+                        for axis, size in enumerate(array.shape)}}
+
+
+AROUND = {LayerSubject: around_a_layer, LossSubject: around_a_loss, PosteriorSubject: around_a_posterior, PairSubject: around_a_pair,
+          ModelSubject: around_a_model}
 
 
 def mixes_columns(subject):
     """Whether a change of the middle column of x changes another column of y."""
-    x, y = subject.inputs["x"], np.copy(subject.forward()[0])
-    kept = x.copy()
-    if x.ndim != 2 or y.shape != x.shape:
+    x = subject.inputs["x"]
+    if x.ndim != 2 or subject.deltas[0].shape != x.shape:
         return True
     middle = x.shape[1] // 2
-    x[:, middle] += 0.1 * (np.abs(kept).max() or 1)
-    other = np.copy(subject.forward()[0])
-    x[...] = kept
-    subject.forward()
+    (y,), (other,) = outputs_when_moved(subject, x, (slice(None), middle), 0.1)
     return not np.array_equal(np.delete(y, middle, axis=1), np.delete(other, middle, axis=1))
 
 
@@ -100,12 +157,9 @@ def row_caches(subject):
 
 def settings(owner):
     """The numbers among the attributes: keep, k, sigma, beta."""
-    found = {}
-    for name, value in getattr(owner, "__dict__", {}).items():
-        if isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool) and not name.startswith("_") \
-                and name not in ("n_in", "n_out", "size"):
-            found[name] = float(value)
-    return found
+    return {name: float(value) for name, value in getattr(owner, "__dict__", {}).items()
+            if isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
+            and not name.startswith("_") and name not in ("n_in", "n_out", "size")}
 
 
 def derivatives(layer, x, y):
