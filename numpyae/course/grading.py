@@ -393,7 +393,7 @@ def attempt(path, name, hunt, seed, judges, hunts):
             return hunts.judge(*hunt, module, rng)
         return judges.judge(name, module, rng)
     except BaseException as error:    # SystemExit and KeyboardInterrupt too: whatever a student's code raises
-        return "wrong", judges.raised(error, path)
+        return "wrong", judges.said(error, path)
 
 
 # what is said

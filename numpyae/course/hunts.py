@@ -19,6 +19,7 @@ import numpy as np
 
 from numpyae.course import examination
 from numpyae.course.bugs import BUGS, KINDS
+from numpyae.gradcheck.sentences import ended
 
 FOLDER = pathlib.Path(__file__).parent / "programs"
 LEVELS = {1: "loud: a sign, a shape, a factor everywhere",
@@ -150,7 +151,7 @@ def examined(program, right, module, rng):
             return (examination.missing(exam, module) or examination.gradient(exam, right, module, rng).sentence()
                     or examination.functions(exam, right, module, rng))
         except Exception as error:                       # whatever a student's code raises
-            return examination.said("the program", error)
+            return ended(examination.told(error, module, "the program"))
 
 
 def untouched(level, seed, module):
