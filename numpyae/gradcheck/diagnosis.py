@@ -9,6 +9,7 @@ report says "unexplained", with the angle between the two gradients and their ra
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -76,19 +77,19 @@ def halves(subject, row):
 
 def diagnose(case, words, title, array):
     """The findings of one case: the explanations of the first level at which anything fits, else "unexplained"."""
-    found = explanations(case, words, LEVELS) or [unexplained(case)]
-    return [finding(cause, f"{title} {sentence}", array, factor) for cause, sentence, factor in found]
+    found = explanations(case, words, LEVELS) or [("unexplained", unexplained(case))]
+    return [finding(cause, f"{title} {sentence}", array, *factor) for cause, sentence, *factor in found]
 
 
 def explanations(case, words, levels):
-    """[(cause, sentence, factor), ...], at most three of the first level at which anything fits."""
+    """[(cause, sentence), ...], with a factor where it is one: at most three, of the first level at which anything fits."""
     if case.not_finite.size:
         number = case.not_finite.size
         where = f" in {number} of {number + len(case.yours)} elements, the first at {place_of(case.not_finite[0], case.shape)}"
-        return [("unexplained", f"is NaN or infinite{where if case.shape else ''}: does something overflow, or is a logarithm taken of "
-                 "0?", None)]
-    found = (level(case, words) for level in levels if case.wrong.any())
-    return next(filter(None, found), [])[:3]
+        return [("unexplained", f"is NaN or infinite{where if case.shape else ''}: does something overflow, or is a logarithm taken of 0?")]
+    with np.errstate(all="ignore"):
+        found = (list(itertools.islice(level(case, words), 3)) for level in levels if case.wrong.any())
+        return next(filter(None, found), [])
 
 
 def unexplained(case):
@@ -96,8 +97,7 @@ def unexplained(case):
     yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
     with np.errstate(all="ignore"):
         angle, ratio = case.yours @ case.truth / (yours * truth), yours / truth
-    return "unexplained", (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio {ratio:.4g} to the truth; "
-                           f"{case.worst()}"), None
+    return (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio {ratio:.4g} to the truth; {case.worst()}")
 
 
 def difference(found, wanted, numbers=(), tolerance=1e-8):
@@ -105,30 +105,29 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
 
     numbers: {name: number}, what a factor can be; tolerance: as a share of the largest element.
     """
-    if isinstance(wanted, dict):
-        if not isinstance(found, dict) or found.keys() != wanted.keys():
-            return f"must be a dict with {', '.join(wanted)}"
-        return first_difference(((name, found[name], wanted[name]) for name in wanted), numbers, tolerance)
-    if isinstance(wanted, (tuple, list)):
-        if not isinstance(found, (tuple, list)) or len(found) != len(wanted):
-            return f"must have {len(wanted)} parts"
-        return first_difference(((f"part {i}", *pair) for i, pair in enumerate(zip(found, wanted))), numbers, tolerance)
     if callable(wanted) or wanted is None:
         return ""
+    if isinstance(wanted, (dict, tuple, list)):
+        found, wanted = parts_of(found), parts_of(wanted)
+        if found.keys() != wanted.keys():
+            return f"must have {', '.join(wanted)}"
+        parts = ((name, difference(found[name], wanted[name], numbers, tolerance)) for name in wanted)
+        return next((f"has a {name} that {said}" for name, said in parts if said), "")
     form = wrong_form(found, np.shape(wanted))
     if form:
         return form
     case = Case.of(found, wanted, tolerance)
     if not case.differs:
         return ""
-    words = vocabulary.Vocabulary(numbers=dict(numbers))
-    said = explanations(case, words, VALUES) if case.shape or case.not_finite.size else []
-    return said[0][1] if said else f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
+    told = explanations(case, vocabulary.Vocabulary(numbers=dict(numbers)), VALUES) if case.shape or case.not_finite.size else []
+    return told[0][1] if told else f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
 
 
-def first_difference(parts, numbers, tolerance):
-    """Say how the first of these (name, found, wanted) differs that does."""
-    return next((f"has a {name} that {said}" for name, *pair in parts if (said := difference(*pair, numbers, tolerance))), "")
+def parts_of(value):
+    """{name: part} of a dict, a tuple or a list; nothing of anything else."""
+    if isinstance(value, (tuple, list)):
+        return {f"part {i}": part for i, part in enumerate(value)}
+    return value if isinstance(value, dict) else {}
 
 
 def in_order(explained, manners):

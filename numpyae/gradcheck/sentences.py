@@ -28,24 +28,6 @@ def coefficient(c):
     return "" if abs(c - 1) < 1e-6 else "-" if abs(c + 1) < 1e-6 else f"{c:.6g} "
 
 
-def multiple(c, names):
-    """Say that something is c times what it should be: `is 7 times too large, and 7 is the batch size: ...`."""
-    sign = " and has the wrong sign" if c < 0 else ""
-    c = abs(c)
-    number = f"{max(c, 1 / c):.6g}"
-    size = f"is {number} times too {'large' if c > 1 else 'small'}{sign}"
-    if not names:
-        return f"{size}, the same factor in every element"
-    meaning = ", or ".join(name for name in names if name != number)
-    large, small = "", ""
-    if "the batch size" in names:
-        large, small = ": is the mean over the batch missing?", ": is the batch size divided by twice, or a mean taken for a sum?"
-    elif number == "2":
-        large = ": is a ½ missing, or something counted twice?"
-        small = ": is the 2 of the square's derivative missing, or a ½ too many?"
-    return size + (f", and {number} is {meaning}" if meaning else "") + (large if c > 1 else small)
-
-
 def place_of(flat, shape):
     """Return the index of an element as a list of numbers: it prints as [1, 2]."""
     return [int(i) for i in np.unravel_index(flat, shape)]

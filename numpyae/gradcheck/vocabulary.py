@@ -28,6 +28,9 @@ TRANSFORMS = (("{}", lambda q: q), ("(1 - {})", lambda q: 1 - q), ("{}²", lambd
 
 
 PLAIN = TRANSFORMS[:1]                # the quantities as they are
+# the questions to ask of a factor, where it is too large, where it is too small
+HINTS = {"the batch size": (": is the mean over the batch missing?", ": is the batch size divided by twice, or a mean taken for a sum?"),
+         "2": (": is a ½ missing, or something counted twice?", ": is the 2 of the square's derivative missing, or a ½ too many?")}
 
 
 @dataclasses.dataclass
@@ -48,31 +51,36 @@ class Vocabulary:
 
     def names_of(self, c, tolerance=1e-6):
         """Name the larger of c and 1/c: a simple number, one of those that lie about, or a product of two of them; at most three."""
-        if c == 0:
-            return []
-        c = max(abs(c), 1 / abs(c))
+        c = max(abs(c), 1 / abs(c)) if c else 0.0
+        named = ([name for name, value in level.items() if abs(c / value - 1) < tolerance] for level in self.levels())
+        return next(filter(None, named), [])[:3]
 
-        def close(value):
-            return value > 0 and abs(c / value - 1) < tolerance
-
-        if close(1):
-            return ["1"]
+    def levels(self):
+        """Yield {name: number}, the simplest numbers first."""
+        yield {"1": 1}
         named = {name: value for name, value in self.numbers.items() if value > 0 and value != 1}
         named |= {f"1 / {name}": 1 / value for name, value in named.items()}
-        names = [f"{k}" for k in (2, 3, 4) if close(k)]
-        names += [name for name, value in named.items() if close(value)]
-        names += [f"{name} squared" for name, value in named.items() if close(value**2)]
-        if not names:
-            names = [f"2 times {name}" for name, value in named.items() if close(2 * value)]
-            names += [f"half {name}" for name, value in named.items() if close(value / 2)]
-            names += [f"{p} times {q}" for (p, u), (q, v) in itertools.combinations(named.items(), 2) if close(u * v)]
-        return names[:3]
+        yield {"2": 2, "3": 3, "4": 4} | named | {f"{name} squared": value**2 for name, value in named.items()}
+        twice, half = ({f"{word} {name}": factor * value for name, value in named.items()} for word, factor in (("2 times", 2), ("half", 0.5)))
+        yield twice | half | {f"{p} times {q}": u * v for (p, u), (q, v) in itertools.combinations(named.items(), 2)}
 
     def called(self, c):
         """Say what the larger of c and 1/c is: `, and 7 is the batch size`, "" for a number without a name."""
         number = f"{max(abs(c), 1 / abs(c)):.6g}"
         names = [name for name in self.names_of(c) if name != number]
         return f", and {number} is {', or '.join(names)}" if names else ""
+
+    def multiple(self, c):
+        """Say that something is c times what it should be: `is 7 times too large, and 7 is the batch size: ...`."""
+        names, large = self.names_of(c), abs(c) > 1
+        size = f"is {max(abs(c), 1 / abs(c)):.6g} times too {'large' if large else 'small'}{' and has the wrong sign' * (c < 0)}"
+        hint = next((hints[not large] for name, hints in HINTS.items() if name in names), "")
+        return "has the wrong sign" if "1" in names else size + (self.called(c) + hint if names else ", the same factor in every element")
+
+    def besides(self, c):
+        """Say a factor that is there besides: a sign, or a number with its names."""
+        number = f"{c:.6g} ({', or '.join(self.names_of(c))})"
+        return "" if abs(c - 1) < 1e-6 else f" and a factor {'-1' if abs(c + 1) < 1e-6 else number}"
 
 
 def of_subject(subject):
