@@ -21,7 +21,8 @@ from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 # causes by which a part spoils what is not its own: whatever else is wrong between the parts needs no other explanation
-SPOILS = ("in place", "updates", "redrawn", "stale")
+SPOILS = {"in place", "updates", "redrawn", "stale"}
+MANNERS = SPOILS | {"overwrites", "not zeroed", "precision"}
 
 
 def explain(subject, rows):
@@ -31,19 +32,10 @@ def explain(subject, rows):
     for name in dict.fromkeys(row["array"] for row in rows):
         wrong = [row for row in rows if row["array"] == name and row["verdict"] == VERDICTS[DISAGREE]]
         for row in [row for row in wrong if row["term"] is not None] or wrong:
-            words.experiment = functools.partial(localities, subject, row, words.mixes_columns)
+            words.experiment = functools.partial(locality.dependence, subject, name, row["term"], words.mixes_columns)
             for title, case in halves(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {row['term']}," if row["term"] else ""), name)
     return findings
-
-
-def localities(subject, row, mixes_columns):
-    """(what an element of yours depends on, what one of the truth does), each (its own row only, its own place only), or None."""
-    mine = locality.of_gradient(subject, row["array"], row["term"])
-    if mine is None:
-        return None
-    own_row, own_place = locality.of_truth(subject, row["array"])
-    return mine, (own_row, own_place and not mixes_columns)
 
 
 def explain_delta(subject, taps, tap, method, row):
@@ -140,32 +132,30 @@ def in_order(explained, manners):
     return explained + manners
 
 
-def alike(one, other, *keys):
-    """Whether two findings have these in common."""
-    return all(one[key] == other[key] for key in keys)
-
-
 def without_echoes(findings):
     """The findings, each thing once: what a more precise finding explains already is left out."""
-    def places(*causes):
-        return {found["place"] for found in findings if found["cause"] in causes}
-
-    placed = {found["cause"] for found in findings if found["place"]}
-    manners = places(*SPOILS, "overwrites", "not zeroed", "precision")
-    explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear", "factor")}
-    cast = {(found["place"], found["array"]) for found in findings if found["cause"] == "dtype"}
-    updating, doubled, kept = places("updates"), places("not zeroed"), []
+    kept = []
     for found in findings:
-        cause, place = found["cause"], found["place"]
-        array = place, found["array"]
-        echo = (cause == "factor" and place in doubled
-                or cause in ("elementwise", "unexplained") and array in cast
-                or cause == "redrawn" and place in updating
-                or cause == "nonlinear" and (array in explained or place in updating)
-                or not place and cause in placed
-                or cause == "precision" and any(alike(found, other, "place", "array", "cause") for other in kept)
-                or cause == "unexplained" and (place in manners or manners and not place)
-                or any(alike(found, other, "place", "sentence") for other in kept))
-        if not echo:
+        if not is_echo(found, findings) and not any(is_repeated(found, other) for other in kept):
             kept.append(found)
     return sorted(kept, key=lambda found: found["cause"] == "unexplained")
+
+
+def is_echo(found, findings):
+    """Whether another finding explains this one."""
+    cause, place = found["cause"], found["place"]
+    here = {other["cause"] for other in findings if other["place"] == place}
+    of_array = {other["cause"] for other in findings if (other["place"], other["array"]) == (place, found["array"])}
+    everywhere = {other["cause"] for other in findings}
+    return (cause == "factor" and "not zeroed" in here
+            or cause in ("elementwise", "unexplained") and "dtype" in of_array
+            or cause == "redrawn" and "updates" in here
+            or cause == "nonlinear" and ("updates" in here or of_array - {"unexplained", "nonlinear", "factor"})
+            or not place and any(other["place"] and other["cause"] == cause for other in findings)
+            or cause == "unexplained" and MANNERS & (here if place else everywhere))
+
+
+def is_repeated(found, other):
+    """Whether two findings of one place say the same."""
+    keys = ("place", "array", "cause") if found["cause"] == "precision" else ("place", "sentence")
+    return all(found[key] == other[key] for key in keys)

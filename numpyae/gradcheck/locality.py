@@ -12,6 +12,12 @@ SAME = 1e-9                           # relative: what changes by less has not c
 PLACES = 5                            # so many elements are tried
 
 
+def dependence(subject, name, term, mixes_columns):
+    """(what an element of this gradient depends on, what one of the truth does), each (its own row only, its own place only), or None."""
+    mine = of_gradient(subject, name, term)
+    return mine and (mine, of_truth(subject, name, mixes_columns))
+
+
 def of_gradient(subject, name, term):
     """(row, place): does an element of this gradient depend on its own row, on its own place only? None where it cannot be asked."""
     array = subject.inputs.get(name)
@@ -55,11 +61,12 @@ def unmoved(subject, now, before, by_row):
     return True
 
 
-def of_truth(subject, name):
+def of_truth(subject, name, mixes_columns):
     """(row, place) of the true gradient: f must be a sum over rows, or places, that do not know of each other."""
     array, D = subject.inputs[name], features(subject)
     rows = additive(subject, array, (0, slice(None)), (1, slice(None))) and others_stay(subject, array, len(array) // 2)
-    return rows, D < 2 or additive(subject, array, (0, 0), (0, 1)) and other_places_stay(subject, array, D)
+    places = D < 2 or additive(subject, array, (0, 0), (0, 1)) and other_places_stay(subject, array, D)
+    return rows, places and not mixes_columns
 
 
 def outputs_when_moved(subject, array, place, share=0.3):

@@ -13,7 +13,7 @@ import numpy as np
 
 from numpyae.gradcheck.invariants import caches
 from numpyae.gradcheck.locality import outputs_when_moved
-from numpyae.gradcheck.subjects import LayerSubject, LossSubject, ModelSubject, PairSubject, PosteriorSubject, Subject
+from numpyae.gradcheck.subjects import LayerSubject, LossSubject, PairSubject, PosteriorSubject, Subject
 
 # What backward code makes of a cached quantity q, the simplest first.
 TRANSFORMS = (("{}", lambda q: q), ("(1 - {})", lambda q: 1 - q), ("{}²", lambda q: q * q), ("(1 - {}²)", lambda q: 1 - q * q),
@@ -61,7 +61,8 @@ class Vocabulary:
         named = {name: value for name, value in self.numbers.items() if value > 0 and value != 1}
         named |= {f"1 / {name}": 1 / value for name, value in named.items()}
         yield {"2": 2, "3": 3, "4": 4} | named | {f"{name} squared": value**2 for name, value in named.items()}
-        twice, half = ({f"{word} {name}": factor * value for name, value in named.items()} for word, factor in (("2 times", 2), ("half", 0.5)))
+        twice = {f"2 times {name}": 2 * value for name, value in named.items()}
+        half = {f"half {name}": value / 2 for name, value in named.items()}
         yield twice | half | {f"{p} times {q}": u * v for (p, u), (q, v) in itertools.combinations(named.items(), 2)}
 
     def called(self, c):
@@ -73,78 +74,60 @@ class Vocabulary:
     def multiple(self, c):
         """Say that something is c times what it should be: `is 7 times too large, and 7 is the batch size: ...`."""
         names, large = self.names_of(c), abs(c) > 1
+        if "1" in names:
+            return "has the wrong sign"
         size = f"is {max(abs(c), 1 / abs(c)):.6g} times too {'large' if large else 'small'}{' and has the wrong sign' * (c < 0)}"
         hint = next((hints[not large] for name, hints in HINTS.items() if name in names), "")
-        return "has the wrong sign" if "1" in names else size + (self.called(c) + hint if names else ", the same factor in every element")
+        return size + (self.called(c) + hint if names else ", the same factor in every element")
 
     def besides(self, c):
         """Say a factor that is there besides: a sign, or a number with its names."""
-        number = f"{c:.6g} ({', or '.join(self.names_of(c))})"
-        return "" if abs(c - 1) < 1e-6 else f" and a factor {'-1' if abs(c + 1) < 1e-6 else number}"
+        names = self.names_of(c)
+        return "" if abs(c - 1) < 1e-6 else " and a factor " + ("-1" if "1" in names else f"{c:.6g} ({', or '.join(names)})")
+
+
+# the names of what backward receives, of what forward gets and of what it gives, for each kind of subject
+NAMES = {LayerSubject: ("delta", "x", "y"), PairSubject: ("dout", "x", "out"), LossSubject: ("weight", "o t", ""),
+         PosteriorSubject: ("dz dkl", "", ""), Subject: ("", "", "")}
+SIZES = {"x": "the number of inputs", "y": "the number of outputs", "out": "the number of outputs", "o": "the number of outputs"}
 
 
 def of_subject(subject):
     """Name all that lies about this subject."""
-    kind = next((kind for kind in AROUND if isinstance(subject, kind)), Subject)
-    words = Vocabulary(parameters=subject.parameters, **AROUND.get(kind, around_a_function)(subject))
+    deltas, given, made = (names.split() for names in next(NAMES[kind] for kind in NAMES if isinstance(subject, kind)))
+    outputs, batch = subject.forward(), [*subject.inputs.values(), *subject.fixed.values()]
+    named = dict(zip(given, batch)) | dict(zip(made, outputs))
+    words = Vocabulary(deltas=dict(zip(deltas, subject.deltas)), parameters=subject.parameters, numbers=sizes(subject, named, batch))
+    if deltas:
+        words.mixes_columns = "y" in named and mixes_columns(subject)
+        words.rows = rows(subject, named)
+        words.gradients = {f"d{name}": window for name, window in getattr(subject, "windows", {}).items()}
     for owner in (subject.target, *subject.parts.values()):
         words.numbers |= settings(owner)
     return words
 
 
-def sizes(x, y):
-    """Name the sizes of a batch x and what is made of it."""
-    return {"the batch size": len(x), "the number of inputs": x.shape[-1], "the number of outputs": y.shape[-1]}
+def rows(subject, named):
+    """{name: array} of what is named, what forward keeps, and what the mathematics makes of it."""
+    found = {}
+    if "t" in named and named["o"].shape == named["t"].shape:
+        found["(o - t)"] = named["o"] - named["t"]
+    found |= row_caches(subject) | {name: array for name, array in named.items() if array.dtype.kind == "f"}
+    return found | (derivatives(subject.target, named["x"], named["y"]) if "y" in named else {})
 
 
-def around_a_layer(subject):
-    """x, y, what the layer keeps, and the derivative of an activation."""
-    y, x = subject.forward()[0], subject.inputs["x"]
-    return {"deltas": {"delta": subject.deltas[0]}, "mixes_columns": mixes_columns(subject), "numbers": sizes(x, y),
-            "rows": {**row_caches(subject), "x": x, "y": y, **derivatives(subject.target, x, y)},
-            "gradients": {f"d{name}": window for name, window in subject.windows.items()}}
-
-
-def around_a_loss(subject):
-    """o, t, and what the loss keeps."""
-    o, t = subject.inputs["output"], subject.fixed["target"]
-    subject.forward()
-    rows = {"(o - t)": o - t} if t.ndim == 2 and t.shape == o.shape else {}
-    rows |= {**row_caches(subject), "o": o, **({"t": t} if t.dtype.kind == "f" else {})}
-    return {"deltas": {"weight": subject.deltas[0]}, "rows": rows,
-            "numbers": {"the batch size": len(o), "the number of outputs": o.shape[-1]}}
-
-
-def around_a_posterior(subject):
-    """What the posterior keeps."""
-    subject.forward()
-    return {"deltas": dict(zip(("dz", "dkl"), subject.deltas)), "rows": row_caches(subject),
-            "numbers": {"the batch size": len(subject.inputs["h"]), "the number of latent dimensions": subject.target.d}}
-
-
-def around_a_pair(subject):
-    """x, out, and what the forward of a pair of functions keeps."""
-    y, x = subject.forward()[0], subject.inputs["x"]
-    return {"deltas": {"dout": subject.deltas[0]}, "rows": {**row_caches(subject), **subject.inputs, "out": y},
-            "numbers": sizes(x, y) if y.ndim and x.ndim else {}}
-
-
-def around_a_model(subject):
-    """The widths of a model and of its batch."""
-    numbers = {"the batch size": len(next(iter(subject.fixed.values())))}
-    numbers |= {f"the width of {place}": part.n_out for place, part in subject.parts.items() if getattr(part, "n_out", None)}
-    numbers |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items() if array.ndim == 2}
-    return {"numbers": numbers}
-
-
-def around_a_function(subject):
-    """The sizes of the arrays that a function reads."""
-    return {"numbers": {f"{name}.shape[{axis}]": size for name, array in subject.parameters.items()
-                        for axis, size in enumerate(array.shape)}}
-
-
-AROUND = {LayerSubject: around_a_layer, LossSubject: around_a_loss, PosteriorSubject: around_a_posterior, PairSubject: around_a_pair,
-          ModelSubject: around_a_model}
+def sizes(subject, named, batch):
+    """{name: number} of all sizes: of the batch, of what is named, of the parts of a model, of the arrays that a function reads."""
+    if not batch:
+        return {f"{name}.shape[{axis}]": size for name, array in subject.parameters.items() for axis, size in enumerate(array.shape)}
+    found = {"the batch size": len(batch[0])} if batch[0].ndim else {}
+    found |= {SIZES[name]: array.shape[-1] for name, array in named.items() if name in SIZES and array.ndim}
+    if isinstance(subject, PosteriorSubject):
+        found["the number of latent dimensions"] = subject.target.d
+    if not subject.inputs:                               # a model
+        found |= {f"the width of {place}": part.n_out for place, part in subject.parts.items() if getattr(part, "n_out", None)}
+        found |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items() if array.ndim == 2}
+    return found
 
 
 def mixes_columns(subject):
