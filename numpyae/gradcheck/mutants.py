@@ -65,22 +65,20 @@ class Penalised(Model):
 
     def __init__(self, first, second):
         self.first, self.second, self.criterion = first, second, SquaredError()
-        self.own(first=first, second=second, criterion=self.criterion)
+        self.add_parts(first=first, second=second, criterion=self.criterion)
 
     def loss(self, x, t, rng=None, noise=None, training=True):
         self.begin(rng, noise, training)
         self.y, y = self.first.forward(x), self.second.forward(x)
         values = self.criterion.forward(self.y + y, t)
         self.h = self.first.layers[1].h
-        self.end(len(x), "error")
-        self._weights["penalty"] = self._mean
-        squares = np.add.reduce(self.h * self.h, axis=None) + np.add.reduce(self.y * self.y, axis=None)
-        self.terms = {"error": float(np.add.reduce(values)) / len(x), "penalty": 0.5 * float(squares) / len(x)}
-        return self.terms["error"] + self.terms["penalty"]
+        self.term("error", values, over=len(x))
+        self.term("penalty", np.add.reduce(self.h * self.h, axis=1) + np.add.reduce(self.y * self.y, axis=1), over=len(x), factor=0.5)
+        return self.total()
 
     def backward(self):
         self.from_zero()
-        delta, weight = self.criterion.backward(self._weights["error"]), self._weights["penalty"][:, None]
+        delta, weight = self.criterion.backward(self.weights["error"]), 2 * self.weights["penalty"][:, None]
         self.first.backward(delta, {1: self.h * weight, 2: self.y * weight}, input_gradient=False)
         self.second.backward(delta, input_gradient=False)
         return self._grad
@@ -435,9 +433,9 @@ def one_pass(target, batch):
     target, rng, found = target.astype(np.float64), np.random.default_rng(0), {}
     if isinstance(target, Model):
         target.loss(*batch, rng=0)
-        for term in [None, *target._weights]:
+        for term in [None, *target.weights]:
             target.loss(*batch, rng=0)
-            target._weights = {name: weight if term in (None, name) else 0 * weight for name, weight in target._weights.items()}
+            target.weights = {name: weight if term in (None, name) else 0 * weight for name, weight in target.weights.items()}
             grad = target.backward()
             stops = np.cumsum([array.size for array in target.named_parameters().values()])[:-1]
             found |= {f"{term}: {name}": part for name, part in zip(target.named_parameters(), np.split(grad, stops))}

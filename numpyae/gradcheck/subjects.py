@@ -165,7 +165,7 @@ class PosteriorSubject(Subject):
 
 
 class ModelSubject(Subject):
-    """A model on a batch, its noise frozen; its terms have gradients of their own where its backward reads `_weights`."""
+    """A model on a batch, its noise frozen; its terms have gradients of their own where its backward reads `weights`."""
 
     linear = False
 
@@ -180,7 +180,7 @@ class ModelSubject(Subject):
                              + (f"an array of shape {np.shape(value)}" if np.ndim(value) else type(value).__name__))
         self.noise = model.noise
         self.names = tuple(model.terms or ()) if len(model.terms or ()) > 1 else ()
-        self.terms = self.names if set(self.names) <= set(model._weights) else ()
+        self.terms = self.names if set(self.names) <= set(model.weights) else ()
 
     def forward(self):
         return [self.target.loss(*self.batch, noise=self.noise)]
@@ -191,13 +191,13 @@ class ModelSubject(Subject):
 
     def gradients(self, term=None):
         self.forward()
-        kept = self.target._weights
+        kept = self.target.weights
         if term is not None:
-            self.target._weights = {name: weight if name == term else 0 * weight for name, weight in kept.items()}
+            self.target.weights = {name: weight if name == term else 0 * weight for name, weight in kept.items()}
         try:
             return self.backward()
         finally:
-            self.target._weights = kept
+            self.target.weights = kept
 
     def backward(self, deltas=(), from_zero=True):
         """The vector that backward returns, which is what an optimizer gets, cut into arrays."""
