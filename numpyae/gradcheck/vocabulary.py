@@ -11,6 +11,7 @@ from typing import Callable
 
 import numpy as np
 
+from numpyae.checks import is_number
 from numpyae.gradcheck.invariants import caches
 from numpyae.gradcheck.locality import outputs_when_moved
 from numpyae.gradcheck.subjects import LayerSubject, LossSubject, PairSubject, PosteriorSubject, Subject
@@ -148,9 +149,9 @@ def row_caches(subject):
 
 def settings(owner):
     """The numbers among the attributes: keep, k, sigma, beta."""
-    return {name: float(value) for name, value in getattr(owner, "__dict__", {}).items()
-            if isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
-            and not name.startswith("_") and name not in ("n_in", "n_out", "size")}
+    shared = {name: getattr(owner, name) for name in getattr(owner, "adjustable", ())}
+    return {name: float(value) for name, value in {**getattr(owner, "__dict__", {}), **shared}.items()
+            if is_number(value) and not name.startswith("_") and name not in ("n_in", "n_out", "size")}
 
 
 def derivatives(layer, x, y):
