@@ -6,6 +6,7 @@ provided that the loss is the same. The functions: the same values as the right 
 are drawn, arguments left as they were. Sizes are different primes, and no bias is 0.
 """
 
+import copy
 import functools
 import sys
 import types
@@ -314,9 +315,8 @@ def answers(right, w, rng, sizes):
 def other_value(call, scope, right, module, known, rng):
     """A sentence when a function of the module gives something else than that of the right program, or changes an argument."""
     name, *given = call
-    wanted = getattr(right, name)(*[deep_copy(scope[word]) for word in given])
-    arguments = [deep_copy(scope[word]) for word in given]
-    found = getattr(module, name)(*arguments)
+    arguments = copy.deepcopy([scope[word] for word in given])
+    wanted, found = getattr(right, name)(*copy.deepcopy(arguments)), getattr(module, name)(*arguments)
     for word, argument in zip(given, arguments):
         if difference(argument, scope[word]):
             return f"{name}({', '.join(given)}) changes its argument {word} in place"
@@ -330,9 +330,9 @@ def other_value(call, scope, right, module, known, rng):
 def other_draws(call, scope, right, module, known, rng):
     """A sentence when what a function draws is distributed otherwise than in the right program: each column, the rows' means."""
     name, *given = call
-    wanted, found = (np.asarray(getattr(program, name)(*[deep_copy({**scope, "rng": np.random.default_rng(seed)}[word])
-                                                         for word in given]), dtype=np.float64)
-                     for program, seed in zip((right, module), rng.integers(2**63, size=2)))
+    scopes = [{**scope, "rng": np.random.default_rng(seed)} for seed in rng.integers(2**63, size=2)]
+    wanted, found = (np.asarray(getattr(program, name)(*copy.deepcopy([its[word] for word in given])), dtype=np.float64)
+                     for program, its in zip((right, module), scopes))
     form = wrong_form(found, wanted.shape)
     if form:
         return f"{name}({', '.join(given)}) {form}"
@@ -356,8 +356,8 @@ def apart(one, other):
 def initial_weights(exam, right, module, rng):
     """The deviation of the initial weights, in a large network; biases exactly."""
     sizes = {name: 40 + 5 * i for i, name in enumerate(exam.sizes)}
-    wanted, found = (program.parameters(np.random.default_rng(seed), **sizes)
-                     for program, seed in zip((right, module), rng.integers(2**63, size=2)))
+    draws = map(np.random.default_rng, rng.integers(2**63, size=2))
+    wanted, found = (program.parameters(its, **sizes) for program, its in zip((right, module), draws))
     if not isinstance(found, dict) or found.keys() != wanted.keys():
         return f"parameters: w must be a dict with {', '.join(wanted)}"
     for name, array in wanted.items():
@@ -392,13 +392,6 @@ def agrees_with_itself(exam, right, module, rng):
     w, batch = drawn(exam, right, rng)
     worst = max(module.check(w, *batch.values()).values())
     return None if worst < 1e-6 else f"check: a right gradient is said to have a relative error of {worst:.3g}"
-
-
-def deep_copy(value):
-    """The value with copies of all its arrays."""
-    if isinstance(value, dict):
-        return copies(value)
-    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def normal(*names):

@@ -12,7 +12,7 @@ import traceback
 import numpy as np
 
 from numpyae.gradcheck.sentences import finding, raised, wrong_form
-from numpyae.gradcheck.subjects import WrongReturn, copies
+from numpyae.gradcheck.subjects import WrongReturn
 from numpyae.parameters import Parametric
 
 ROUNDING = 1e-10                      # relative; what is cast to float32 is off by 1e-8
@@ -21,36 +21,34 @@ CANCELLED = 1e-15                     # of the largest summands
 
 def run(subject, rng):
     """(gradients or None, findings): one backward pass with random deltas, and what is wrong with its manners."""
-    findings = []
-    given = {**subject.inputs, **subject.fixed}
-    values_before = subject.values()
-    before, parameters = copies(given), copies(subject.parameters)
+    values = subject.values()
     outputs = subject.forward()
-    findings += changed(given, before, "forward changed its {} in place")
-    before = copies(given)
-    kept, values = caches(subject), [np.copy(output) for output in outputs]
-    kept_before, deltas = copies(kept), [delta.copy() for delta in subject.deltas]
+    findings = changed({**subject.fixed, **subject.arrays}, values, "forward changed its {} in place")
+    deltas = [delta.copy() for delta in subject.deltas]
+    watched = (({**subject.inputs, **subject.fixed}, "backward changed its {} in place", "in place"),
+               (dict(enumerate(deltas)), "backward changed its delta in place", "in place"),
+               (subject.parameters, "backward changed the parameter {}: weights may be updated only when all gradients are there",
+                "updates"),
+               (caches(subject), "backward changed {} in place, which forward kept", "in place"),
+               (dict(enumerate(outputs)), "backward changed the output of forward in place", "in place"))
+    before = [{name: np.copy(array) for name, array in arrays.items()} for arrays, *_ in watched]
     try:
         gradients = subject.backward(deltas)
     except Exception as error:        # whatever a student's backward raises
-        subject.restore(values_before)
+        subject.restore(values)
         return None, findings + [raises("backward", error)]
     findings += wrong_gradients(subject, gradients)
     if any(found["cause"] == "shape" for found in findings):
         return None, findings
     gradients = {name: np.array(gradients[name], dtype=np.float64) for name in subject.arrays}
-    findings += changed(given, before, "backward changed its {} in place")
-    findings += changed(dict(enumerate(deltas)), dict(enumerate(subject.deltas)), "backward changed its delta in place")
-    findings += changed(subject.parameters, parameters, "backward changed the parameter {}: weights may be updated only when all "
-                        "gradients are there", "updates")
-    findings += changed(kept, kept_before, "backward changed {} in place, which forward kept")
-    findings += changed(dict(enumerate(outputs)), dict(enumerate(values)), "backward changed the output of forward in place")
+    for (arrays, sentence, cause), old in zip(watched, before):
+        findings += changed(arrays, old, sentence, cause)
     try:
-        findings += wrong_when_repeated(subject, gradients, values_before)
-        findings += not_linear(subject, gradients, values_before, rng) if subject.linear else []
+        findings += wrong_when_repeated(subject, gradients, values)
+        findings += not_linear(subject, gradients, values, rng) if subject.linear else []
     except Exception as error:        # it worked the first time
         findings.append(raises("a second backward", error))
-    subject.restore(values_before)
+    subject.restore(values)
     return gradients, findings
 
 
