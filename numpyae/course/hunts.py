@@ -1,4 +1,4 @@
-"""Find the bug: a small right program with one wrong line, from the catalogue of bugs that people have made.
+"""Find the bug: a small right program with one wrong line, one of the bugs that people write.
 
     python -m numpyae bughunt --level 3 --seed 7 --to FOLDER         writes FOLDER/bughunt_3_7.py
     python -m numpyae bughunt --level 3 --seed 7 --hint 1            the first hint, and no other
