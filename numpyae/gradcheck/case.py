@@ -1,4 +1,4 @@
-"""Hold one array that is wrong beside what it should be."""
+"""A case: one array that is wrong, and the truth beside it."""
 
 import numpy as np
 
@@ -9,11 +9,11 @@ EXACT = 1e-9                          # relative rounding of what is computed wi
 
 
 class Case:
-    """One array that is wrong, in the elements that could be judged, all flat.
+    """One array that is wrong, in those elements that could be judged. All arrays here are flat.
 
-    `yours` and `truth`, the error of the truth, and `index`, where in the array of this shape they stand; `wrong` and `kinked`
-    tell which are; `terms`: the truth of each term of a loss alone; `not_finite`: where yours is NaN or infinite, left out of the
-    rest; `whole`: whether every element is there.
+    `yours`, `truth` and the `error` of the truth; `index`, where the elements stand in an array of this `shape`;
+    `wrong` and `kinked`, which of them are; `terms`, {name: the truth of one term of the loss}. `not_finite` holds the
+    places where yours is NaN or infinite; they are left out of the rest. `whole` is True when every element is there.
     """
 
     def __init__(self, shape, index, yours, truth, error, wrong, kinked, terms=None):
@@ -26,49 +26,49 @@ class Case:
 
     @classmethod
     def of(cls, found, truth, tolerance):
-        """Make the case of an array and the truth of the same shape; equal is what differs by this share of the largest number."""
-        shape, yours, truth = np.shape(truth), *(np.ravel(array).astype(np.float64) for array in (found, truth))
-        allowed = tolerance * np.max(np.abs(truth), initial=0) + 1e-300
+        """Return the case of two arrays of one shape; a difference counts above this share of the largest number."""
+        yours, exact = (np.ravel(array).astype(np.float64) for array in (found, truth))
+        allowed = tolerance * np.max(np.abs(exact), initial=0) + 1e-300
         with np.errstate(invalid="ignore"):
-            wrong = ~(np.abs(yours - truth) <= allowed)
-        return cls(shape, np.arange(yours.size), yours, truth, np.full(yours.size, allowed / SAFETY), wrong, np.zeros_like(wrong))
+            wrong = ~(np.abs(yours - exact) <= allowed)
+        error = np.full(yours.size, allowed / SAFETY)
+        return cls(np.shape(truth), np.arange(yours.size), yours, exact, error, wrong, np.zeros_like(wrong))
 
     @classmethod
     def of_row(cls, row, columns=None):
-        """Make the case of a row of the check, or of these columns (first, behind the last) of its array."""
+        """Return the case of a row of the check, or of some columns, (first, behind the last), of its array."""
         values, shape = row["values"], tuple(row["shape"])
         index, judged = values["index"], values["verdict"] <= DISAGREE
         if columns is not None:
             first, behind = columns
-            row_of, column = np.divmod(index, shape[-1])
+            sample, column = np.divmod(index, shape[-1])
             judged = judged & (first <= column) & (column < behind)
-            index, shape = row_of * (behind - first) + column - first, (*shape[:-1], behind - first)
+            index, shape = sample * (behind - first) + column - first, (*shape[:-1], behind - first)
         yours, truth, error, kinked = (values[key][judged] for key in ("yours", "numerical", "error", "kinked"))
         terms = {term: part[judged] for term, part in values.get("by_name", {}).items()}
         return cls(shape, index[judged], yours, truth, error, values["verdict"][judged] == DISAGREE, kinked, terms)
 
     @property
     def differs(self):
-        """Whether anything is wrong."""
+        """True when anything is wrong."""
         return bool(self.wrong.any() or self.not_finite.size)
 
     def narrowed(self):
-        """Make the case of the wrong elements alone."""
-        index, yours, truth, error, kinked = (values[self.wrong] for values in (self.index, self.yours, self.truth, self.error,
-                                                                                self.kinked))
-        return Case(self.shape, index, yours, truth, error, self.wrong[self.wrong], kinked)
+        """Return the case of the wrong elements alone."""
+        arrays = (self.index, self.yours, self.truth, self.error, self.wrong, self.kinked)
+        return Case(self.shape, *(array[self.wrong] for array in arrays))
 
     def at(self, array):
-        """Pick the elements of an array of the whole shape."""
+        """Return the elements of an array of the whole shape that are here."""
         return np.asarray(array, dtype=np.float64).reshape(-1)[self.index]
 
     def fits(self, candidate, error, target=None):
-        """Tell whether `candidate` is the target (yours unless another is given), to within this error and rounding."""
+        """Return whether the target, `yours` by default, is `candidate` to within this error and rounding."""
         target = self.yours if target is None else target
         return bool(np.all(np.abs(target - candidate) <= SAFETY * error + EXACT * np.abs(candidate).max(initial=0)))
 
     def constant(self, basis, error, target=None):
-        """Return c such that target = c basis to within |c| error, or None; the target is `yours` unless another is given."""
+        """Return c if the target, `yours` by default, is c times the basis to within |c| error, else None."""
         target = self.yours if target is None else target
         size = np.abs(basis)
         if not size.size or not size.max() > 0:
@@ -89,21 +89,22 @@ class Case:
                 yield name, c
 
     def share(self):
-        """Say how many elements are wrong: `in 2 of 15 elements`."""
+        """Return in words how many elements are wrong: `in 2 of 15 elements`."""
         return f"in {self.wrong.sum()} of {len(self.yours)} elements"
 
     def stretch(self):
-        """Say which elements are wrong: `rows 0, 3`, `at [1, 2]`."""
+        """Return in words which elements are wrong: `rows 0, 3` where these are wrong as a whole, `at [1, 2]`."""
         at = np.array(np.unravel_index(self.index[self.wrong], self.shape)).T
         rest = np.array(np.unravel_index(self.index[~self.wrong], self.shape)).T
         for axis, word in enumerate(("row", "column")[:at.shape[1]]):
             lines = sorted(set(at[:, axis]))
             if not set(lines) & set(rest[:, axis]):
-                return f"{word}{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:5]))}{' ...' if len(lines) > 5 else ''}"
+                some = ", ".join(map(str, lines[:5])) + " ..." * (len(lines) > 5)
+                return f"{word}{'s' if len(lines) > 1 else ''} {some}"
         return f"at {at[0].tolist()}" if len(at) == 1 else f"the first at {at[0].tolist()}"
 
     def worst(self):
-        """Say what the element that is most wrong must be: `worst at [1, 2]: it must be 3, and is 4`."""
+        """Return in words what the element that is most wrong must be: `worst at [1, 2]: it must be 3, and is 4`."""
         i = int(np.argmax(self.wrong * np.abs(self.yours - self.truth)))
         words = f"must be {self.truth[i]:.6g}, and is {self.yours[i]:.6g}"
         return f"worst at {place_of(self.index[i], self.shape)}: it {words}" if self.shape else words

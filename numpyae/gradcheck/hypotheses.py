@@ -1,7 +1,7 @@
 """The hypotheses of the diagnosis, in the order in which they are tried: LEVELS, at the end of this file.
 
-Each is a function of a case (one wrong array) and of the vocabulary (what lies about). It yields (cause, sentence), and the factor where
-it is one, for every formula that explains the discrepancy to within the error bar.
+Each is a function of a case (one wrong array) and of the vocabulary (what lies about). It yields (cause, sentence), and
+the factor where it is one, for every formula that explains the discrepancy to within the error bar.
 """
 
 import functools
@@ -18,18 +18,19 @@ FEW = 6                               # with fewer elements a free constant woul
 
 
 def is_off_a_kink(case, words):
-    """Only elements on kinks are wrong: no slope between the one to the left and the one to the right."""
+    """Only elements on kinks are wrong: they lie between no two slopes."""
     if np.all(case.kinked[case.wrong]):
         i = int(np.argmax(case.wrong))
-        yield "kink", (f"is wrong only where f has a kink: backward gives {case.yours[i]:.6g}, the slopes to the left and to the right "
-                       f"are {case.truth[i] - case.error[i]:.6g} and {case.truth[i] + case.error[i]:.6g}, and only what lies between is "
-                       "right")
+        left, right = case.truth[i] - case.error[i], case.truth[i] + case.error[i]
+        yield "kink", (f"is wrong only where f has a kink: backward gives {case.yours[i]:.6g}, the slopes to the left "
+                       f"and to the right are {left:.6g} and {right:.6g}, and only what lies between is right")
 
 
 def is_zero(case, words, why=": backward never computes it"):
     """Nothing is there."""
     nothing = np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0)
-    if (case.wrong.sum() > 1 or not case.shape) and np.all(nothing[case.wrong]) and np.all(case.wrong | nothing):
+    several = case.wrong.sum() > 1 or not case.shape
+    if several and np.all(nothing[case.wrong]) and np.all(case.wrong | nothing):
         yield "zero", "is 0 everywhere" + (", up to rounding" if np.any(case.yours) else why)
 
 
@@ -39,15 +40,16 @@ def has_other_rounding(case, words):
     often = case.wrong.sum() >= max(2, 0.25 * len(case.wrong))
     if size and often and np.all(gap <= 4 * np.finfo(np.float32).eps * size) and np.median(
             gap[case.wrong] / np.abs(case.truth[case.wrong])) < 1e-4:
-        yield "precision", ("is right to the seven digits of float32, and no further: is something cast on the way, or is a small "
-                            "constant in one pass only?")
+        yield "precision", ("is right to the seven digits of float32, and no further: is something cast on the way, or "
+                            "is a small constant in one pass only?")
 
 
 def is_nearly_right(case, words):
     """It is off by a small part of the largest element."""
     part = np.max(np.abs(case.yours - case.truth)) / np.max(np.abs(case.truth))
     if part < 1e-4:
-        yield "precision", f"is right but for a part of {part:.0e}: is a small number added where none belongs, or are digits lost?"
+        yield "precision", (f"is right but for a part of {part:.0e}: is a small number added where none belongs, or "
+                            "are digits lost?")
 
 
 def is_a_multiple(case, words):
@@ -64,8 +66,9 @@ def is_transposed(case, words):
     """W stands where Wᵀ belongs, in a square array or by reshape."""
     if case.whole and len(case.shape) == 2 and min(case.shape) > 1:
         if case.fits(case.truth.reshape(case.shape).T.ravel(), case.error.max()):
-            yield "transposed", ("is the transpose of what it should be" if case.shape[0] == case.shape[1] else
-                                 "holds the right numbers in the order of the transpose: was it reshaped instead of transposed?")
+            square = case.shape[0] == case.shape[1]
+            reshaped = "holds the right numbers in the order of the transpose: was it reshaped instead of transposed?"
+            yield "transposed", "is the transpose of what it should be" if square else reshaped
 
 
 def is_a_wrong_sum(case, words):
@@ -77,56 +80,63 @@ def is_a_wrong_sum(case, words):
 
 
 def wrong_sums(case, words):
-    """Yield (sentence, array): the truth summed over too many axes; delta, or xᵀ delta, of one sample or over the features."""
+    """Yield (sentence, array): the truth summed over too many axes, and delta or xᵀ delta over the wrong ones."""
     truth = case.truth.reshape(case.shape)
     over = [(None, "all its elements")] if truth.size > 1 else []
     over += [(0, "its first axis"), (1, "its second axis")] if truth.ndim == 2 and min(truth.shape) > 1 else []
     for (axis, name), (word, of) in itertools.product(over, (("sum", np.sum), ("mean", np.mean))):
-        candidate = np.broadcast_to(of(truth, axis=axis, keepdims=True), case.shape)
-        if np.abs(candidate).max() > 1e-6 * np.abs(truth).max():
-            yield f"holds the {word} over {name} in every place: it is summed over too many axes", candidate
+        total = np.broadcast_to(of(truth, axis=axis, keepdims=True), case.shape)
+        if np.abs(total).max() > 1e-6 * np.abs(truth).max():
+            yield f"holds the {word} over {name} in every place: it is summed over too many axes", total
     deltas = [(name, delta) for name, delta in words.deltas.items() if delta.ndim == 2 and len(delta) > 1]
     for (name, delta), (sample, word) in itertools.product(deltas, ((0, "first"), (-1, "last"))):
         yield f"is {name} of the {word} sample only", delta[sample]
         yield from ((f"is {other}ᵀ {name} of the {word} sample only", np.outer(x[sample], delta[sample]))
                     for other, x in words.rows.items() if len(x) == len(delta))
-    yield from ((f"is {name} summed over the features, not over the samples", delta.sum(axis=1)) for name, delta in deltas)
+    for name, delta in deltas:
+        yield f"is {name} summed over the features, not over the samples", delta.sum(axis=1)
 
 
 def lacks_a_term(case, words):
     """A named term of the loss is missing, doubled, or of the wrong sign."""
-    for term, c in case.multiples(case.terms.items() if len(case.yours) > 1 else (), case.error, case.yours - case.truth):
-        how = {-1.0: f"misses the gradient of the term {term}", 1.0: f"has the gradient of the term {term} twice",
-               -2.0: f"has the gradient of the term {term} with the wrong sign"}.get(round(c, 6))
-        yield "term", how or f"has the gradient of the term {term} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
+    terms = case.terms.items() if len(case.yours) > 1 else ()
+    for term, c in case.multiples(terms, case.error, case.yours - case.truth):
+        gradient = f"the gradient of the term {term}"
+        how = {-1.0: f"misses {gradient}", 1.0: f"has {gradient} twice", -2.0: f"has {gradient} with the wrong sign"}
+        times = f"has {gradient} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
+        yield "term", how.get(round(c, 6), times)
 
 
 def has_a_factor(case, words, transforms=TRANSFORMS):
-    """A derivative, a mask or another factor is forgotten, or too many: of what can be made of what lies about."""
+    """A derivative, a mask or another factor is forgotten or too many: one of what can be made of what lies about."""
     found = []
     for name, q in quantities(words.rows, case.shape, transforms):
         q = case.at(q)
-        for factor, sentence in ((q, f"has a factor {name} too many, or lacks a division by it"), (1 / q, f"lacks the factor {name}")):
-            candidate = case.truth * factor
-            fits = np.all(np.isfinite(candidate)) and np.ptp(candidate) > 0
-            c = case.constant(candidate, np.where(case.truth == 0, 0, np.abs(factor)) * case.error) if fits else None
+        too_many, lost = f"has a factor {name} too many, or lacks a division by it", f"lacks the factor {name}"
+        for factor, sentence in ((q, too_many), (1 / q, lost)):
+            candidate, error = case.truth * factor, np.where(case.truth == 0, 0, np.abs(factor)) * case.error
+            varies = np.all(np.isfinite(candidate)) and np.ptp(candidate) > 0
+            c = case.constant(candidate, error) if varies else None
             if c is not None and words.names_of(c):
                 found.append((abs(c - 1) > 1e-6, "elementwise", sentence + words.besides(c)))
-        if not np.any(case.yours[q == 0]) and np.any(case.truth[q == 0]) and case.fits(np.where(q == 0, 0, case.truth), case.error):
+        masked = np.where(q == 0, 0, case.truth)
+        if not np.any(case.yours[q == 0]) and np.any(masked != case.truth) and case.fits(masked, case.error):
             found.append((False, "elementwise", f"is 0 wherever {name} is 0, and right elsewhere"))
         elif np.any(q == 0) and abs(abs(case.constant(case.yours * q, 0.0, case.truth) or 0) - 1) < 1e-6:
-            found.append((False, "elementwise", f"lacks the factor {name}: it lets through what {name} stops"))
+            found.append((False, "elementwise", f"{lost}: it lets through what {name} stops"))
     yield from (said for _, *said in sorted(found, key=lambda one: one[0]))
 
 
 def should_be_zero(case, words):
     """It is right but for elements where f is flat, or for elements that are left at 0."""
-    if case.wrong.sum() > 1 and not np.any(case.yours[case.wrong]):
+    left_out = case.wrong.sum() > 1 and not np.any(case.yours[case.wrong])
+    flat = np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong])
+    if left_out:
         cause = "axes" if case.stretch().startswith(("row", "column")) else "elementwise"
         yield cause, f"is 0 {case.share()} ({case.stretch()}), and right elsewhere"
-    elif case.wrong.sum() < len(case.wrong) and np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong]):
-        yield "elementwise", (f"is not 0 {case.share()} ({case.stretch()}) where the truth is 0, and right elsewhere: is something "
-                              "clipped or masked in forward, and not in backward?")
+    elif flat and not case.wrong.all():
+        yield "elementwise", (f"is not 0 {case.share()} ({case.stretch()}) where the truth is 0, and right elsewhere: "
+                              "is something clipped or masked in forward, and not in backward?")
 
 
 def is_something_else(case, words):
@@ -144,38 +154,42 @@ def is_another_expression(case, words):
     if yours and truth:
         yield "elementwise", f"is {yours}, where finite differences say {truth}"
     elif yours and words.mixes_columns:
-        yield "diagonal", (f"is {yours}: it takes each output by itself, as if the Jacobian were diagonal; the truth mixes the outputs "
-                           f"of {next(iter(words.deltas))}")
+        yield "diagonal", (f"is {yours}: it takes each output by itself, as if the Jacobian were diagonal; the truth "
+                           f"mixes the outputs of {next(iter(words.deltas))}")
     elif yours:
-        yield from list(misses_a_summand(case, words)) or [("elementwise", f"is {yours}, which is not what finite differences say")]
+        other = "elementwise", f"is {yours}, which is not what finite differences say"
+        yield from list(misses_a_summand(case, words)) or [other]
 
 
 def expression(case, words, target):
-    """Say target as `c delta q`, "" where it is nothing of the kind."""
-    found = (coefficient(c) + name for name, c in case.multiples(times_delta(case, words), 0.0, target) if words.names_of(c))
-    return next(found, "")
+    """Return the target in words if it is `c delta q`, else ""."""
+    fitting = case.multiples(times_delta(case, words), 0.0, target)
+    return next((coefficient(c) + name for name, c in fitting if words.names_of(c)), "")
 
 
 def times_delta(case, words):
     """Yield (name, elements) of each delta, alone and times each quantity."""
-    for (delta_name, delta), (name, q) in itertools.product(fitting(words.deltas, case), [("", 1.0), *quantities(words.rows, case.shape)]):
+    factors = [("", 1.0), *quantities(words.rows, case.shape)]
+    for (delta_name, delta), (name, q) in itertools.product(fitting(words.deltas, case), factors):
         if np.ptp(product := case.at(delta * q)) > 0:
             yield f"{delta_name} {name}".strip(), product
 
 
 def fitting(arrays, case):
-    """The arrays that have this shape, or can be broadcast to it, by name."""
+    """Return [(name, array of this shape), ...] of the arrays that have it, or can be broadcast to it."""
     return [(name, wide) for name, array in arrays.items() if (wide := as_rows(array, case.shape)) is not None]
 
 
 def misses_a_summand(case, words):
     """Yours minus the truth is a number, a quantity, alone or times delta, or a parameter."""
     off = case.yours - case.truth
-    if len(off) > 2 and case.wrong.all() and np.ptp(case.truth) > 0 and np.all(
-            np.abs(off - off[0]) <= SAFETY * case.error + EXACT * np.abs(off).max()):
-        cause, why = ("term", f"{words.called(off[0])}: a summand is missing or too many") if words.names_of(off[0]) else (
-            "not zeroed", ": does it start from zero?")
-        yield cause, f"is off by the same number, {off[0]:.6g}, in every element{why}"
+    slack = SAFETY * case.error + EXACT * np.abs(off).max()
+    if len(off) > 2 and case.wrong.all() and np.ptp(case.truth) > 0 and np.all(np.abs(off - off[0]) <= slack):
+        same = f"is off by the same number, {off[0]:.6g}, in every element"
+        if words.names_of(off[0]):
+            yield "term", f"{same}{words.called(off[0])}: a summand is missing or too many"
+        else:
+            yield "not zeroed", f"{same}: does it start from zero?"
         return
     same_shape = [(name, W) for name, W in words.parameters.items() if W.shape == case.shape]
     alone = ((name, case.at(array)) for name, array in quantities(words.rows, case.shape) + same_shape)
@@ -192,15 +206,16 @@ def misses_a_summand(case, words):
 
 
 def misses_a_scaled_parameter(case, words):
-    """Yours minus the truth is a parameter times one number for each column, or row: the gradient of a penalty, such as W Σ φ'²."""
-    same_shape = [(name, W) for name, W in words.parameters.items() if W.shape == case.shape]
+    """Yours minus the truth is a parameter times a number for each column, or row, such as W Σ φ'² of a penalty."""
     if case.whole and len(case.shape) == 2 and min(case.shape) > 2:
+        same_shape = [(name, W) for name, W in words.parameters.items() if W.shape == case.shape]
         off = (case.yours - case.truth).reshape(case.shape)
         for (name, W), (axis, word) in itertools.product(same_shape, enumerate(("column", "row"))):
             v = np.sum(off * W, axis=axis, keepdims=True) / np.sum(W * W, axis=axis, keepdims=True)
             if np.all(np.abs(off - v * W) <= SAFETY * case.error.max() + EXACT * np.abs(off).max()):
-                yield "term", (f"is off by {name} times one number for each {word} ({', '.join(f'{u:.4g}' for u in v.ravel()[:4])} "
-                               "...): a summand of this form, such as the gradient of a penalty, is missing or wrong")
+                numbers = ", ".join(f"{u:.4g}" for u in v.ravel()[:4])
+                yield "term", (f"is off by {name} times one number for each {word} ({numbers} ...): a summand of this "
+                               "form, such as the gradient of a penalty, is missing or wrong")
                 return
 
 
@@ -209,38 +224,53 @@ def is_another_product(case, words):
     known = [(name, product.ravel()) for name, product in products(case.shape, words)] if case.whole else []
     truth = next((name for name, product in known if case.fits(product, case.error, case.truth)), None)
     belongs = f"where {truth} belongs" if truth else "which is not what finite differences say"
-    found, summands = [("operand", f"is {name}, {belongs}") for name, product in known if case.fits(product, 0.0)], []
-    for name, c in case.multiples(known if truth is None or not found else (), 0.0, case.yours - case.truth):
+    found = [("operand", f"is {name}, {belongs}") for name, product in known if case.fits(product, 0.0)]
+    candidates, summands = known if truth is None or not found else (), []
+    for name, c in case.multiples(candidates, 0.0, case.yours - case.truth):
         if words.names_of(c, 1e-8 if case.yours.size < FEW else 1e-6):
-            summands.append(("term", f"is off by {c:.6g} times {name}: a summand is {'missing' if c < 0 else 'too many'}"))
+            summand = f"a summand is {'missing' if c < 0 else 'too many'}"
+            summands.append(("term", f"is off by {c:.6g} times {name}: {summand}"))
         elif c > -1 and case.yours.size >= FEW and words.names_of(1 + c):
-            summands.append(("term", f"has {name} {1 + c:.6g} times in it, where once is right{words.called(1 + c)}"))
+            times = f"{1 + c:.6g} times in it, where once is right{words.called(1 + c)}"
+            summands.append(("term", f"has {name} {times}"))
     yield from (summands or found)[:2]
 
 
 def products(shape, words):
-    """Yield (name, array of this shape): sums over samples, matrix products and such, of what lies about."""
-    floats = [(name, array) for name, array in {**words.deltas, **words.rows}.items() if array.dtype.kind == "f"]
+    """Yield (name, array of this shape): sums over samples and matrix products of what lies about."""
+    floats = [pair for pair in {**words.deltas, **words.rows}.items() if pair[1].dtype.kind == "f"]
     rows = [(name, array) for name, array in floats if array.ndim == 2]
     rows += [(f"({delta_name} {name})", delta * q) for delta_name, delta in words.deltas.items() if delta.ndim == 2
              for name, q in quantities(words.rows, delta.shape, TRANSFORMS[:5])]
     if len(shape) == 2:
-        matrices = [(name, W) for name, W in {**words.parameters, **words.gradients}.items() if W.ndim == 2]
-        matrices = [pair for name, W in matrices for pair in ((name, W), (f"{name}ᵀ", W.T))]
-        factors = [((f"{name}ᵀ", p.T), rows) for name, p in rows] + [(one, matrices) for one in rows] + [(one, rows) for one in matrices]
-        yield from ((f"{left} {right}", p @ q) for (left, p), others in factors for right, q in others
+        yield from matrix_products(shape, rows, {**words.parameters, **words.gradients})
+    elif len(shape) == 1:
+        yield from sums([(name, p) for name, p in rows if p.shape[1:] == shape], "Σ_n", 0)
+    elif not shape:
+        yield from sums(rows + [pair for pair in floats if pair[1].ndim == 1], "Σ", None)
+
+
+def matrix_products(shape, rows, parameters):
+    """Yield (name, array of this shape): pᵀ q, p W and W p of these rows p, q and parameters W, or their transposes."""
+    turned = [(f"{name}ᵀ", p.T) for name, p in rows]
+    matrices = [(name, W) for name, W in parameters.items() if W.ndim == 2]
+    matrices += [(f"{name}ᵀ", W.T) for name, W in matrices]
+    for lefts, rights in ((turned, rows), (rows, matrices), (matrices, rows)):
+        yield from ((f"{left} {right}", p @ q) for (left, p), (right, q) in itertools.product(lefts, rights)
                     if p.shape[1] == len(q) and (len(p), q.shape[1]) == shape)
-        return
-    summands = [(name, p) for name, p in rows if p.shape[1:] == shape] if shape else rows + [pair for pair in floats if pair[1].ndim == 1]
-    sign, axis = ("Σ_n", 0) if shape else ("Σ", None)
-    for left, p in summands:
+
+
+def sums(arrays, sign, axis):
+    """Yield (name, sum over this axis) of the arrays, and of their products."""
+    for left, p in arrays:
         yield f"{sign} {left}", p.sum(axis=axis)
-        yield from ((f"{sign} {left} {right}", (p * q).sum(axis=axis)) for right, q in summands if q.shape == p.shape)
+        yield from ((f"{sign} {left} {right}", (p * q).sum(axis=axis)) for right, q in arrays if q.shape == p.shape)
 
 
 def has_another_factor(case, words):
     """It is the truth times one quantity over another: one cached name stands in the place of another."""
-    wide = [(name, case.at(q)) for name, q in [*quantities(words.rows, case.shape), *fitting(words.deltas, case)]]
+    wide = [*quantities(words.rows, case.shape), *fitting(words.deltas, case)]
+    wide = [(name, case.at(q)) for name, q in wide]
     size, ratio = np.abs(case.truth), case.yours / case.truth
     sure = np.isfinite(ratio) & (size > 100 * case.error) & (size > 1e-6 * size.max(initial=0))
     two = np.flatnonzero(sure)[:2]                       # the first two elements tell which pairs are worth a look
@@ -248,50 +278,59 @@ def has_another_factor(case, words):
     close = np.abs(logs[:, None] - logs[None] - np.log(np.abs(ratio[two]))).max(axis=2, initial=0) < 1e-6
     for (i, j), sign in itertools.product(np.argwhere(close) if sure.sum() >= FEW else (), (1, -1)):
         quotient = sign * wide[i][1] / wide[j][1]
-        if i != j and np.all(np.isfinite(case.truth * quotient)) and case.fits(case.truth * quotient, np.abs(quotient) * case.error):
-            yield "elementwise", (f"is {coefficient(sign)}{wide[i][0]} / {wide[j][0]} times what it should be: one stands where the other "
-                                  "belongs")
+        candidate, error = case.truth * quotient, np.abs(quotient) * case.error
+        if i != j and np.all(np.isfinite(candidate)) and case.fits(candidate, error):
+            yield "elementwise", (f"is {coefficient(sign)}{wide[i][0]} / {wide[j][0]} times what it should be: one "
+                                  "stands where the other belongs")
             return
 
 
 def mixes_wrong_axes(case, words):
-    """Yours minus the truth is a wrong sum inside: of delta t over other axes, as a mean, or with a factor t too few."""
-    bases = ((said, off.ravel()) for said, off in sums_over_features(case, words)) if case.whole and len(case.shape) == 2 else ()
+    """Yours minus the truth comes from a wrong sum inside: over other axes, as a mean, or with a factor t too few."""
+    pairs = sums_over_features(case, words) if case.whole and len(case.shape) == 2 else ()
+    bases = ((said, off.ravel()) for said, off in pairs)
     found = (said for said, c in case.multiples(bases, 0.0, case.yours - case.truth) if abs(abs(c) - 1) < 1e-6)
     yield from itertools.islice(found, 1)
 
 
 def sums_over_features(case, words):
-    """Yield ((cause, sentence), by how much it is off): sums of delta t over the features, with a factor t, or none, outside."""
+    """Yield ((cause, sentence), by how much it is off): wrong sums of delta t over the features, times t or not."""
     ones = np.ones(case.shape)
-    for (delta_name, delta), (name, t) in itertools.product(fitting(words.deltas, case),
-                                                            [("", ones), *quantities(words.rows, case.shape)]):
+    factors = [("", ones), *quantities(words.rows, case.shape)]
+    for (delta_name, delta), (name, t) in itertools.product(fitting(words.deltas, case), factors):
         summand = f"{delta_name} {name}".strip()
         total = np.sum(delta * t, axis=1, keepdims=True)
+        others = (("axes", "over the samples", np.sum(delta * t, axis=0, keepdims=True)),
+                  ("axes", "over both axes", np.sum(delta * t, keepdims=True)),
+                  ("term", "as a mean", total / t.shape[1]))
+        bare = (f"has Σ {delta_name} in it where Σ {summand} belongs, or the other way round: a factor inside the sum "
+                "is missing, or too many")
+        coupled = f"is off by Σ {summand}: the part of the Jacobian that couples the outputs is not right"
         for outer in (ones, t):
-            for word, cause, other in (("over the samples", "axes", np.sum(delta * t, axis=0, keepdims=True)),
-                                       ("over both axes", "axes", np.sum(delta * t, keepdims=True)),
-                                       ("as a mean", "term", total / t.shape[1])):
-                yield (cause, f"has {summand} summed {word}, where it must be summed over the features"), outer * (total - other)
-            yield ("elementwise", f"has Σ {delta_name} in it where Σ {summand} belongs, or the other way round: a factor inside the "
-                   "sum is missing, or too many"), outer * (np.sum(delta, axis=1, keepdims=True) - total)
-            yield ("diagonal", f"is off by Σ {summand}: the part of the Jacobian that couples the outputs is not right"), outer * total
+            yield from (((cause, f"has {summand} summed {word}, where it must be summed over the features"),
+                         outer * (total - other)) for cause, word, other in others)
+            yield ("elementwise", bare), outer * (np.sum(delta, axis=1, keepdims=True) - total)
+            yield ("diagonal", coupled), outer * total
 
 
 def depends_on_others(case, words):
     """An experiment says what no formula explains: samples are mixed, or a local derivative has a wrong formula."""
-    (my_row, my_place), (true_row, true_place) = words.experiment and words.experiment() or ((False, False), (False, False))
+    unknown = (False, False), (False, False)
+    (my_row, my_place), (true_row, true_place) = words.experiment and words.experiment() or unknown
     if true_row and not my_row:
-        yield "axes", "depends at one sample on the other samples, and should not: something is summed, or read, along the wrong axis"
+        yield "axes", ("depends at one sample on the other samples, and should not: something is summed, or read, "
+                       "along the wrong axis")
     elif true_place and my_place:
         yield "elementwise", f"has a wrong local derivative {case.share()}, and no axes are mixed up; {case.worst()}"
     elif true_place and my_row:
-        yield "operand", ("depends at one place on other places of the same sample, and should not: another array stands where this "
-                          "element's own belongs")
+        yield "operand", ("depends at one place on other places of the same sample, and should not: another array "
+                          "stands where this element's own belongs")
 
 
 # how a gradient, and how any other array can be wrong
 LEVELS = (is_off_a_kink, is_zero, has_other_rounding, is_a_multiple, is_transposed, is_a_wrong_sum, lacks_a_term,
-          functools.partial(has_a_factor, transforms=PLAIN), should_be_zero, is_something_else, is_another_expression, has_a_factor,
-          misses_a_summand, misses_a_scaled_parameter, is_another_product, has_another_factor, mixes_wrong_axes, depends_on_others)
-VALUES = (functools.partial(is_zero, why=""), is_nearly_right, is_a_multiple, is_transposed, is_a_wrong_sum, misses_a_summand)
+          functools.partial(has_a_factor, transforms=PLAIN), should_be_zero, is_something_else, is_another_expression,
+          has_a_factor, misses_a_summand, misses_a_scaled_parameter, is_another_product, has_another_factor,
+          mixes_wrong_axes, depends_on_others)
+VALUES = (functools.partial(is_zero, why=""), is_nearly_right, is_a_multiple, is_transposed, is_a_wrong_sum,
+          misses_a_summand)
