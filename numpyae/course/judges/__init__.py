@@ -134,6 +134,8 @@ def watched(function, errors):
 
 def said(error, path):
     """Return an exception of a student's code as a sentence, with the line."""
+    if isinstance(error, Wrong):      # a sentence already
+        return str(error)
     if isinstance(error, TypeError) and str(error).startswith("super(type, obj)"):
         error = TypeError("super() is not there: it would be the solution").with_traceback(error.__traceback__)
     return raised(error, lambda frame: frame.f_code.co_filename == path)
