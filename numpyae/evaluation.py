@@ -117,9 +117,10 @@ def evaluate(model, x, convention, samples=5000, rng=None):
 def kl_of_units(model, x):
     """Return KL(q(z_j|x) ‖ p(z_j)) for each latent dimension j alone, its mean over x (N, D), (d,), in nats.
 
-    KL_j = ½ (m² + s² - log s² - 1), with the mean m and the standard deviation s of q(z_j|x) in units of the prior's.
-    For a diagonal q the KL_j add up to the KL, for a full q to less. A mixture prior has no such formula: the KL from
-    N(0, I) is returned instead.
+        KL_j = ½ (m² + s² - log s² - 1),   m = (μ_j - μ₀) / σ₀,   s = σ_j / σ₀
+
+    For a diagonal q the KL_j add up to the KL, for a full q to less. A mixture prior has no such formula: KL(q ‖ N(0, 1))
+    is returned instead.
     """
     check_part("kl_of_units: model", model, VAE)
     q, prior = model.posterior, model.prior
