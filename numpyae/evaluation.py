@@ -11,6 +11,7 @@ of 0/1 pixels cannot be compared with nats of a density of grey values.
 """
 
 import warnings
+from collections import namedtuple
 from typing import NamedTuple
 
 import numpy as np
@@ -93,8 +94,8 @@ class Evaluation(NamedTuple):
             error = f" ± {values.std() / np.sqrt(len(values)):.2f}" * (len(values) > 1)
             lines.append(f"{name:24} {values.mean():9.2f}{error} nats")
         active, kl = np.count_nonzero(self.variance_of_unit > ACTIVE), np.sort(self.kl_of_unit)[::-1]
-        each = " ".join(f"{value:.2f}" for value in kl[:12]) + " …" * (len(kl) > 12)
-        lines.append(f"{'active units':24} {active:6} of {len(kl)}   KL of each: {each}")
+        lines.append(f"{'active units':24} {active:6} of {len(kl)}   KL of each: "
+                     + " ".join(f"{value:.2f}" for value in kl[:12]) + " …" * (len(kl) > 12))
         return "\n".join(lines)
 
 
@@ -109,9 +110,8 @@ def evaluate(model, x, convention, samples=5000, rng=None):
     rng = np.random.default_rng(rng)
     reconstruction, kl = model.bound_terms(x, rng=rng)
     log_p = model.log_likelihood(x, samples, rng)
-    of_unit, variance = kl_of_units(model, x), active_units(model, x)
     return Evaluation(f"{convention}; {model.likelihood.convention}", reconstruction, kl, -reconstruction - kl, log_p,
-                      samples, of_unit, variance)
+                      samples, kl_of_units(model, x), active_units(model, x))
 
 
 def kl_of_units(model, x):
@@ -119,8 +119,8 @@ def kl_of_units(model, x):
 
         KL_j = ½ (m² + s² - log s² - 1),   m = (μ_j - μ₀) / σ₀,   s = σ_j / σ₀
 
-    For a diagonal q the KL_j add up to the KL, for a full q to less. A mixture prior has no such formula: KL(q ‖ N(0, 1))
-    is returned instead.
+    For a diagonal q the KL_j add up to the KL, for a full q to less. A mixture prior has no such formula: the KL from
+    N(0, 1) is returned instead.
     """
     check_part("kl_of_units: model", model, VAE)
     q, prior = model.posterior, model.prior
@@ -139,14 +139,8 @@ def active_units(model, x):
     return model.encode(x).var(axis=0)
 
 
-class Chains(NamedTuple):
-    """The state of n annealing chains: their codes, and there both log densities with their gradients."""
-
-    z: np.ndarray                     # (n, d)
-    log_likelihood: np.ndarray        # log p(x|z), (n,)
-    log_prior: np.ndarray             # log p(z), (n,)
-    slope: np.ndarray                 # ∂log p(x|z)/∂z, (n, d)
-    prior_slope: np.ndarray           # ∂log p(z)/∂z, (n, d)
+# The state of n annealing chains: codes z (n, d), log p(x|z) and log p(z) (n,), and the gradients of both (n, d).
+Chains = namedtuple("Chains", ["z", "log_likelihood", "log_prior", "slope", "prior_slope"])
 
 
 def annealed_importance_sampling(model, x, chains=16, steps=500, leaps=10, rng=None):
@@ -179,8 +173,7 @@ def annealed_importance_sampling(model, x, chains=16, steps=500, leaps=10, rng=N
         accept = np.log(rng.random(len(x)))[:, None] < gain[:, None]
         here = Chains(*(np.where(accept if new.ndim == 2 else accept[:, 0], new, old) for new, old in zip(there, here)))
         size *= np.where(accept, 1.02, 0.96).astype(model.dtype)             # accepts about two of three moves
-    log_weight = log_weight.reshape(N, chains)
-    return np.logaddexp.reduce(log_weight, axis=1) - np.log(chains)
+    return np.logaddexp.reduce(log_weight.reshape(N, chains), axis=1) - np.log(chains)
 
 
 def chains_at(model, x, z):

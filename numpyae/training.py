@@ -20,12 +20,13 @@ import time
 import numpy as np
 
 from numpyae.activations import Identity
-from numpyae.checks import check_data, check_size, is_number
+from numpyae.checks import check_data, check_positive, check_size, is_number
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
 from numpyae.layers import Dense, Layer
 from numpyae.optimizers import Optimizer
 
 LINES = 100                           # the largest number of progress lines that stay
+CLEAR = "\r\033[K"                    # clears the last line of a terminal
 VALIDATION_ROWS = 2000                # rows of the validation data that go through the model at once
 
 
@@ -107,8 +108,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
     if resume is not None:
         history, best = read_checkpoint(resume, model, optimizer, rng, History)
         if history.epochs and bool(history.validation) != (validation is not None):
-            word = "with" if history.validation else "without"
-            raise ValueError(f"fit: resume {resume} was trained {word} validation data and must be resumed {word} them")
+            raise ValueError(f"fit: resume {resume} was trained {'with' if history.validation else 'without'} "
+                             "validation data and must go on in the same way")
         if checkpoint is not None:
             write_checkpoint(checkpoint, model, optimizer, rng, history, best)
     lines = Progress(epochs, progress)
@@ -116,9 +117,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
         while history.epochs < epochs and not exhausted(history, patience):
             start = time.perf_counter()
             good = model.w.copy()
-            batch = data
+            batch = data if each_epoch is None else as_tuple(each_epoch(rng, *data))
             if each_epoch is not None:
-                batch = as_tuple(each_epoch(rng, *data))
                 check_batch(model, batch)
             terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
             value = None if validation is None else validation_loss(model, validation)
@@ -208,8 +208,7 @@ def check_online(network, x, t, alpha, epochs, tolerance):
     check_data("online_backprop: t", t, network.n_out, network.dtype)
     if len(t) != len(x):
         raise ValueError(f"online_backprop: t must have as many rows as x, {len(x)}, got {len(t)}")
-    if not (is_number(alpha) and 0 < alpha < math.inf):
-        raise ValueError(f"online_backprop: alpha must be a positive number, got {alpha!r}")
+    check_positive("online_backprop: alpha", alpha)
     check_size("online_backprop: epochs", epochs, least=0)
     if not (is_number(tolerance) and tolerance >= 0):
         raise ValueError(f"online_backprop: tolerance must be a number of at least 0, got {tolerance!r}")
@@ -325,8 +324,7 @@ class Progress:
         rate = (self.done * N + row) / (now - self.start)
         left = (now - self.start) * (1 - share) / share
         line = f"epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  {left:.0f} s left"
-        sys.stdout.write("\r\033[K" + line)
-        sys.stdout.flush()
+        print(CLEAR + line, end="", flush=True)
 
     def epoch(self, history):
         """Print a line that stays: after every epoch, or after every few when there are more than LINES epochs."""
@@ -338,11 +336,9 @@ class Progress:
         lists = [("loss", history.loss), *terms, ("validation", history.validation)]
         numbers = "".join(f"  {name} {values[-1]:.5g}" for name, values in lists if values)
         line = f"epoch {history.epochs}/{self.epochs}{numbers}  {history.seconds[-1]:.1f} s"
-        sys.stdout.write(f"\r\033[K{line}\n" if self.live else line + "\n")
-        sys.stdout.flush()
+        print(CLEAR * self.live + line, flush=True)
 
     def close(self):
         """Clear the live line."""
         if self.live and self.shown:
-            sys.stdout.write("\r\033[K")
-            sys.stdout.flush()
+            print(CLEAR, end="", flush=True)
