@@ -151,8 +151,8 @@ class Adam(Optimizer):
         m = β1 m + (1 - β1) grad,      v = β2 v + (1 - β2) grad²
         w -= alpha m̂ / (√v̂ + epsilon),  m̂ = m / (1 - β1^t),  v̂ = v / (1 - β2^t)
 
-    The arrays kept are m / (1 - β1) and v / (1 - β2), and rate and epsilon contain the constants. The step is the same,
-    with fewer passes over memory. It goes through w in pieces that fit into the processor's cache.
+    The arrays m and v hold m / (1 - β1) and v / (1 - β2), and the constants move into rate and epsilon. The step is the
+    same, with fewer passes over memory. It goes through w in pieces that fit into the processor's cache.
     """
 
     memory = ("m", "v")               # m / (1 - β1) and v / (1 - β2) in the formulas

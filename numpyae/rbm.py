@@ -16,8 +16,8 @@ The gradient of -log p(v) is ∂F(v) minus the mean of ∂F under the model. Thi
 Contrastive divergence (Hinton 2002) replaces it by ∂F(v_k): v_k, the "fantasy", is the result of k rounds of sampling
 that start at the data.
 
-The W of an RBM is the W of a layer of an encoder, and its transpose that of a layer of a decoder. A stack of RBMs, each
-trained on the hidden units of the one below, is therefore unrolled into an autoencoder.
+The W of an RBM serves as the W of an encoder's layer, and its transpose as the W of a decoder's layer. So a stack of
+RBMs, each trained on the hidden units of the one below, is unrolled into an autoencoder.
 """
 
 import numpy as np
