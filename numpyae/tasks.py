@@ -17,11 +17,11 @@ from numpyae.vae import VAE
 
 
 def neighbours(model, x, n, scale=1.0, rng=None):
-    """Return n variations of each row of x (N, D), (N, n, D): E[x|z] at draws z from q(z|x), spread by `scale`.
+    """Return n variations of each row of x (N, D), (N, n, D): E[x|z] at random codes z around μ(x).
 
         z = μ(x) + scale σ(x) ε,   ε ~ N(0, I)
 
-    Raise ValueError unless n >= 1 and scale >= 0.
+    With scale = 1 the codes are draws from q(z|x). Raise ValueError unless n >= 1 and scale >= 0.
     """
     check_part("neighbours: model", model, VAE)
     check_size("neighbours: n", n)

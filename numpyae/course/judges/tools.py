@@ -7,12 +7,18 @@ import numpy as np
 
 from numpyae import gradcheck
 
-DRAWS = 2                             # points at which a function is judged
+DRAWS = 2                             # times that a judge is called, each with other points
 ONE_EACH = ": one value for each sample is asked for"
 
 
 class Wrong(Exception):
     """The sentence that says what is wrong."""
+
+
+def must(right, sentence):
+    """Raise Wrong with this sentence unless it is right."""
+    if not right:
+        raise Wrong(sentence)
 
 
 def primes(rng, n):
@@ -26,15 +32,14 @@ def gradients(make, names=()):
     names: {how the check calls something: how the task does}.
     """
     def run(rng):
-        for _ in range(DRAWS):
-            for target, *batch in make(rng):
-                report = gradcheck.check(target, *batch, rng=rng)
-                if not report.ok:
-                    lines = str(report).split("\n\n")[0].splitlines()
-                    said = " ".join(line.replace("  also: ", "Also: ") for line in lines[:3])
-                    for name, own in dict(names).items():
-                        said = re.sub(rf"\b{name}\b", own, said)
-                    raise Wrong(said)
+        for target, *batch in make(rng):
+            report = gradcheck.check(target, *batch, rng=rng)
+            if not report.ok:
+                lines = str(report).split("\n\n")[0].splitlines()
+                said = " ".join(line.replace("  also: ", "Also: ") for line in lines[:3])
+                for name, own in dict(names).items():
+                    said = re.sub(rf"\b{name}\b", own, said)
+                raise Wrong(said)
     return run
 
 
@@ -139,3 +144,11 @@ def a_real_loss(kind, **options):
         loss = kind(**options)
         return [(loss, rng.standard_normal((N, D * loss.outputs_per_feature)), rng.standard_normal((N, D)))]
     return make
+
+
+def keeps(method, owner, truths, mistakes=()):
+    """Raise Wrong unless `method` has kept these arrays, {name: truth}, as attributes of owner, for the way back."""
+    gone = [name for name in truths if not hasattr(owner, name)]
+    must(not gone, f"{method} must keep self.{', self.'.join(gone)}, which the way back reads")
+    for name, truth in truths.items():
+        hold(f"self.{name}", getattr(owner, name), truth, mistakes)
