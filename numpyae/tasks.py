@@ -6,8 +6,8 @@
     find anomalies             -model.elbo(x): the larger, the stranger
     features                   model.encode(x), then evaluation.probe or cluster_purity
 
-Here are those that take more than a line: the neighbours of a sample, the way from one sample to another, missing pixels, and
-more labelled samples than one has.
+Here are those that take more than a line: the neighbours of a sample, the way from one sample to another, missing
+pixels, and more labelled samples than one has.
 """
 
 import numpy as np
@@ -17,7 +17,9 @@ from numpyae.vae import VAE
 
 
 def neighbours(model, x, n, scale=1.0, rng=None):
-    """n variations of each row of x, (N, n, D): E[x|z] at z = μ(x) + scale σ(x) ε, draws from q(z|x), which is made wider by `scale`.
+    """Return n variations of each row of x, (N, n, D): E[x|z] at z = μ(x) + scale σ(x) ε.
+
+    With scale = 1 the z are draws from q(z|x); a larger scale makes it wider.
 
     ValueError unless scale >= 0.
     """
@@ -33,18 +35,21 @@ def neighbours(model, x, n, scale=1.0, rng=None):
 
 
 def interpolate(model, start, end, steps, spherical=True):
-    """The way from one sample to another, (steps, D): E[x|z] along the codes between μ(start) and μ(end), rows (D,), ends included.
+    """Return the way from one sample to another, (steps, D): E[x|z] along the codes from μ(start) to μ(end).
+
+    start and end are rows (D,); both ends are included.
 
         straight     z(s) = (1 - s) z₀ + s z₁
         spherical    z(s) = [sin((1 - s) Ω) z₀ + sin(s Ω) z₁] / sin Ω,   Ω the angle between z₀ and z₁ (White 2016)
 
-    In many dimensions N(0, I) is a shell of radius √d; the straight way leaves it, the spherical one does not. Codes in opposite
-    directions have no shortest arc between them: ValueError.
+    In many dimensions N(0, I) is a shell of radius √d; the straight way leaves it, the spherical one does not. Codes
+    in opposite directions have no shortest arc between them: ValueError.
     """
     check_part("interpolate: model", model, VAE)
     check_size("interpolate: steps", steps)
     if np.ndim(start) != 1 or np.shape(start) != np.shape(end):
-        raise ValueError(f"interpolate: start and end must be two rows of one length, got shapes {np.shape(start)} and {np.shape(end)}")
+        raise ValueError("interpolate: start and end must be two rows of one length, "
+                         f"got shapes {np.shape(start)} and {np.shape(end)}")
     z0, z1 = model.encode(np.stack([start, end]))
     s = np.linspace(0, 1, steps, dtype=z0.dtype)[:, None]
     if not spherical:
@@ -54,8 +59,8 @@ def interpolate(model, start, end, steps, spherical=True):
     omega = np.arccos(cosine)
     if np.sin(omega) < 1e-3:
         if cosine < 0:
-            raise ValueError("interpolate: start and end must not have codes in opposite directions, for which no arc is the shortest: "
-                             "take spherical=False")
+            raise ValueError("interpolate: start and end must not have codes in opposite directions, for which no arc "
+                             "is the shortest: take spherical=False")
         return model.decode((1 - s) * z0 + s * z1)       # so small an angle that the two ways are the same
     z = (np.sin((1 - s) * omega) * z0 + np.sin(s * omega) * z1) / np.sin(omega)
     return model.decode(z.astype(z0.dtype))
@@ -66,15 +71,16 @@ def fill_in(model, x, missing, rounds=100, rng=None):
 
         z ~ q(z|x),   then x_missing ~ p(x|z), what is known stays;   again, `rounds` times
 
-    The last round puts in E[x|z] in place of a draw. missing (N, D) is True where x is not known; what stands there is not looked
-    at, it may be NaN. The chain starts at the mean of what p(z) makes. ValueError for a mask of another shape or kind.
+    The last round puts in E[x|z] in place of a draw. missing (N, D) is True where x is not known; what stands there is
+    not looked at, it may be NaN. The chain starts at the mean of what p(z) makes. ValueError for a mask of another
+    shape or kind.
     """
     check_part("fill_in: model", model, VAE)
     check_size("fill_in: rounds", rounds)
     missing = np.asarray(missing)
     if missing.shape != np.shape(x) or missing.dtype != bool:
-        raise ValueError(f"fill_in: missing must be True and False of the shape of x, {np.shape(x)}, got {missing.dtype} of shape "
-                         f"{missing.shape}")
+        raise ValueError(f"fill_in: missing must be True and False of the shape of x, {np.shape(x)}, "
+                         f"got {missing.dtype} of shape {missing.shape}")
     rng = np.random.default_rng(rng)
     known = np.where(missing, model.dtype.type(0), x)
     model.check(known)
@@ -91,7 +97,8 @@ def fill_in(model, x, missing, rounds=100, rng=None):
 def augment(model, x, y, n, scale=1.0, rng=None):
     """x (N, D) and its labels y (N,), each with n `neighbours` behind it that have its label: ((N + nN, D), (N + nN,)).
 
-    For few labels and many samples without: the model has seen them all, and knows in which directions a sample may vary.
+    For few labels and many samples without: the model has seen them all, and knows in which directions a sample may
+    vary.
     """
     if np.shape(y) != (len(x),):
         raise ValueError(f"augment: y must have a label for each row of x, shape ({len(x)},), got shape {np.shape(y)}")
