@@ -69,8 +69,8 @@ def changed(now, before, sentence, cause="in place"):
 def caches(subject):
     """{name: array} of all that the parts have kept from forward."""
     found = {}
-    for place, leaf in subject.parts.items():
-        own = {"_w", "_grad"} | {"_" + prefix + name for name in leaf._shapes for prefix in ("", "d")}
+    for place, leaf in {**subject.parts, **subject.keepers}.items():
+        own = {"_w", "_grad"} | {"_" + prefix + name for name in getattr(leaf, "_shapes", ()) for prefix in ("", "d")}
         found |= {f"{place}.{name}".lstrip("."): value for name, value in vars(leaf).items()
                   if isinstance(value, np.ndarray) and name not in own}
     return {**found, **flat("cache", getattr(subject, "cache", None))}

@@ -9,7 +9,7 @@ import copy
 import numpy as np
 
 from numpyae.gradcheck.invariants import caches
-from numpyae.gradcheck.subjects import LayerSubject, LossSubject, PosteriorSubject
+from numpyae.gradcheck.subjects import LayerSubject, LossSubject, PenaltySubject, PosteriorSubject, PriorSubject
 
 # What backward code makes of a cached quantity q, the simplest first.
 TRANSFORMS = (("{}", lambda q: q), ("(1 - {})", lambda q: 1 - q), ("{}²", lambda q: q * q), ("(1 - {}²)", lambda q: 1 - q * q),
@@ -60,6 +60,17 @@ def of_subject(subject):
         deltas = {"dz": subject.deltas[0], "dkl": subject.deltas[1]}
         rows = row_caches(subject)
         numbers = {"the batch size": len(subject.inputs["h"]), "the number of latent dimensions": subject.target.d}
+    elif isinstance(subject, PriorSubject):
+        subject.forward()
+        deltas = {"dlog_p": subject.deltas[0]}
+        rows, gradients = row_caches(subject), {f"d{name}": window for name, window in subject.windows.items()}
+        numbers = {"the number of latent dimensions": subject.target.d}
+        numbers |= {"the batch size": subject.deltas[0].shape[-1], "the number of draws": subject.deltas[0].size / subject.deltas[0].shape[-1]}
+    elif isinstance(subject, PenaltySubject):
+        subject.forward()
+        rows = row_caches(subject)
+        numbers = {"the batch size": len(subject.inputs["x"])}
+        numbers |= {f"the width of {place}": part.n_out for place, part in subject.parts.items() if part.n_out}
     elif hasattr(subject, "cache"):
         deltas = {"dout": subject.deltas[0]}
         y = subject.forward()[0]
