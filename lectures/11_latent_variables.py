@@ -402,7 +402,7 @@ class PlainMonteCarlo(Model):
 
     def __init__(self, decoder, likelihood, S):
         self.decoder, self.likelihood, self.S = decoder, likelihood, S
-        self.own(decoder=decoder, likelihood=likelihood)
+        self.add_parts(decoder=decoder, likelihood=likelihood)
 
     def loss(self, x, rng=None, noise=None, training=True):
         rng = self.begin(rng, noise, training)
@@ -410,9 +410,8 @@ class PlainMonteCarlo(Model):
         self.x, self.o = x, self.decoder.forward(z)
         self.l, self.squares = log_density(x, self.o, self.likelihood.sigma)
         self.noise["z"] = z
-        self.end(len(x), "nll")
-        self.terms = {"nll": math.log(self.S) - float(np.mean(logsumexp(self.l, axis=1)))}
-        return self.terms["nll"]
+        self.term("nll", math.log(self.S) - logsumexp(self.l, axis=1), over=len(x))
+        return self.total()
 
     def backward(self):
         self.from_zero()

@@ -48,3 +48,7 @@ def __getattr__(name):
     if name == "trace":
         return importlib.import_module("numpyae.tableau").trace
     raise AttributeError(f"module 'numpyae' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -179,9 +179,19 @@ def mlp(sizes, hidden=Tanh, output=None, rng=None):
     """
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes must name at least an input and an output, got {list(sizes)}")
+    for name, activation in (("hidden", hidden), ("output", output)):
+        if isinstance(activation, (str, Layer)):
+            raise TypeError(f"mlp: {name} must be a class of activations{hint(activation)}, got {activation!r}")
     rng = np.random.default_rng(rng)
     layers = []
     for n_in, n_out in zip(sizes[:-1], sizes[1:]):
         layers += [Dense(n_in, n_out, rng=rng), hidden()]
     layers[-1:] = [output()] if output else []
     return Sequential(*layers)
+
+
+def hint(activation):
+    """Return ": write ReLU" for the name or an instance of an activation, else ", such as Tanh"."""
+    name = activation if isinstance(activation, str) else type(activation).__name__
+    meant = [cls.__name__ for cls in Layer.__subclasses__() if cls.__name__.lower() == name.lower()]
+    return f": write {meant[0]}" if meant else ", such as Tanh"

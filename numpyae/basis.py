@@ -19,9 +19,8 @@ import math
 
 import numpy as np
 
-from numpyae.layers import Layer, check_size, wrong_delta
-from numpyae.models import check_data
-from numpyae.parameters import FLOATS
+from numpyae.checks import FLOATS, check_data, check_positive, check_size
+from numpyae.layers import Layer, wrong_delta
 
 
 class Basis(Layer):
@@ -50,7 +49,7 @@ class Basis(Layer):
         return delta[:, int(self.bias):]
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.n_in} -> {self.n_out})"
+        return self.in_words(f"{self.n_in} -> {self.n_out}")
 
 
 class PolynomialBasis(Basis):
@@ -59,8 +58,6 @@ class PolynomialBasis(Basis):
     Of one input 1, x, x², ...; of two 1, x₁, x₂, x₁², x₁x₂, x₂², ...; (n_in + order)! / (n_in! order!) with the 1. `powers`
     (M, n_in) are the p_jd. ValueError for an order below 0 (below 1 without bias) or n_in below 1.
     """
-
-    arguments = ("order", "n_in", "bias")
 
     def __init__(self, order, n_in=1, bias=True):
         check_order("PolynomialBasis", order, n_in, bias)
@@ -92,8 +89,6 @@ class FourierBasis(Basis):
     of k and -k, which give the same pair up to sign. ValueErrors of PolynomialBasis, and unless period > 0.
     """
 
-    arguments = ("order", "n_in", "period", "bias")
-
     def __init__(self, order, n_in=1, period=1.0, bias=True):
         check_order("FourierBasis", order, n_in, bias)
         self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
@@ -123,8 +118,6 @@ class GaussianBasis(Basis):
     finite or of another shape, and unless width > 0.
     """
 
-    arguments = ("centres", "width", "bias")
-
     def __init__(self, centres, width, bias=True):
         self.centres = as_points("GaussianBasis: centres", centres)
         self.width, self.bias = check_positive("GaussianBasis: width", width), bool(bias)
@@ -149,8 +142,6 @@ class SigmoidBasis(Basis):
     centres c_j and width as for GaussianBasis. directions v_j (M, D): each step climbs along its v_j and is level across it, as
     a hidden unit is. For one input they may be left out, and are 1. Errors as GaussianBasis.
     """
-
-    arguments = ("centres", "width", "directions", "bias")
 
     def __init__(self, centres, width, directions=None, bias=True):
         self.centres = as_points("SigmoidBasis: centres", centres)
@@ -180,16 +171,9 @@ class SigmoidBasis(Basis):
 def check_order(name, order, n_in, bias):
     """ValueError unless n_in is at least 1, and order a whole number of at least 0, without bias 1: some function must be left."""
     check_size(f"{name}: n_in", n_in)
-    if not isinstance(order, (int, np.integer)) or isinstance(order, bool) or order < (not bias):
-        least = "0" if bias else "1 without bias"
-        raise ValueError(f"{name}: order must be a whole number of at least {least}, got {order!r}")
-
-
-def check_positive(name, value):
-    """The value as a float, when it is a positive finite number; else ValueError."""
-    if not (isinstance(value, (int, float, np.integer, np.floating)) and 0 < value < np.inf):
-        raise ValueError(f"{name} must be a positive number, got {value!r}")
-    return float(value)
+    check_size(f"{name}: order", order, 0)
+    if order < (not bias):
+        raise ValueError(f"{name}: order must be a whole number of at least 1 without bias, got {order!r}")
 
 
 def as_points(name, points):

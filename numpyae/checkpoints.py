@@ -12,14 +12,11 @@ import operator
 
 import numpy as np
 
-from numpyae import activations, autoencoder, basis, corruption, latent, layers, losses, models, penalties, priors, rbm, vae
-from numpyae.layers import Sequential, TiedDense
-from numpyae.parameters import Parametric, fill, read_arrays, write_arrays
+from numpyae.described import Described
+from numpyae.layers import Sequential
+from numpyae.arrays import fill, read_arrays, write_arrays
 
 FORMAT = 1
-CLASSES = {name: cls for module in (layers, activations, basis, losses, latent, priors, corruption, penalties, models, autoencoder, rbm,
-                                        vae)
-           for name, cls in vars(module).items() if isinstance(cls, type) and hasattr(cls, "arguments")}
 
 
 def write_checkpoint(path, model, optimizer, rng, history, best):
@@ -107,48 +104,66 @@ def read_record(path):
 
 
 def describe(part, names=None):
-    """What to build: class and constructor arguments as JSON-able values; a tied layer names its partner."""
+    """Return what to build as JSON-able values: class and constructor arguments; a use and a tied layer name their partner."""
     names = names or {id(leaf): name for name, leaf in part.leaves().items()}
+    if part.owner is not part:
+        return {"again": names.get(id(part.owner))}
     if isinstance(part, Sequential):
         return {"class": "Sequential", "layers": [describe(layer, names) for layer in part.layers]}
-    if isinstance(part, TiedDense):
-        return {"class": "TiedDense", "dense": names.get(id(part.dense))}
     values = {name: getattr(part, name) for name in part.arguments}
-    return {"class": type(part).__name__, **{name: described(value, names) for name, value in values.items()}}
+    return {"class": type(part).__name__, **{name: names.get(id(value)) if name in part.shares else described(value, names)
+                                             for name, value in values.items()}}
 
 
 def described(value, names):
-    """An argument as JSON-able: what has arguments itself is described in turn, alone or in a row."""
-    if isinstance(value, Parametric):
+    """Return an argument as JSON-able values; a part, a penalty or a row of them is described in turn."""
+    if isinstance(value, Described):
         return describe(value, names)
     if isinstance(value, (list, tuple)):
         return [described(entry, names) for entry in value]
-    if hasattr(value, "arguments"):
-        return {"class": type(value).__name__, **{name: getattr(value, name) for name in value.arguments}}
     return value
 
 
 def build(description, built=None, name="", whole=None):
-    """The model that `describe` described, with fresh parameters. ValueError for classes that are not numpyae's own."""
+    """Return the model of a description, with fresh parameters. ValueError for classes that are not numpyae's own."""
     built, whole = {} if built is None else built, whole or description
-    if name in built:                 # the partner of a TiedDense that stood before it
+    if name in built:                 # the partner of one that stood before it
         return built[name]
-    cls = CLASSES.get(description["class"])
-    if cls is None:
-        raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself and use model.load")
     inside = name + "." if name else ""
-    if cls is Sequential:
+    if "again" in description:
+        part = partner(description["again"], built, whole).again()
+    elif description["class"] == "Sequential":
         part = Sequential(*[build(layer, built, f"{inside}{index}", whole) for index, layer in enumerate(description["layers"])])
-    elif cls is TiedDense:
-        part = TiedDense(build(described_at(whole, description["dense"]), built, description["dense"], whole))
     else:
-        part = cls(**{key: built_argument(value, built, inside + key, whole) for key, value in description.items() if key != "class"})
+        cls = classes().get(description["class"])
+        if cls is None:
+            raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself and use "
+                             "model.load")
+        values = {key: value for key, value in description.items() if key != "class"}
+        part = cls(**{key: partner(value, built, whole) if key in getattr(cls, "shares", ()) else
+                      built_argument(value, built, inside + key, whole) for key, value in values.items()})
     built[name] = part
     return part
 
 
+def classes():
+    """Return {name: class} of numpyae's mathematics: the flat files, not the tools around them."""
+    found, waiting = {}, [Described]
+    while waiting:
+        cls = waiting.pop()
+        waiting += cls.__subclasses__()
+        if cls.__module__.startswith("numpyae.") and cls.__module__.count(".") == 1:
+            found[cls.__name__] = cls
+    return found
+
+
+def partner(name, built, whole):
+    """Return the part of that dotted name, built now if it was not yet."""
+    return build(described_at(whole, name), built, name, whole)
+
+
 def built_argument(value, built, name, whole):
-    """What `described` has described."""
+    """Return the argument that `described` made these JSON-able values of."""
     if isinstance(value, dict):
         return build(value, built, name, whole)
     if isinstance(value, list) and value and isinstance(value[0], dict):

@@ -8,17 +8,16 @@ Noise is drawn by `draw`, kept by the model and put in by `apply`, so that a los
 
 import numpy as np
 
-from numpyae.layers import check_number
+from numpyae.checks import check_number
+from numpyae.described import Described
 
 
-class Corruption:
+class Corruption(Described):
     """The contract: draw(x, rng) -> noise, an array of the dtype of x; apply(x, noise) -> x̃."""
 
 
 class GaussianNoise(Corruption):
     """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
-
-    arguments = ("sigma",)
 
     def __init__(self, sigma):
         self.sigma = check_number("GaussianNoise: sigma", sigma, 0, np.inf, "a number of at least 0")
@@ -31,17 +30,12 @@ class GaussianNoise(Corruption):
         """x + sigma ε."""
         return x + self.sigma * noise
 
-    def __repr__(self):
-        return f"GaussianNoise(sigma={self.sigma})"
-
 
 class MaskingNoise(Corruption):
     """Each feature becomes `value` with probability p, else stays ([002]: "a fraction of the input set to zeros or ones").
 
     Other than a Dropout layer it does not scale what is left. ValueError unless 0 <= p <= 1.
     """
-
-    arguments = ("p", "value")
 
     def __init__(self, p, value=0.0):
         self.p = check_number("MaskingNoise: p", p, 0, 1, "in [0, 1]")
@@ -55,17 +49,12 @@ class MaskingNoise(Corruption):
         """value where noise is 1, else x."""
         return np.where(noise == 1, x.dtype.type(self.value), x)
 
-    def __repr__(self):
-        return f"MaskingNoise(p={self.p}, value={self.value})"
-
 
 class SaltAndPepper(Corruption):
     """Each feature becomes low with probability p/2, high with probability p/2, else stays: never any other value ([002]).
 
     ValueError unless 0 <= p <= 1 and low < high.
     """
-
-    arguments = ("p", "low", "high")
 
     def __init__(self, p, low=0.0, high=1.0):
         self.p = check_number("SaltAndPepper: p", p, 0, 1, "in [0, 1]")
@@ -83,6 +72,3 @@ class SaltAndPepper(Corruption):
         """low where noise is -1, high where it is 1, else x."""
         low, high = x.dtype.type(self.low), x.dtype.type(self.high)
         return np.where(noise < 0, low, np.where(noise > 0, high, x))
-
-    def __repr__(self):
-        return f"SaltAndPepper(p={self.p}, low={self.low}, high={self.high})"

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numpyae.layers import Dense, Sequential, check_size
+from numpyae.checks import check_data, check_part, check_size
+from numpyae.layers import Dense, Sequential
 from numpyae.losses import SoftmaxCrossEntropy
-from numpyae.models import Regression, check_data, require_part
+from numpyae.models import Regression
 from numpyae.optimizers import lbfgs
 from numpyae.priors import GaussianPrior
 from numpyae.vae import VAE
@@ -99,7 +100,7 @@ def evaluate(model, x, convention, samples=5000, rng=None):
     `convention` says what x is, "MNIST, binarised once", say; the kind of likelihood is added. `samples` draws of z for each x in
     -log p(x). ValueError or TypeError for x that the model would not train on.
     """
-    require_part("evaluate: model", model, VAE)
+    check_part("evaluate: model", model, VAE)
     rng = np.random.default_rng(rng)
     reconstruction, kl = model.bound_terms(x, rng=rng)
     log_p = model.log_likelihood(x, samples, rng)
@@ -113,7 +114,7 @@ def kl_of_units(model, x):
 
     With a diagonal q they add up to the KL, with a full one to less. A mixture has no such form: there it is measured against N(0, I).
     """
-    require_part("kl_of_units: model", model, VAE)
+    check_part("kl_of_units: model", model, VAE)
     q, prior = model.posterior, model.prior
     mu0, sigma0 = (np.asarray(prior.mu), np.asarray(prior.sigma)) if isinstance(prior, GaussianPrior) else (0.0, 1.0)
     model.encode(x)
@@ -137,7 +138,7 @@ def annealed_importance_sampling(model, x, chains=16, steps=500, leaps=10, rng=N
     to what it does that each chain fits its step to its own past; so the log is on average too low. Needs float64 for steep likelihoods, N · chains · steps · leaps passes through the decoder, and so
     small nets. ValueError or TypeError for x that the model would not train on.
     """
-    require_part("annealed_importance_sampling: model", model, VAE)
+    check_part("annealed_importance_sampling: model", model, VAE)
     for name, count in (("chains", chains), ("steps", steps), ("leaps", leaps)):
         check_size(f"annealed_importance_sampling: {name}", count)
     model.check(x)

@@ -17,7 +17,7 @@ e^(logvar) is σ², not σ, and no gradient check sees the difference.
 
 import numpy as np
 
-from numpyae.layers import check_size
+from numpyae.checks import check_size
 from numpyae.parameters import Parametric
 
 
@@ -26,8 +26,6 @@ class DiagonalGaussian(Parametric):
 
     `size` = 2d is the width the encoder must have.
     """
-
-    arguments = ("d",)
 
     def __init__(self, d):
         check_size("DiagonalGaussian: d", d)

@@ -14,7 +14,8 @@ Backward adds and never updates: the optimizer's step is a separate line of the 
 
 import numpy as np
 
-from numpyae.parameters import FLOATS, Parametric, parameter
+from numpyae.checks import FLOATS, check_choice, check_size
+from numpyae.parameters import Parametric, parameter, setting
 
 
 class Layer(Parametric):
@@ -49,9 +50,9 @@ class Dense(Layer):
     The biases start at 0. ValueError for sizes below 1 or another init.
     """
 
-    W, dW = parameter("W")
-    b, db = parameter("b")
-    arguments = ("n_in", "n_out")
+    W, dW = parameter("W", "weights (n_in, n_out)")
+    b, db = parameter("b", "biases (n_out,)")
+    decays = ("W",)
 
     def __init__(self, n_in, n_out, rng=None, init="glorot"):
         check_size("Dense: n_in", n_in)
@@ -79,7 +80,7 @@ class Dense(Layer):
             return delta @ self.W.T
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.n_in} -> {self.n_out})"
+        return self.in_words(f"{self.n_in} -> {self.n_out}")
 
 
 class TiedDense(Layer):
@@ -89,8 +90,8 @@ class TiedDense(Layer):
     the same model, else its gradient is somebody else's.
     """
 
-    b, db = parameter("b")
-    arguments = ("dense",)
+    b, db = parameter("b", "biases (n_out,)")
+    shares = ("dense",)
 
     def __init__(self, dense):
         if not isinstance(dense, Dense):
@@ -119,7 +120,7 @@ class TiedDense(Layer):
         return delta @ W
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.n_in} -> {self.n_out})"
+        return self.in_words(f"{self.n_in} -> {self.n_out}")
 
 
 class Dropout(Layer):
@@ -130,7 +131,6 @@ class Dropout(Layer):
     """
 
     noise_name = "mask"
-    arguments = ("p",)
 
     def __init__(self, p):
         if not 0 <= p < 1:
@@ -168,13 +168,12 @@ class TopK(Layer):
     the width, or another `by`.
     """
 
-    arguments = ("k", "by")
+    k = setting("k", "how many units stay; a callback may change it while training")
     adjustable = ("k",)
 
     def __init__(self, k, by="magnitude"):
         check_size("TopK: k", k)
-        if by not in ("magnitude", "value"):
-            raise ValueError(f'TopK: by must be "magnitude" or "value", got {by!r}')
+        check_choice("TopK: by", by, ("magnitude", "value"))
         self.k, self.by = int(k), by
         self.strength = np.abs if by == "magnitude" else np.positive         # np.positive(x) is x
 
@@ -222,8 +221,6 @@ class Sequential(Layer):
 
     def forward(self, x):
         """x (N, n_in) -> y (N, n_out)."""
-        if self._taken:
-            self._check_use()
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -233,8 +230,6 @@ class Sequential(Layer):
 
         With input_gradient=False the first layer does not compute ∂L/∂x: a model has no use for the gradient of its data.
         """
-        if self._taken:
-            self._check_use()
         if added and not added.keys() <= set(range(len(self.layers))):
             raise ValueError(f"Sequential: added must have indices from 0 to {len(self.layers) - 1}, got {sorted(added)}")
         for index in range(len(self.layers) - 1, -1, -1):
@@ -266,19 +261,6 @@ def initial_weights(n_in, n_out, rng=None, init="glorot"):
     if init == "zeros":
         return np.zeros((n_in, n_out))
     raise ValueError(f'Dense: init must be "glorot", "he", "sparse" or "zeros", got {init!r}')
-
-
-def check_size(name, size):
-    """ValueError unless size is a whole number of at least 1."""
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
-
-
-def check_number(name, value, low, high, wanted):
-    """value as a float; ValueError unless it is a finite number in [low, high]: "name must be wanted, got ..."."""
-    if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must be {wanted}, got {value if isinstance(value, (int, float, np.number)) else repr(value)}")
-    return float(value)
 
 
 def wrong_delta(layer, delta):

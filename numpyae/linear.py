@@ -10,9 +10,7 @@ autoencoder cannot be better (Baldi & Hornik 1989), and its loss ends at the sum
 
 import numpy as np
 
-from numpyae.layers import check_size
-from numpyae.models import check_data
-from numpyae.parameters import FLOATS
+from numpyae.checks import FLOATS, check_data, check_size
 
 
 class PCA:

@@ -22,7 +22,9 @@ import math
 
 import numpy as np
 
+from numpyae.checks import check_positive
 from numpyae.parameters import Parametric, parameter
+from numpyae.windows import Windows
 
 
 class Loss(Parametric):
@@ -213,16 +215,13 @@ class GaussianNLL(Loss):
     ([004]: ρ "might be another parameter to be trained"). ValueError unless sigma > 0.
     """
 
-    logvar, dlogvar = parameter("logvar")
-    arguments = ("sigma", "learn")
+    logvar, dlogvar = parameter("logvar", "log σ², one number ()")
 
     def __init__(self, sigma=1.0, learn=False):
-        if not (np.ndim(sigma) == 0 and 0 < sigma < np.inf):
-            raise ValueError(f"GaussianNLL: sigma must be a positive number, got {sigma}")
-        self.learn, self._sigma = bool(learn), float(sigma)
-        self._logvar, self._dlogvar = np.array(2 * math.log(sigma)), np.zeros(())
+        self.learn, self._sigma = bool(learn), check_positive("GaussianNLL: sigma", sigma)
+        self._windows = Windows(logvar=np.array(2 * math.log(sigma)), dlogvar=np.zeros(()))
         if learn:
-            self.add_parameters(logvar=2 * math.log(sigma))
+            self.add_parameters(logvar=self.logvar)
 
     @property
     def sigma(self):

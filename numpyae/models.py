@@ -10,94 +10,172 @@ on the way back. Noise (dropout masks, ε of a VAE) is drawn from `rng`, kept in
 back as `noise=`: the loss is then a plain function of w, which is what finite differences need.
 """
 
+import copy
+
 import numpy as np
 
 from numpyae.activations import Identity, Sigmoid, Softmax
-from numpyae.layers import Dropout, Layer, Sequential, TiedDense
+from numpyae.checks import check_data, check_part
+from numpyae.layers import Dropout, Layer, Sequential
 from numpyae.losses import Loss
-from numpyae.parameters import FLOATS, Parametric, leaves_of
+from numpyae.parameters import Parametric, leaves_of
+from numpyae.penalties import Penalty
 
 
 class Model(Parametric):
     """The contract: loss(*batch) -> float, then backward() -> grad, from zero.
 
-    After `loss`: `terms`, its named parts, floats that add up to it; `noise`, a dict of all that was drawn.
+    After `loss`: `terms`, its named parts, floats that add up to it; `weights`, for each term ∂L/∂(its values);
+    `noise`, a dict of all that was drawn. A Model of one's own is written with these calls:
+
+        __init__    self.add_parts(network=network, criterion=criterion)
+                    self.add_penalties(penalties)                     where it takes penalties
+        loss        rng = self.begin(rng, noise, training)
+                    self.term("error", values, over=len(x))           for each part of the loss
+                    return self.total()
+        backward    added = self.from_zero()
+                    delta = self.criterion.backward(self.weights["error"])
+                    self.network.backward(delta, added=added["network"], input_gradient=False)
+                    return self.grad
     """
 
     batch_names = ("x",)              # of the arrays in a batch
-    terms = noise = None
-    _weights = {}                     # for each term ∂L/∂(value of each sample), (N,); empty unless a loss came last
-    _mean = np.zeros(0)               # 1/N for each sample
+    code = None                       # the network whose last layer a penalty is about where it does not say `at`
+    terms = noise = corruption = None
+    penalties = ()
+    weights = {}                      # empty unless a loss came last
+    _drawing = {}                     # the layers that draw random numbers, by the name of their noise
+    penalised = ()                    # for each penalty: (term, penalty, name of the network, layers that it sees)
 
     def loss(self, *batch, rng=None, noise=None, training=True):
-        """The loss of a batch: a mean over its samples. training=False switches dropout and corruption off."""
+        """Return the loss of a batch, a mean over its samples. training=False switches dropout and corruption off."""
         raise NotImplementedError(f"{type(self).__name__}.loss")
 
     def backward(self):
-        """The gradient of the last loss with respect to w, (P,): the live vector `grad`, from zero."""
+        """Return the gradient of the last loss with respect to w, (P,): the live vector `grad`, from zero."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
     def check(self, *batch):
-        """ValueError or TypeError, one sentence, unless the batch is fit to be trained on. `fit` calls this before it begins."""
-        raise NotImplementedError(f"{type(self).__name__}.check")
+        """Raise ValueError or TypeError unless the batch is fit to be trained on. `fit` calls this before it begins."""
+        for name, array in zip(self.batch_names, batch):
+            check_data(f"{type(self).__name__}: {name}", array, None, self.dtype)
+            if len(array) != len(batch[0]):
+                raise ValueError(f"{type(self).__name__}: {name} must have as many rows as {self.batch_names[0]}, "
+                                 f"{len(batch[0])}, got {len(array)}")
 
     def check_settings(self):
-        """ValueError unless what a callback may set, such as `beta`, can be. `fit` calls this after the callbacks."""
+        """Raise ValueError if a callback set a setting, such as `beta`, to an impossible value. `fit` calls this."""
 
-    def own(self, **parts):
-        """Take these networks, losses and posteriors as parts, after a look at whether they can be in one model."""
+    def add_parts(self, **parts):
+        """Take these networks, losses and posteriors as parts. ValueError for a part whose partner is not in this model."""
         leaves = leaves_of(parts)
+        inside = set(map(id, leaves.values()))
         for name, leaf in leaves.items():
-            if isinstance(leaf, TiedDense) and not any(leaf.dense is other for other in leaves.values()):
-                raise ValueError(f"{type(self).__name__}: {name}, {leaf!r}, shares the weights of a Dense that is not in this model")
-        self.add_parts(**parts)
+            for partner in leaf.partners().values():
+                if id(partner) not in inside:
+                    raise ValueError(f"{type(self).__name__}: {name}, {leaf!r}, shares the weights of a "
+                                     f"{type(partner).__name__} that is not in this model")
+        super().add_parts(**parts)
         self._drawing = {f"{name}.{leaf.noise_name}": leaf for name, leaf in leaves.items() if getattr(leaf, "noise_name", None)}
 
+    def add_penalties(self, penalties):
+        """Take copies of these penalties: each is a term of the loss from now on. Call it after add_parts."""
+        if not isinstance(penalties, (list, tuple)):
+            raise TypeError(f"{type(self).__name__}: penalties must be a list of penalties, got {penalties!r}")
+        for penalty in penalties:
+            check_part(f"{type(self).__name__}: penalties", penalty, Penalty)
+        self.penalties = tuple(copy.copy(penalty) for penalty in penalties)
+        terms = [penalty.term for penalty in penalties]
+        names = [f"{term} {1 + terms[:k].count(term)}" if term in terms[:k] else term for k, term in enumerate(terms)]
+        self.penalised = [(name, penalty, *self.place_of(penalty)) for name, penalty in zip(names, self.penalties)]
+
+    def place_of(self, penalty):
+        """Return (name of a network, its layers up to the one that the penalty is about); all leaves for one on weights."""
+        if penalty.on_weights:
+            return None, list(self.leaves().values())
+        networks = {name: part.layers for name, part in self._parts.items() if isinstance(part, Sequential)}
+        if penalty.at is None and self.code is None:
+            raise ValueError(f"{type(self).__name__}: {penalty!r} must say which layer it is about, such as "
+                             f'at="{next(iter(networks))}.0"')
+        network, _, index = (penalty.at or f"{self.code}.{len(networks[self.code]) - 1}").partition(".")
+        layers = networks.get(network, [])
+        if not (index.isdecimal() and int(index) < len(layers)):
+            there = ", ".join(f"{name}.0" + f" to {name}.{len(layers) - 1}" * (len(layers) > 1) for name, layers in networks.items())
+            raise ValueError(f"{type(self).__name__}: {penalty!r}: no layer {penalty.at}; there are {there}")
+        layers = layers[:int(index) + 1]
+        penalty.check(layers)
+        return network, layers
+
     def begin(self, rng, noise, training):
-        """Before a forward pass: hand rng, or the noise to replay, to the layers that draw. Returns rng as a Generator, or None."""
-        self._check_use()
-        self.noise = {}
+        """Begin a forward pass: hand rng, or the noise to replay, to the layers that draw. Returns rng as a Generator, or None."""
+        self.noise, self.terms, self.weights = {}, {}, {}
         if rng is not None:
             rng = np.random.default_rng(rng)
+        self._pass = rng, noise, training
         for name, layer in self._drawing.items():
             layer.training = training
             layer.rng = rng
-            layer.replay = recorded(noise, name) if noise is not None and training else None
+            layer.replay = replayed(noise, name) if noise is not None and training else None
         return rng
 
-    def corrupt(self, x, rng, noise):
-        """x̃, by the model's corruption; what was drawn for it is kept in `noise["corruption"]`."""
+    def corrupt(self, x):
+        """Return x̃, what the model's corruption makes of x while training, kept in `noise["corruption"]`; else x."""
+        rng, noise, training = self._pass
+        if self.corruption is None or not training:
+            return x
         if noise is None:
             drawn = self.corruption.draw(x, np.random.default_rng(rng))
         else:
-            drawn = recorded(noise, "corruption", x.shape, x.dtype)
+            drawn = replayed(noise, "corruption", x.shape, x.dtype)
         self.noise["corruption"] = drawn
         return self.corruption.apply(x, drawn)
 
-    def end(self, n, term):
-        """After a forward pass of n values: keep what the layers drew, and, for this term, the weight 1/n of each value."""
+    def term(self, name, values, over, factor=1.0):
+        """Add factor Σ values / over to the loss as a named part, and set weights[name] = ∂L/∂values = factor / over."""
+        if over == 0:
+            raise ValueError(f"{type(self).__name__}: a batch must have at least one row, got none")
+        values = np.asarray(values)
+        self.weights[name] = weight = np.empty(values.shape, self._w.dtype)
+        weight.fill(factor / over)
+        self.terms[name] = factor * float(np.add.reduce(values, axis=None)) / over
+
+    def total(self):
+        """End a forward pass: add the penalties, keep what the layers drew, and return the sum of all terms."""
         for name, layer in self._drawing.items():
             if layer.training:
                 self.noise[name] = getattr(layer, layer.noise_name)
             layer.training, layer.replay = True, None
-        if n == 0:
-            raise ValueError(f"{type(self).__name__}: a batch must have at least one row, got none")
-        if len(self._mean) != n or self._mean.dtype != self._w.dtype:
-            self._mean = np.empty(n, dtype=self._w.dtype)
-            self._mean.fill(1 / n)
-        self._weights = {term: self._mean}
+        for name, penalty, _, layers in self.penalised:
+            self.terms[name] = penalty.forward(layers, self.drawn_for(name, penalty, layers))
+            self.weights[name] = np.ones((), dtype=self._w.dtype)
+        return sum(self.terms.values())
+
+    def drawn_for(self, name, penalty, layers):
+        """Return the random numbers of a penalty, kept in `noise` under its name; mostly None."""
+        rng, noise, _ = self._pass
+        drawn = penalty.draw(layers, rng)
+        if drawn is not None:
+            self.noise[name] = drawn if noise is None else replayed(noise, name, drawn.shape, drawn.dtype)
+        return self.noise.get(name)
 
     def from_zero(self):
-        """Before a backward pass: set grad to zero. RuntimeError when backward is called before loss."""
-        self._check_use()
-        if not self._weights:
+        """Begin a backward pass: set grad to zero, and go back through the penalties.
+
+        Returns {name of a part: {index of a layer: ∂L/∂(its output)}}, which `Sequential.backward` takes as `added`.
+        RuntimeError when backward is called before loss.
+        """
+        if not self.weights:
             raise RuntimeError(f"{type(self).__name__}.backward: call loss right before it: that keeps what the way back needs")
         self._grad.fill(0)
+        added = {name: {} for name in self._parts}
+        for name, penalty, network, _ in self.penalised:
+            for index, delta in penalty.backward(self.weights[name]).items():
+                added[network][index] = added[network].get(index, 0) + delta
+        return added
 
     def evaluate(self, network, x):
-        """network(x) free of noise, after a look at x. What the last loss kept for the way back is forgotten."""
-        self._check_use()
-        self._weights = {}
+        """Return network(x) free of noise, after a check of x. The last loss is forgotten, and with it its way back."""
+        self.weights = {}
         check_data(f"{type(self).__name__}: x", x, network.n_in, self.dtype)
         for layer in self._drawing.values():
             layer.training = False
@@ -114,42 +192,41 @@ class Model(Parametric):
 class Regression(Model):
     """A network and a criterion, supervised: loss(x, t) = 1/N Σ_n criterion(network(x_n), t_n).
 
-    With SquaredError it is [000]'s regression, with SoftmaxCrossEntropy a classifier.
+    With SquaredError it is [000]'s regression, with SoftmaxCrossEntropy a classifier. `penalties` are further terms:
+    WeightDecay(λ) makes it ridge regression, L + λ Σ W².
     """
 
-    arguments = ("network", "criterion")
     batch_names = ("x", "t")
 
-    def __init__(self, network, criterion):
-        require_part("Regression: network", network, Layer)
-        require_part("Regression: criterion", criterion, Loss)
+    def __init__(self, network, criterion, penalties=()):
+        check_part("Regression: network", network, Layer)
+        check_part("Regression: criterion", criterion, Loss)
         refuse_double_activation("Regression", network, criterion)
         self.network, self.criterion = as_network(network), criterion
-        self.own(network=self.network, criterion=criterion)
+        self.add_parts(network=self.network, criterion=criterion)
+        self.add_penalties(penalties)
 
     def loss(self, x, t, rng=None, noise=None, training=True):
-        """1/N Σ_n criterion(o_n, t_n), o = network(x); terms: {"error": ...}."""
+        """Return 1/N Σ_n criterion(o_n, t_n), o = network(x), and the penalties; terms: {"error": ..., "weight decay": ...}."""
         self.begin(rng, noise, training)
         self.o = self.network.forward(x)
         values = self.criterion.forward(self.o, t)
-        self.end(len(x), "error")
-        error = float(np.add.reduce(values)) / len(x)
-        self.terms = {"error": error}
-        return error
+        self.term("error", values, over=len(x))
+        return self.total()
 
     def backward(self):
-        """delta = ∂L/∂o at the output, then back through the network."""
-        self.from_zero()
-        delta = self.criterion.backward(self._weights["error"])
-        self.network.backward(delta, input_gradient=False)
+        """Take delta = ∂L/∂o at the output back through the network."""
+        added = self.from_zero()
+        delta = self.criterion.backward(self.weights["error"])
+        self.network.backward(delta, added=added["network"], input_gradient=False)
         return self._grad
 
     def predict(self, x):
-        """The expected target for each row of x, in its units: (N, M)."""
+        """Return the expected target for each row of x, in its units: (N, M)."""
         return self.criterion.mean(self.evaluate(self.network, x))
 
     def check(self, x, t):
-        """x (N, D) finite and of the model's dtype; t of as many rows, and what the criterion is defined for."""
+        """Raise ValueError or TypeError unless x (N, D) is finite and of the model's dtype, and t fits x and the criterion."""
         check_data("Regression: x", x, self.network.n_in, self.dtype)
         if not (isinstance(t, np.ndarray) and t.ndim == 1 and self.criterion.takes_labels):
             width = self.network.n_out and self.network.n_out // self.criterion.outputs_per_feature
@@ -157,13 +234,6 @@ class Regression(Model):
         if len(t) != len(x):
             raise ValueError(f"Regression: t must have as many rows as x, {len(x)}, got {len(t)}")
         self.criterion.check_target(t, self.network.n_out)
-
-
-def require_part(name, part, kind):
-    """TypeError unless the part is a Layer, Loss ...; a class without its parentheses gets a hint."""
-    if not isinstance(part, kind):
-        hint = f": write {part.__name__}()" if isinstance(part, type) and issubclass(part, kind) else ""
-        raise TypeError(f"{name} must be a {kind.__name__}, got {part.__name__ if hint else type(part).__name__}{hint}")
 
 
 def as_network(layer):
@@ -191,8 +261,8 @@ def check_fit_together(model, encoder, code, decoder, loss):
                          f"{loss.outputs_per_feature * encoder.n_in} outputs, got {decoder.n_out}")
 
 
-def recorded(noise, name, shape=None, dtype=None):
-    """The entry of a dict of noise to replay, checked."""
+def replayed(noise, name, shape=None, dtype=None):
+    """Return the entry of a dict of noise to replay, after a check of its shape and dtype."""
     if name not in noise:
         raise ValueError(f"noise must hold {name!r}, got {sorted(noise) or 'nothing'}")
     if shape is not None and np.shape(noise[name]) != shape:
@@ -200,22 +270,3 @@ def recorded(noise, name, shape=None, dtype=None):
     if dtype is not None and noise[name].dtype != dtype:
         raise TypeError(f"noise[{name!r}] must be {dtype}, got {noise[name].dtype}")
     return noise[name]
-
-
-def check_data(name, x, width, dtype):
-    """ValueError or TypeError unless x is (N, width), N >= 1, finite, and of this dtype."""
-    if not isinstance(x, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, got {type(x).__name__}")
-    if x.dtype not in FLOATS:
-        raise TypeError(f"{name} must be {dtype}, got {x.dtype}"
-                        + ("" if x.dtype.kind in "cOSUV" else f": write {name.split()[-1]}.astype(np.{dtype})"))
-    if x.dtype != dtype:
-        raise TypeError(f"{name} must be {dtype}, as the parameters are, got {x.dtype}: write "
-                        f"{name.split()[-1]}.astype(np.{dtype}), or model.astype(np.{x.dtype}) for another model")
-    if x.ndim != 2 or (width is not None and x.shape[1] != width):
-        raise ValueError(f"{name} must have shape (N, {'D' if width is None else width}), got {x.shape}")
-    if len(x) == 0:
-        raise ValueError(f"{name} must have at least one row, got none")
-    if not (np.isfinite(x.min()) and np.isfinite(x.max())):
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        raise ValueError(f"{name} must be finite, got {x[row, column]} in row {row}, column {column}")

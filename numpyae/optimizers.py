@@ -10,13 +10,28 @@ import math
 
 import numpy as np
 
+from numpyae.checks import check_positive
+from numpyae.described import Described, arguments_of
 
-class Optimizer:
-    """The contract: step(w, grad) changes w in place. `arguments`: the constructor's; `memory`: arrays kept between steps."""
+RATES = ("lr", "rate", "eta", "learning_rate", "step_size")           # other names of alpha
 
-    arguments = ("alpha",)
+
+class Optimizer(Described):
+    """The contract: step(w, grad) changes w in place. `memory` names the arrays kept between steps."""
+
     memory = ()
     t = 0                             # steps done
+
+    def __new__(cls, *values, **named):
+        for name in RATES:
+            if name in named and name not in arguments_of(cls):
+                raise TypeError(f"{cls.__name__}: there is no argument {name}: the learning rate is called alpha")
+        return super().__new__(cls)
+
+    def set_rates(self, **rates):
+        """Set attributes that must be positive numbers, Python floats: np.float64 would make float32 arrays float64."""
+        for name, value in rates.items():
+            setattr(self, name, check_positive(f"{type(self).__name__}: {name}", value))
 
     def step(self, w, grad):
         """One step: w (P,) changes in place, grad (P,) is only read."""
@@ -32,15 +47,12 @@ class Optimizer:
                 raise ValueError(f"{self!r}: w must have shape {kept.shape} and dtype {kept.dtype} as in its first step, got "
                                  f"{w.shape} and {w.dtype}: use one optimizer per model")
 
-    def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)}' for name in self.arguments)})"
-
 
 class GradientDescent(Optimizer):
     """w -= alpha grad ([000])."""
 
     def __init__(self, alpha):
-        self.alpha = check_rate(self, alpha)
+        self.set_rates(alpha=alpha)
 
     def step(self, w, grad):
         """w -= alpha grad."""
@@ -51,12 +63,12 @@ class GradientDescent(Optimizer):
 class Momentum(Optimizer):
     """velocity = mu velocity - alpha grad, w += velocity (Polyak 1964; Sutskever 2013, eq. 1-2)."""
 
-    arguments = ("alpha", "mu")
     memory = ("velocity",)
     velocity = None
 
     def __init__(self, alpha, mu=0.9):
-        self.alpha, self.mu = check_rate(self, alpha), check_decay(self, "mu", mu)
+        self.set_rates(alpha=alpha)
+        self.mu = check_decay(self, "mu", mu)
 
     def step(self, w, grad):
         """One step with velocity."""
@@ -87,12 +99,11 @@ class Nesterov(Momentum):
 class AdaGrad(Optimizer):
     """squares += grad², w -= alpha grad / (√squares + epsilon) (Duchi 2011): every weight has its own, shrinking rate."""
 
-    arguments = ("alpha", "epsilon")
     memory = ("squares",)
     squares = None
 
     def __init__(self, alpha=0.01, epsilon=1e-8):
-        self.alpha, self.epsilon = check_rate(self, alpha), check_rate(self, epsilon, "epsilon")
+        self.set_rates(alpha=alpha, epsilon=epsilon)
 
     def step(self, w, grad):
         """One step; the squares only grow."""
@@ -105,12 +116,11 @@ class AdaGrad(Optimizer):
 class RMSProp(Optimizer):
     """squares = rho squares + (1 - rho) grad², w -= alpha grad / (√squares + epsilon) (Tieleman & Hinton 2012, lecture 6e)."""
 
-    arguments = ("alpha", "rho", "epsilon")
     memory = ("squares",)
     squares = None
 
     def __init__(self, alpha=1e-3, rho=0.9, epsilon=1e-8):
-        self.alpha, self.epsilon = check_rate(self, alpha), check_rate(self, epsilon, "epsilon")
+        self.set_rates(alpha=alpha, epsilon=epsilon)
         self.rho = check_decay(self, "rho", rho)
 
     def step(self, w, grad):
@@ -132,14 +142,13 @@ class Adam(Optimizer):
     memory. It goes through w in pieces that stay in the processor's cache.
     """
 
-    arguments = ("alpha", "beta1", "beta2", "epsilon")
     memory = ("m", "v")               # m / (1 - β1) and v / (1 - β2) of the formulas
     m = v = None
     piece = 65536                     # elements; five such arrays of float32 fit into a cache of 2 MB
     scratch = np.zeros(0)
 
     def __init__(self, alpha=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8):
-        self.alpha, self.epsilon = check_rate(self, alpha), check_rate(self, epsilon, "epsilon")
+        self.set_rates(alpha=alpha, epsilon=epsilon)
         self.beta1, self.beta2 = check_decay(self, "beta1", beta1), check_decay(self, "beta2", beta2)
 
     def step(self, w, grad):
@@ -190,15 +199,8 @@ def lbfgs(model, *data, iterations=400, tolerance=2e-9, rng=None):
     return result
 
 
-def check_rate(optimizer, value, name="alpha"):
-    """The value, when it is a positive finite number; else ValueError."""
-    if not (np.ndim(value) == 0 and 0 < value < np.inf):
-        raise ValueError(f"{type(optimizer).__name__}: {name} must be a positive number, got {value}")
-    return float(value)               # not np.float64, which would make float32 arrays float64
-
-
 def check_decay(optimizer, name, value):
-    """The value, when it is in [0, 1); else ValueError."""
+    """Return value as a float; raise ValueError unless it is in [0, 1)."""
     if not (np.ndim(value) == 0 and 0 <= value < 1):
         raise ValueError(f"{type(optimizer).__name__}: {name} must be in [0, 1), got {value}")
     return float(value)

@@ -1,66 +1,58 @@
 """All parameters of a model are one vector w, and its gradient is one vector grad.
 
-The slides write the loss as L(w) and the training step as w_new = w_old - alpha grad L(w) ([000]). So do we: a model keeps
-one flat array `w` of length P and one flat array `grad` of the same length. A layer's `W` and `b` are windows into `w` (NumPy
-views: no copy), its `dW` and `db` are windows into `grad`:
+The slides write the loss as L(w) and the training step as w_new = w_old - alpha grad L(w) ([000]). So do we: a model
+keeps one flat array `w` of length P and one flat array `grad` of the same length. A layer's `W` and `b` are windows into
+`w` (NumPy views: no copy), its `dW` and `db` are windows into `grad`:
 
     w     [ W of layer 0 | b of layer 0 | W of layer 2 | b of layer 2 | ... ]
     grad  [ dW           | db           | dW           | db           | ... ]
 
-`w -= alpha * grad` is then a whole training step, an optimizer needs no loop over layers, and a gradient check perturbs `w[i]`.
-
-Windows come apart silently when somebody writes `dense.W = new_array`: the name would point to another array and `w` would
-never hear of it. Therefore a parameter is declared by `W, dW = parameter("W")`, which makes assignment copy into the window, and
-copying, pickling and `astype` build the windows anew. Reading `dense.W` costs no Python frame, so a debugger never stops here.
+`w -= alpha * grad` is then a whole training step, an optimizer needs no loop over layers, and a gradient check perturbs
+`w[i]`. Copying, pickling and `astype` build the windows anew.
 """
 
 import copy
 import math
 import operator
-import os
 
 import numpy as np
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+from numpyae.arrays import fill, read_arrays, write_arrays
+from numpyae.checks import FLOATS
+from numpyae.described import Described
+from numpyae.taken import give_up
+from numpyae.windows import Windows, parameter, setting
+
+__all__ = ["Parametric", "leaves_of", "parameter", "setting"]
 
 
-def parameter(name):
-    """Declare a parameter and its gradient in a class body: `W, dW = parameter("W")`.
+class Parametric(Described):
+    """The base of all that has parameters: a layer, a loss, a network, a model.
 
-    Reading gives the window into w (or grad); assigning checks the shape and copies into it.
-    """
-    return _window(name), _window("d" + name)
-
-
-def _window(name):
-    def copy_in(self, value):
-        self._copy_in(name, "_" + name, value)
-
-    return property(operator.attrgetter("_" + name), copy_in)
-
-
-class Parametric:
-    """Whatever has parameters: a layer, a loss, a network, a model.
-
-    `w` (P,) holds all parameters, `grad` (P,) their gradient. A leaf declares its own with `add_parameters`, a container takes
-    those of its parts with `add_parts`: the parts' windows then look into the container's vectors.
+    A leaf declares its own parameters with `add_parameters`, a container takes those of its parts with `add_parts`: the
+    parts' windows then look into the container's vectors.
     """
 
-    _shapes = {}                      # of a leaf's own parameters, by name
+    _windows = None
+    _shapes = {}                      # a leaf's own parameters, by name
     _parts = {}                       # a container's parts, by name
     _w = _grad = np.zeros(0)
-    _leaves = ()                      # a container's parts without parts, however deep
-    _owner = None                     # the container whose vectors our windows look into
-    _taken = None                     # why this container may no longer be used
+    _container = None                     # the container whose vectors our windows look into
     adjustable = ()                   # settings that a callback may change while training
-    arguments = ()                    # the constructor's arguments that rebuild it, names of attributes
+    decays = ()                       # names of the parameters that weight decay is about
+
+    w = property(operator.attrgetter("_w"), lambda self, value: self._copy_in("w", self._w, value), doc=(
+        "All parameters as one flat vector (P,), the slides' **w**: live, so that `w -= alpha * grad` trains."))
+    grad = property(operator.attrgetter("_grad"), lambda self, value: self._copy_in("grad", self._grad, value), doc=(
+        "The gradient of the loss with respect to w, (P,): live, overwritten by the next backward."))
 
     def add_parameters(self, **values):
-        """Give this layer parameters of its own, such as `W=array, b=array`; each must be declared by `parameter`."""
+        """Give this layer parameters of its own, such as `W=array, b=array`; `parameter` must declare each."""
         undeclared = [name for name in values if not isinstance(getattr(type(self), name, None), property)]
         if undeclared or not values:
             raise TypeError(f"{type(self).__name__}: add_parameters needs parameters declared in the class, such as "
                             f"g, dg = parameter(\"g\"); got {', '.join(undeclared) or 'none'}")
+        self._refuse_both(self._parts)
         values = {name: np.asarray(value) for name, value in values.items()}
         self._shapes = {name: value.shape for name, value in values.items()}
         w = np.concatenate([value.ravel() for value in values.values()]).astype(np.float64)
@@ -68,53 +60,47 @@ class Parametric:
 
     def add_parts(self, **parts):
         """Take the parameters of the parts into one w and one grad. The last container built from a part owns it."""
+        self._refuse_both(self._shapes)
         leaves = leaves_of(parts)
         for name, leaf in leaves.items():
             twin = next(other for other in leaves if leaves[other] is leaf)
             if twin != name:
-                raise ValueError(f"{type(self).__name__}: {leaf!r} is in it twice, as {twin} and {name}: "
-                                 "build the second from copy.deepcopy, or share its weights with TiedDense")
-        dtypes = {part._w.dtype for part in parts.values() if part._w.size}
+                raise ValueError(f"{type(self).__name__}: {leaf!r} is in it twice, as {twin} and {name}: build the second "
+                                 "from copy.deepcopy, or share its weights with again() or TiedDense")
+        dtypes = {leaf.owner.dtype for leaf in leaves.values() if leaf.owner.w.size}
         if len(dtypes) > 1:
             raise TypeError(f"{type(self).__name__}: its parts must have one dtype, got "
                             + " and ".join(sorted(map(str, dtypes))) + ": use astype on a part first")
-        for part in parts.values():
-            part._check_use()
         for part in parts.values():   # from here on nothing can fail: parts are taken all together or not at all
-            if part._owner is not None:
-                part._owner._take_away(part, self)
-            part._owner = self
-        self._parts, self._leaves = parts, list(leaves.values())
-        w = np.concatenate([part._w for part in parts.values() if part._w.size] or [np.zeros(0)])
-        grad = np.concatenate([part._grad for part in parts.values() if part._w.size] or [np.zeros(0)])
+            if part._container is not None:
+                give_up(part._container, part, self)
+            part._container = self
+        self._parts = parts
+        dtype = next(iter(dtypes), np.dtype(float))
+        w = np.concatenate([part.w for part in parts.values()] or [np.zeros(0)], dtype=dtype)
+        grad = np.concatenate([part.grad for part in parts.values()] or [np.zeros(0)], dtype=dtype)
         self._place(w, grad)
+
+    def _refuse_both(self, others):
+        if others:
+            raise TypeError(f"{type(self).__name__}: it has parts and parameters of its own: put those parameters into a "
+                            "layer, and make that one of the parts")
 
     def _place(self, w, grad):
         """Aim all windows, here and in the parts, at these two vectors."""
-        self._w, self._grad = w, grad
-        start = 0
+        self._w, self._grad, start = w, grad, 0
+        self._windows = self._windows or Windows()
         for name, shape in self._shapes.items():
             stop = start + math.prod(shape)
-            setattr(self, "_" + name, w[start:stop].reshape(shape))
-            setattr(self, "_d" + name, grad[start:stop].reshape(shape))
+            setattr(self._windows, name, w[start:stop].reshape(shape))
+            setattr(self._windows, "d" + name, grad[start:stop].reshape(shape))
             start = stop
         for part in self._parts.values():
             stop = start + part._w.size
             part._place(w[start:stop], grad[start:stop])
             start = stop
 
-    def _take_away(self, part, taker):
-        self._taken = (f"{type(self).__name__}: its part {part!r} now belongs to another {type(taker).__name__}; "
-                       "build that one from copy.deepcopy of the part to use both")
-        if self._owner is not None:
-            self._owner._take_away(part, taker)
-
-    def _check_use(self):
-        if self._taken:
-            raise ValueError(self._taken)
-
-    def _copy_in(self, name, slot, value):
-        window = getattr(self, slot)
+    def _copy_in(self, name, window, value):
         if value is window:           # `layer.dW += ...` assigns the window back to itself
             return
         value = np.asarray(value)
@@ -125,63 +111,59 @@ class Parametric:
         window[...] = value
 
     @property
-    def w(self):
-        """All parameters as one flat vector (P,), the slides' **w**: live, so that `w -= alpha * grad` trains."""
-        self._check_use()
-        return self._w
-
-    @w.setter
-    def w(self, value):
-        self._check_use()
-        self._copy_in("w", "_w", value)
-
-    @property
-    def grad(self):
-        """The gradient of the loss with respect to w, (P,): live, overwritten by the next backward."""
-        self._check_use()
-        return self._grad
-
-    @grad.setter
-    def grad(self, value):
-        self._check_use()
-        self._copy_in("grad", "_grad", value)
-
-    @property
     def dtype(self):
-        """float32 or float64, the dtype of w."""
+        """The dtype of the parameters, float32 or float64."""
         return self._w.dtype
 
     def zero_grad(self):
         """Set grad to zero."""
-        self._check_use()
         self._grad.fill(0)
 
+    def again(self):
+        """Return a second use of the same parameters, with a cache of its own; it must be in one model with this part.
+
+        A container is copied, with a use for each of its leaves. Uses have no parameters of their own. Their backward adds
+        to the same gradient, so that a value used twice gets the sum of what comes back.
+        """
+        if self._parts:
+            return copy.deepcopy(self, {id(leaf): leaf.again() for leaf in self.leaves().values()})
+        for name in self.adjustable:
+            if not isinstance(getattr(type(self), name, None), property):
+                raise TypeError(f"{self!r}.again: {name} would be changed in one use alone: declare {name} = setting(\"{name}\")")
+        use = object.__new__(type(self))
+        vars(use).update(vars(self), first=self.owner, shares=(*type(self).shares, "first"), _container=None, _shapes={},
+                         _w=self._w[:0], _grad=self._grad[:0])
+        return use
+
+    def partners(self):
+        """Return {attribute: part} of the parts whose parameters this one uses too: the Dense of a TiedDense, say."""
+        return {name: getattr(self, name) for name in self.shares}
+
     def leaves(self):
-        """The parts without parts, by name: {"encoder.0": Dense(784 -> 500), ...}; of a leaf {"": itself}."""
+        """Return the parts without parts, by name: {"encoder.0": Dense(784 -> 500), ...}; of a leaf {"": itself}."""
         return leaves_of(self._parts) if self._parts else {"": self}
 
     def named_parameters(self):
-        """{"encoder.0.W": W, ...}: live windows into w."""
+        """Return {"encoder.0.W": W, ...}: live windows into w."""
         return self._named("")
 
     def named_gradients(self):
-        """The same keys as named_parameters: live windows into grad."""
+        """Return live windows into grad, under the keys of named_parameters."""
         return self._named("d")
 
     def _named(self, prefix):
-        self._check_use()
         return {f"{name}.{own}".lstrip("."): getattr(leaf, prefix + own)
                 for name, leaf in self.leaves().items() for own in leaf._shapes}
 
     def astype(self, dtype):
-        """A new model with parameters of another dtype, np.float32 or np.float64; this one stays as it is."""
+        """Return a new model with parameters of another dtype, np.float32 or np.float64; this one stays as it is."""
         if np.dtype(dtype) not in FLOATS:
             raise TypeError(f"{type(self).__name__}.astype: dtype must be float32 or float64, got {np.dtype(dtype)}")
         new = copy.deepcopy(self)
         new._place(new._w.astype(dtype), new._grad.astype(dtype))
         for leaf in new.leaves().values():
-            partner = getattr(leaf, "dense", leaf)       # of a TiedDense taken out of its model
-            partner._place(partner._w.astype(dtype, copy=False), partner._grad.astype(dtype, copy=False))
+            for part in leaf.partners().values():        # of a leaf that was taken out of its model
+                part._place(part._w.astype(dtype, copy=False), part._grad.astype(dtype, copy=False))
         return new
 
     def save(self, path):
@@ -189,90 +171,25 @@ class Parametric:
         write_arrays(path, self.named_parameters())
 
     def load(self, path):
-        """Read parameters written by `save` into w. ValueError unless every name and shape fits; then nothing has changed."""
+        """Read parameters written by `save` into w. ValueError unless names and shapes fit; then nothing has changed."""
         fill(self.named_parameters(), read_arrays(path), path)
 
     def __getstate__(self):
-        self._check_use()
-        windows = {"_" + prefix + name for name in self._shapes for prefix in ("", "d")}
-        left_out = {"_w", "_grad", "_owner", "_leaves"} | windows
-        state = {name: value for name, value in vars(self).items() if name not in left_out}
-        if not self._parts:
-            state |= {"_w": self._w.copy(), "_grad": self._grad.copy()}
-        return state
+        state = {name: value for name, value in vars(self).items() if name not in ("_w", "_grad", "_container")}
+        return state if self._parts else state | {"_w": self._w.copy(), "_grad": self._grad.copy()}
 
     def __setstate__(self, state):
+        parts = state.pop("_parts", {})
         vars(self).update(state)
-        if self._parts:
-            self.add_parts(**self._parts)
+        if parts:
+            self.add_parts(**parts)
         else:
             self._place(self._w, self._grad)
 
     def __copy__(self):
         return copy.deepcopy(self)    # two models cannot share their layers
 
-    def __repr__(self):
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.arguments)})"
-
 
 def leaves_of(parts):
-    """The parts without parts of a dict of parts, by their dotted names."""
+    """Return the parts without parts of a dict of parts, by their dotted names."""
     return {f"{name}.{rest}".rstrip("."): leaf for name, part in parts.items() for rest, leaf in part.leaves().items()}
-
-
-def write_arrays(path, arrays):
-    """Write named arrays to an .npz. A reader sees the old file or the new one, whatever kills this process.
-
-    It does not wait for the disk (a power cut may cost the newest file), so that short epochs stay short.
-    """
-    path = os.fspath(path)
-    part = path + ".part"
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{path}: expected a file to write, got a folder")
-    try:
-        with open(part, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(part, path)
-    except BaseException as error:
-        if os.path.exists(part):
-            os.remove(part)
-        if isinstance(error, OSError):
-            raise type(error)(f"{path}: cannot be written: {error.strerror or error}") from error
-        raise
-
-
-def read_arrays(path):
-    """The named arrays of an .npz, as a dict. No pickle; ValueError for whatever is not a whole .npz of arrays."""
-    try:
-        file = open(path, "rb")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such file") from None
-    with file:
-        if file.read(2) != b"PK":
-            raise ValueError(f"{path}: expected an .npz file of arrays, got another kind of file")
-        file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except Exception as error:    # zipfile, zlib, numpy and the system each have their own for a damaged file
-            raise ValueError(f"{path}: expected an .npz file of arrays, got a damaged or other file ({error})") from error
-
-
-def fill(targets, arrays, source):
-    """Copy named arrays into the arrays of the same names, after every name, shape and dtype was checked."""
-    missing, unknown = targets.keys() - arrays.keys(), arrays.keys() - targets.keys()
-    if missing or unknown:
-        raise ValueError(f"{source}: its arrays are of another architecture: "
-                         + "; ".join(f"{word} {', '.join(sorted(names)[:3])}{' ...' if len(names) > 3 else ''}"
-                                     for word, names in (("missing", missing), ("unknown", unknown)) if names))
-    for name, target in targets.items():
-        if arrays[name].shape != target.shape:
-            raise ValueError(f"{source}: {name} must have shape {target.shape}, got {arrays[name].shape}")
-        if arrays[name].dtype not in FLOATS:
-            raise ValueError(f"{source}: {name} must be float32 or float64, got {arrays[name].dtype}")
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(arrays[name].astype(target.dtype, copy=False)).all()
-        if not finite:
-            raise ValueError(f"{source}: {name} contains NaN, infinity, or what is too large for {target.dtype}")
-    for name, target in targets.items():
-        target[...] = arrays[name]

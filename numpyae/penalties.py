@@ -18,26 +18,27 @@ The mean of a mini-batch is not the mean of all data. KL is convex, so a batch's
 
 import numpy as np
 
-from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softplus, Tanh
-from numpyae.layers import Dense, check_number, check_size
+from numpyae.activations import Sigmoid
+from numpyae.checks import check_choice, check_number, check_positive, check_size
+from numpyae.described import Described
+from numpyae.layers import Dense
+from numpyae.windows import Windows
 
 
-TINY = np.finfo(float).tiny
-
-
-class Penalty:
+class Penalty(Described):
     """The contract: forward(layers, noise) -> value; backward(weight) -> {index: ∂L/∂(output of that layer)}.
 
-    `layers` are those of a network up to the one the penalty is about, `at`: a name such as "encoder.1"; None: the code, the
-    last of the encoder. `weight` is its factor in the loss. ValueError unless the weight is a positive number, TypeError for
-    an `at` that is no name.
+    `layers` are those of a network up to the one that the penalty is about, `at`: a name such as "encoder.1"; None: the
+    code, the last of the encoder. A penalty with `on_weights` gets all layers of the model instead. `weight` is its factor
+    in the loss. ValueError unless the weight is a positive number, TypeError for an `at` that is no name.
     """
 
-    term = "penalty"
-    arguments = ("weight", "at")
+    term = "penalty"                  # its name among the terms of the loss
+    on_weights = False
+    at = None
 
     def __init__(self, weight, at=None):
-        self.weight = check_number(f"{type(self).__name__}: weight", weight, TINY, np.inf, "a positive number")
+        self.weight = check_positive(f"{type(self).__name__}: weight", weight)
         if not (at is None or isinstance(at, str)):
             raise TypeError(f"{type(self).__name__}: at must be the name of a layer, such as 'encoder.1', got {at!r}")
         self.at = at
@@ -45,8 +46,8 @@ class Penalty:
     def check(self, layers):
         """ValueError unless the penalty can act on these layers."""
 
-    def draw(self, n, layers, rng):
-        """What it needs of random numbers for n samples, or None."""
+    def draw(self, layers, rng):
+        """Return the random numbers that `forward` needs after this forward pass through the layers, or None."""
         return None
 
     def forward(self, layers, noise=None):
@@ -57,10 +58,6 @@ class Penalty:
         """weight = ∂L/∂value. Adds to dW what belongs there; {index: ∂L/∂(output of the layer)} for the rest."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
-    def __repr__(self):
-        settings = [f"{name}={value!r}" for name, value in vars(self).items() if name in self.arguments and value is not None]
-        return f"{type(self).__name__}({', '.join(settings)})"
-
 
 class Sparsity(Penalty):
     """weight Σ_j s(m_j) over the units, or, with over="units", weight 1/N Σ_n s(m_n) over the samples; s is the subclass's.
@@ -69,20 +66,18 @@ class Sparsity(Penalty):
     """
 
     term = "sparsity"
-    arguments = ("rho", "weight", "at", "over")
 
     def __init__(self, rho, weight, at=None, over="batch"):
         super().__init__(weight, at)
-        if over not in ("batch", "units"):
-            raise ValueError(f'{type(self).__name__}: over must be "batch" or "units", got {over!r}')
+        check_choice(f"{type(self).__name__}: over", over, ("batch", "units"))
         self.rho = check_number(f"{type(self).__name__}: rho", rho, -np.inf, np.inf, "a number")
         self.over, self.axis = over, 0 if over == "batch" else 1
 
     def check(self, layers):
-        """The layer must be an elementwise activation: its output is what is active."""
-        if not isinstance(layers[-1], (Identity, Sigmoid, Tanh, ReLU, Softplus, ELU)):
-            raise ValueError(f"{self!r}: it needs the output of an elementwise activation, got {layers[-1]!r}: put Identity() behind it, or "
-                             "name another layer by at=")
+        """Raise ValueError unless the layer is an elementwise activation: its output h is what is active."""
+        if not hasattr(layers[-1], "derivative"):
+            raise ValueError(f"{self!r}: it needs the output of an elementwise activation, got {layers[-1]!r}: put Identity() "
+                             "behind it, or name another layer by at=")
 
     def forward(self, layers, noise=None):
         """m = mean of h over samples or over units; weight Σ_j s(m_j), or weight 1/N Σ_n s(m_n)."""
@@ -170,7 +165,6 @@ class Contraction(Penalty):
     """
 
     term = "contraction"
-    arguments = ("weight", "at", "samples")
 
     def __init__(self, weight, at=None, samples=None):
         super().__init__(weight, at)
@@ -182,11 +176,12 @@ class Contraction(Penalty):
         """Dense, activation, Dense, activation, … the last activation may be missing."""
         chain(self, layers)
 
-    def draw(self, n, layers, rng):
-        """v (n, S, K), or None when the sum is exact."""
+    def draw(self, layers, rng):
+        """Return v (N, S, K), or None when the sum is exact."""
         if self.samples is None:
             return None
-        W = chain(self, layers)[-1][1].W
+        found = chain(self, layers)
+        n, W = len(found[0][1].x), found[-1][1].W
         v = np.random.default_rng(rng).standard_normal((n, self.samples, W.shape[1]), dtype=W.dtype)
         return v / W.dtype.type(self.samples**0.5)
 
@@ -233,17 +228,21 @@ class Contraction(Penalty):
 
 
 class WeightDecay(Penalty):
-    """weight Σ W², over the weight matrices of the whole model, without ½ (CS294A has λ/2); biases are left alone."""
+    """weight Σ W², over the weights of the whole model, without ½ (CS294A has λ/2); biases are left alone.
+
+    A layer says which of its parameters decay (`decays`); those that a TiedDense or a second use shares count once.
+    """
 
     term = "weight decay"
-    arguments = ("weight",)
+    on_weights = True
 
     def __init__(self, weight):
         super().__init__(weight)
 
     def forward(self, layers, noise=None):
-        """weight Σ W²."""
-        self.denses = [layer for layer in layers if isinstance(layer, Dense)]
+        """Return weight Σ W²."""
+        decaying = [(layer, name) for layer in layers if layer.owner is layer for name in layer.decays]
+        self.denses = [Windows(W=getattr(layer, name), dW=getattr(layer, "d" + name)) for layer, name in decaying]
         return self.weight * sum(float(np.vdot(dense.W, dense.W)) for dense in self.denses)
 
     def backward(self, weight):

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from numpyae.layers import check_size
+from numpyae.checks import check_size
 from numpyae.parameters import Parametric, parameter
 
 
@@ -20,8 +20,6 @@ class GaussianPrior(Parametric):
 
     ValueError unless μ₀ is finite and σ₀ positive.
     """
-
-    arguments = ("d", "mu", "sigma")
 
     def __init__(self, d, mu=0.0, sigma=1.0):
         check_size("GaussianPrior: d", d)
@@ -67,10 +65,9 @@ class MixturePrior(Parametric):
     Starts with equal π_c, σ_c = 1 and μ_c drawn from N(0, I). ValueError unless d and C are at least 1.
     """
 
-    logits, dlogits = parameter("logits")
-    mu, dmu = parameter("mu")
-    logvar, dlogvar = parameter("logvar")
-    arguments = ("d", "C")
+    logits, dlogits = parameter("logits", "log π_c up to a constant, (C,)")
+    mu, dmu = parameter("mu", "means (C, d)")
+    logvar, dlogvar = parameter("logvar", "log σ_c², (C, d)")
 
     def __init__(self, d, C, rng=None):
         check_size("MixturePrior: d", d)

@@ -16,8 +16,8 @@ its transpose that of a decoder's: a stack of them, each trained on the hidden u
 
 import numpy as np
 
-from numpyae.layers import check_size
-from numpyae.models import Model, check_data, recorded
+from numpyae.checks import check_choice, check_data, check_size
+from numpyae.models import Model, replayed
 from numpyae.parameters import parameter
 
 
@@ -30,22 +30,19 @@ class RBM(Model):
     ValueError for sizes or k below 1, or other kinds of units.
     """
 
-    W, dW = parameter("W")
-    b, db = parameter("b")
-    c, dc = parameter("c")
-    arguments = ("n_visible", "n_hidden", "visible", "hidden", "k")
+    W, dW = parameter("W", "weights (n_visible, n_hidden)")
+    b, db = parameter("b", "biases of the visible units (n_visible,)")
+    c, dc = parameter("c", "biases of the hidden units (n_hidden,)")
 
     def __init__(self, n_visible, n_hidden, visible="bernoulli", hidden="bernoulli", k=1, rng=None):
         check_size("RBM: n_visible", n_visible)
         check_size("RBM: n_hidden", n_hidden)
         check_size("RBM: k", k)
         for name, kind in (("visible", visible), ("hidden", hidden)):
-            if kind not in ("bernoulli", "gaussian"):
-                raise ValueError(f'RBM: {name} must be "bernoulli" or "gaussian", got {kind!r}')
+            check_choice(f"RBM: {name}", kind, ("bernoulli", "gaussian"))
         if visible == hidden == "gaussian":
             raise ValueError("RBM: one kind of units must be bernoulli: with both gaussian p(v, h) need not be normalisable")
         self.n_visible, self.n_hidden, self.visible, self.hidden, self.k = int(n_visible), int(n_hidden), visible, hidden, int(k)
-        self._drawing = {}
         self.add_parameters(W=0.01 * np.random.default_rng(rng).standard_normal((n_visible, n_hidden)), b=np.zeros(n_visible),
                             c=np.zeros(n_hidden))
 
@@ -93,19 +90,17 @@ class RBM(Model):
             for _ in range(self.k):
                 v = self.gibbs(v, rng)
         else:
-            v = recorded(noise, "fantasy", x.shape, x.dtype)
+            v = replayed(noise, "fantasy", x.shape, x.dtype)
         self.x, self.v, self.noise["fantasy"] = x, v, v
-        self.end(len(x), "data")
-        self._weights["fantasy"] = self._mean
-        self.terms = {"data": float(np.add.reduce(self.free_energy(x))) / len(x),
-                      "fantasy": -float(np.add.reduce(self.free_energy(v))) / len(x)}
-        return self.terms["data"] + self.terms["fantasy"]
+        self.term("data", self.free_energy(x), over=len(x))
+        self.term("fantasy", self.free_energy(v), over=len(x), factor=-1.0)
+        return self.total()
 
     def backward(self):
         """dW = -Σ_n weight x_nᵀ E[h | x_n], and the same of the fantasy with the other sign; db, dc likewise."""
         self.from_zero()
         dW, db, dc = self.dW, self.db, self.dc
-        for v, weight in ((self.x, self._weights["data"]), (self.v, -self._weights["fantasy"])):
+        for v, weight in ((self.x, self.weights["data"]), (self.v, self.weights["fantasy"])):
             h, weight = self.encode(v), weight[:, None]
             dW -= v.T @ (weight * h)
             db -= np.add.reduce(weight * (v - self.b if self.visible == "gaussian" else v), axis=0)

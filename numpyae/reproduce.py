@@ -170,7 +170,6 @@ class AveragedAdam(Adam):
     Single steps are noisy, their mean is less so: it is the better model, and costs nothing but a vector.
     """
 
-    arguments = (*Adam.arguments, "start")
     memory = (*Adam.memory, "average")
     average = None
 

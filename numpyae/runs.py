@@ -17,6 +17,7 @@ from numpyae.activations import ReLU, Sigmoid, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.checkpoints import read_checkpoint, read_record
 from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
+from numpyae.described import arguments_of
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
@@ -315,7 +316,7 @@ def named(option, known, text):
     except ValueError:
         values = []
     if not least <= len(values) <= most:
-        wanted = ":".join(cls.arguments[:most])
+        wanted = ":".join(arguments_of(cls)[:most])
         raise ValueError(f"{option} {name} takes numbers for {wanted.replace(':', ' and ')}, written {name}:{wanted}, got {text!r}")
     return cls(*values)
 

@@ -194,7 +194,7 @@ class Recorder:
         self.target, self.N = model.batch_names[-1], len(batch[0])
         self.K, self.beta = getattr(model, "samples", 1), getattr(model, "beta", 1)
         self.importance, self.share = isinstance(model, IWAE), lambda: model.share
-        self.penalties = [name for name, *_ in getattr(model, "acting", ())]
+        self.penalties = [name for name, *_ in getattr(model, "penalised", ())]
         self.n = "N" if self.K == 1 else f"({self.K} N)"
         self.constants = {"N": self.N}
         for name, array in zip(model.batch_names, batch):
@@ -203,7 +203,7 @@ class Recorder:
         self.listen_to(model)
         if getattr(model, "corruption", None) is not None:
             listen(model.corruption, self.corruption, ("apply",))
-        for name, penalty, *_ in getattr(model, "acting", ()):
+        for name, penalty, *_ in getattr(model, "penalised", ()):
             listen(penalty, functools.partial(self.penalty, name), ("forward", "backward"))
 
     def listen_to(self, whole):

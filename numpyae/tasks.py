@@ -12,8 +12,7 @@ more labelled samples than one has.
 
 import numpy as np
 
-from numpyae.layers import check_number, check_size
-from numpyae.models import require_part
+from numpyae.checks import check_number, check_part, check_size
 from numpyae.vae import VAE
 
 
@@ -22,7 +21,7 @@ def neighbours(model, x, n, scale=1.0, rng=None):
 
     ValueError unless scale >= 0.
     """
-    require_part("neighbours: model", model, VAE)
+    check_part("neighbours: model", model, VAE)
     check_size("neighbours: n", n)
     scale = check_number("neighbours: scale", scale, 0, np.inf, "a number of at least 0")
     rng, d = np.random.default_rng(rng), model.posterior.d
@@ -42,7 +41,7 @@ def interpolate(model, start, end, steps, spherical=True):
     In many dimensions N(0, I) is a shell of radius √d; the straight way leaves it, the spherical one does not. Codes in opposite
     directions have no shortest arc between them: ValueError.
     """
-    require_part("interpolate: model", model, VAE)
+    check_part("interpolate: model", model, VAE)
     check_size("interpolate: steps", steps)
     if np.ndim(start) != 1 or np.shape(start) != np.shape(end):
         raise ValueError(f"interpolate: start and end must be two rows of one length, got shapes {np.shape(start)} and {np.shape(end)}")
@@ -70,7 +69,7 @@ def fill_in(model, x, missing, rounds=100, rng=None):
     The last round puts in E[x|z] in place of a draw. missing (N, D) is True where x is not known; what stands there is not looked
     at, it may be NaN. The chain starts at the mean of what p(z) makes. ValueError for a mask of another shape or kind.
     """
-    require_part("fill_in: model", model, VAE)
+    check_part("fill_in: model", model, VAE)
     check_size("fill_in: rounds", rounds)
     missing = np.asarray(missing)
     if missing.shape != np.shape(x) or missing.dtype != bool:

@@ -20,10 +20,10 @@ import time
 import numpy as np
 
 from numpyae.activations import Identity
+from numpyae.checks import check_data, check_size, is_number
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
 from numpyae.layers import Dense, Layer
-from numpyae.models import check_data
-from numpyae.optimizers import Optimizer, check_rate
+from numpyae.optimizers import Optimizer
 
 LINES = 100                           # of progress that stay, at the most
 VALIDATION_ROWS = 2000                # of the validation data that go through the model at once
@@ -123,7 +123,7 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
                 best = model.w.copy()
             for callback in callbacks:
                 callback(model, history, optimizer)
-            optimizer.alpha = check_rate(optimizer, optimizer.alpha)
+            optimizer.set_rates(alpha=optimizer.alpha)
             model.check_settings()
             if checkpoint is not None:
                 write_checkpoint(checkpoint, model, optimizer, rng, history, best)
@@ -201,15 +201,9 @@ def check_online(network, x, t, alpha, epochs, tolerance):
         raise ValueError(f"online_backprop: t must have as many rows as x, {len(x)}, got {len(t)}")
     if not (is_number(alpha) and 0 < alpha < math.inf):
         raise ValueError(f"online_backprop: alpha must be a positive number, got {alpha!r}")
-    if not isinstance(epochs, (int, np.integer)) or isinstance(epochs, bool) or epochs < 0:
-        raise ValueError(f"online_backprop: epochs must be a whole number of at least 0, got {epochs!r}")
+    check_size("online_backprop: epochs", epochs, least=0)
     if not (is_number(tolerance) and tolerance >= 0):
         raise ValueError(f"online_backprop: tolerance must be a number of at least 0, got {tolerance!r}")
-
-
-def is_number(value):
-    """Whether it is a real number; True and False are not meant as one."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def stop_online(network, history, n, alpha, good):
@@ -273,10 +267,10 @@ def check_arguments(model, data, optimizer, epochs, batch_size, validation=None,
     """Everything that can be known to be wrong before the first step. Returns the validation data as a tuple, or None."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"fit: optimizer must be an Optimizer such as Adam(1e-3), got {optimizer!r}")
-    for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1), ("patience", patience, 1)):
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not (name == "patience" and value is None) and not (whole and value >= least):
-            raise ValueError(f"fit: {name} must be a whole number of at least {least}, got {value!r}")
+    check_size("fit: epochs", epochs, least=0)
+    check_size("fit: batch_size", batch_size)
+    if patience is not None:
+        check_size("fit: patience", patience)
     check_batch(model, data)
     if batch_size > len(data[0]):
         raise ValueError(f"fit: batch_size must be at most the number of samples, {len(data[0])}, got {batch_size}")

@@ -17,11 +17,12 @@ import warnings
 
 import numpy as np
 
+from numpyae.checks import check_choice, check_data, check_number, check_part, check_size
 from numpyae.corruption import Corruption
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Layer, check_number, check_size
+from numpyae.layers import Layer
 from numpyae.losses import BernoulliNLL, Loss
-from numpyae.models import Model, as_network, check_data, check_fit_together, recorded, require_part
+from numpyae.models import Model, as_network, check_fit_together, replayed
 from numpyae.priors import GaussianPrior, MixturePrior
 
 CHUNK = 4096                          # rows that an evaluation sends through a network at once
@@ -36,21 +37,21 @@ class VAE(Model):
     training, the target stays clean. ValueError or TypeError for parts that do not fit.
     """
 
-    arguments = ("encoder", "decoder", "likelihood", "posterior", "prior", "samples", "beta", "kl", "corruption")
     adjustable = ("beta",)
     analytic_only = False             # whether the KL must be in closed form
     _warned = False                   # of grey data
 
-    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=1, beta=1.0, kl="analytic", corruption=None):
+    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=1, beta=1.0, kl="analytic", corruption=None,
+                 penalties=()):
         kind = type(self).__name__
-        require_part(f"{kind}: encoder", encoder, Layer)
-        require_part(f"{kind}: decoder", decoder, Layer)
-        require_part(f"{kind}: likelihood", likelihood, Loss)
-        require_part(f"{kind}: posterior", posterior, DiagonalGaussian)
+        check_part(f"{kind}: encoder", encoder, Layer)
+        check_part(f"{kind}: decoder", decoder, Layer)
+        check_part(f"{kind}: likelihood", likelihood, Loss)
+        check_part(f"{kind}: posterior", posterior, DiagonalGaussian)
         prior = GaussianPrior(posterior.d) if prior is None else prior
         check_prior(kind, prior, posterior, kl, self.analytic_only)
         if corruption is not None:
-            require_part(f"{kind}: corruption", corruption, Corruption)
+            check_part(f"{kind}: corruption", corruption, Corruption)
         if not likelihood.is_likelihood:
             raise ValueError(f"{kind}: likelihood must be the negative log of a density, got {likelihood!r}: "
                              "GaussianNLL(sigma) is the likelihood behind a squared error")
@@ -62,16 +63,17 @@ class VAE(Model):
         self.likelihood, self.posterior, self.prior, self.corruption = likelihood, posterior, prior, corruption
         self.samples, self.beta, self.kl, self._sampled = int(samples), beta, kl, kl == "sampled"
         self.check_settings()
-        self.own(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior, prior=prior)
+        self.add_parts(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior, prior=prior)
+        self.add_penalties(penalties)
 
     def loss(self, x, rng=None, noise=None, training=True):
-        """1/N Σ_n 1/K Σ_k [-log p(x_n|z_kn) + beta KL_n] with K = samples: -ELBO for beta = 1.
+        """Return 1/N Σ_n 1/K Σ_k [-log p(x_n|z_kn) + beta KL_n] with K = samples: -ELBO for beta = 1; and the penalties.
 
         terms: "reconstruction" and "kl", the latter with its beta.
         """
         rng = self.begin(rng, noise, training)
         N, K, d = len(x), self.samples, self.posterior.d
-        seen = x if self.corruption is None or not training else self.corrupt(x, rng, noise)
+        seen = self.corrupt(x)
         h = self.encoder.forward(seen)
         epsilon = self.draw_epsilon(h, rng, noise)
         z = self.posterior.sample(h, epsilon)
@@ -81,12 +83,9 @@ class VAE(Model):
             kl = self.posterior.log_density() - self.prior.log_density(z)
         else:
             kl = self.posterior.kl(self.prior.mu, self.prior.sigma)
-        self.end(K * N, "reconstruction")
-        self._weights["kl"] = np.empty(kl.shape, kl.dtype)
-        self._weights["kl"].fill(float(self.beta) / kl.size)
-        kl = float(self.beta) * float(np.add.reduce(kl, axis=None)) / kl.size
-        self.terms = {"reconstruction": float(np.add.reduce(nll)) / (K * N), "kl": kl}
-        return self.terms["reconstruction"] + self.terms["kl"]
+        self.term("reconstruction", nll, over=K * N)
+        self.term("kl", kl, over=kl.size, factor=float(self.beta))
+        return self.total()
 
     def check_settings(self):
         """ValueError unless beta is a number of at least 0."""
@@ -98,22 +97,22 @@ class VAE(Model):
         if noise is None:
             epsilon = np.random.default_rng(rng).standard_normal(shape, dtype=h.dtype)
         else:
-            epsilon = recorded(noise, "epsilon", shape, h.dtype)
+            epsilon = replayed(noise, "epsilon", shape, h.dtype)
         self.noise["epsilon"] = epsilon
         return epsilon
 
     def backward(self):
-        """do, back through the decoder to dz, through the draw and the KL to dh = (dmu, dlogvar), back through the encoder."""
-        self.from_zero()
-        dkl = self._weights["kl"]
-        do = self.likelihood.backward(self._weights["reconstruction"])
-        dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
+        """Go back from do through the decoder to dz, the draw and the KL to dh = (dmu, dlogvar), and the encoder."""
+        added = self.from_zero()
+        dkl = self.weights["kl"]
+        do = self.likelihood.backward(self.weights["reconstruction"])
+        dz = self.decoder.backward(do, added=added["decoder"]).reshape(self.posterior.z.shape)
         if self._sampled:
             dz = dz + self.prior.backward(-dkl)
             dh = self.posterior.backward(dz, dlog_q=dkl)
         else:
             dh = self.posterior.backward(dz, dkl)
-        self.encoder.backward(dh, input_gradient=False)
+        self.encoder.backward(dh, added=added["encoder"], input_gradient=False)
         return self._grad
 
     def encode(self, x):
@@ -207,11 +206,10 @@ class IWAE(VAE):
     weighted, so there is no beta.
     """
 
-    arguments = ("encoder", "decoder", "likelihood", "posterior", "prior", "samples")
     adjustable = ()
 
-    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=5):
-        super().__init__(encoder, decoder, likelihood, posterior, prior, samples=samples, kl="sampled")
+    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=5, penalties=()):
+        super().__init__(encoder, decoder, likelihood, posterior, prior, samples=samples, kl="sampled", penalties=penalties)
 
     def check_settings(self):
         """ValueError when a beta was set."""
@@ -234,21 +232,20 @@ class IWAE(VAE):
         total = np.add.reduce(w, axis=0)
         self.share = w / total                           # of each draw in the sum: the gradient of log Σ_k w_k
         bound = largest + np.log(total) - float(np.log(K))
-        self.end(N, "bound")
-        self.terms = {"bound": -float(np.add.reduce(bound)) / N}
-        return self.terms["bound"]
+        self.term("bound", -bound, over=N)
+        return self.total()
 
     def backward(self):
         """dnll = share / N for each draw, and as much for log q - log p(z); from there as in the VAE."""
-        self.from_zero()
+        added = self.from_zero()
         z = self.posterior.z
-        dnll = self.share * self._weights["bound"]
+        dnll = self.share * self.weights["bound"]
         dlog_q = dnll.reshape(z.shape[:-1])
         do = self.likelihood.backward(dnll.reshape(-1))
-        dz = self.decoder.backward(do).reshape(z.shape)
+        dz = self.decoder.backward(do, added=added["decoder"]).reshape(z.shape)
         dz = dz + self.prior.backward(-dlog_q)
         dh = self.posterior.backward(dz, dlog_q=dlog_q)
-        self.encoder.backward(dh, input_gradient=False)
+        self.encoder.backward(dh, added=added["encoder"], input_gradient=False)
         return self._grad
 
 
@@ -263,14 +260,14 @@ class ScoreFunctionVAE(VAE):
 
     def backward(self):
         """do, back through the decoder for its own sake; what z did is told by -log p(x|z) alone: dh = Σ_k nll_k ∇ log q(z_k|x) / K N."""
-        self.from_zero()
-        z, weight = self.posterior.z, self._weights["reconstruction"]
+        added = self.from_zero()
+        z, weight = self.posterior.z, self.weights["reconstruction"]
         do = self.likelihood.backward(weight)
-        self.decoder.backward(do, input_gradient=False)
+        self.decoder.backward(do, added=added["decoder"], input_gradient=False)
         f = self.nll * weight
         dh = self.posterior.score_backward(f.reshape(z.shape[:-1]))
-        dh = dh + self.posterior.backward(np.zeros_like(z), self._weights["kl"])
-        self.encoder.backward(dh, input_gradient=False)
+        dh = dh + self.posterior.backward(np.zeros_like(z), self.weights["kl"])
+        self.encoder.backward(dh, added=added["encoder"], input_gradient=False)
         return self._grad
 
 

@@ -146,9 +146,9 @@ class WeightOfKL(VAE):
 
     def backward(self):
         self.from_zero()
-        do = self.likelihood.backward(self._weights["reconstruction"])
+        do = self.likelihood.backward(self.weights["reconstruction"])
         dz = self.decoder.backward(do).reshape(self.posterior.z.shape)
-        self.encoder.backward(self.posterior.backward(self.sign * dz, self.factor * self._weights["kl"]), input_gradient=False)
+        self.encoder.backward(self.posterior.backward(self.sign * dz, self.factor * self.weights["kl"]), input_gradient=False)
         return self._grad
 
 

@@ -161,7 +161,7 @@ def test_contraction_of_one_sigmoid_layer_has_a_closed_form():
     norms = np.sum(dense.W**2, axis=0)
     assert model.terms["contraction"] == pytest.approx(0.3 * np.mean(slope**2 @ norms), rel=1e-13)
     model.loss(X)
-    model._weights["reconstruction"] = 0 * model._weights["reconstruction"]
+    model.weights["reconstruction"] = 0 * model.weights["reconstruction"]
     model.backward()
     da = 2 * slope**2 * (1 - 2 * h) * norms
     dW = 0.3 * (2 * dense.W * np.mean(slope**2, axis=0) + X.T @ da / len(X))
@@ -172,14 +172,14 @@ def test_contraction_of_one_sigmoid_layer_has_a_closed_form():
 def test_contraction_by_random_directions_is_unbiased():
     model = autoencoder((5, 7, 3), code=Sigmoid, penalties=[Contraction(0.3)])
     model.loss(X)
-    model._weights["reconstruction"] = 0 * model._weights["reconstruction"]
+    model.weights["reconstruction"] = 0 * model.weights["reconstruction"]
     exact, gradient = model.terms["contraction"], model.backward().copy()
     guess = Autoencoder(copy.deepcopy(model.encoder), copy.deepcopy(model.decoder), SquaredError(), penalties=[Contraction(0.3, samples=2)])
     values, gradients = [], []
     rng = np.random.default_rng(5)
     for _ in range(2000):
         guess.loss(X, rng=rng)
-        guess._weights["reconstruction"] = 0 * guess._weights["reconstruction"]
+        guess.weights["reconstruction"] = 0 * guess.weights["reconstruction"]
         values.append(guess.terms["contraction"])
         gradients.append(guess.backward().copy())
     error = np.std(values) / np.sqrt(len(values))
@@ -204,8 +204,8 @@ def test_float32_stays_float32():
     model.loss(X.astype(np.float32), rng=0)
     assert model.backward().dtype == np.float32 and all(isinstance(value, float) for value in model.terms.values())
     assert model.encoder.layers[0].dW.dtype == np.float32
-    for name, penalty, *_ in model.acting:
-        assert all(delta.dtype == np.float32 for delta in penalty.backward(model._weights[name]).values())
+    for name, penalty, *_ in model.penalised:
+        assert all(delta.dtype == np.float32 for delta in penalty.backward(model.weights[name]).values())
 
 
 def test_copies_have_penalties_of_their_own():
@@ -233,8 +233,8 @@ def test_full_batches_reach_the_target():
     (lambda: Contraction(1.0, samples=0), "Contraction: samples must be a whole number of at least 1, got 0"),
     (lambda: autoencoder(code=Tanh, penalties=[KLSparsity(0.1, 1.0)]), r"activations must lie in \(0, 1\), got Tanh\(\): use Sigmoid\(\)"),
     (lambda: autoencoder(penalties=[L1Sparsity(0.1, 1.0)]), r"needs the output of an elementwise activation, got Dense\(5 -> 3\): put Identity\(\) behind it"),
-    (lambda: autoencoder(penalties=[L1Sparsity(0.1, 1.0, at="encoder.4")]), r"a layer that is not there; there are encoder.0 to encoder.0"),
-    (lambda: autoencoder(penalties=[L1Sparsity(0.1, 1.0, at="middle")]), "a layer that is not there"),
+    (lambda: autoencoder(penalties=[L1Sparsity(0.1, 1.0, at="encoder.4")]), r"no layer encoder.4; there are encoder.0, decoder.0"),
+    (lambda: autoencoder(penalties=[L1Sparsity(0.1, 1.0, at="middle")]), "no layer middle"),
     (lambda: autoencoder(code=ReLU, penalties=[Contraction(1.0)]), r"second derivative \(Sigmoid.*got ReLU\(\)"),
     (lambda: autoencoder(code=Softmax, penalties=[Contraction(1.0)]), r"got Softmax\(\)"),
     (lambda: Autoencoder(Sequential(Dense(5, 3), TopK(2)), mlp([3, 5]), SquaredError(), penalties=[Contraction(1.0)]), r"got TopK"),

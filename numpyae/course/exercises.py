@@ -299,7 +299,7 @@ TABLE = [
          self.share    w_k / Σ_k w_k, (K, N): the gradient of log Σ_k w_k, which the way back needs
 
      log w is around -100 or -1000: take the largest of each column out before you exponentiate. Here the model's
-     `posterior` and `prior` are given.""", 7, 3),
+     `posterior` and `prior` are given.""", 7, 2),
 ]
 
 EXERCISES = {exercise.number: exercise for exercise in TABLE}

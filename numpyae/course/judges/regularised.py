@@ -84,7 +84,7 @@ def a_penalty(make):
             model.loss(x)
             penalty, shape, found = model.penalties[0], model.encoder.layers[-1].h.shape, []
             for weight in (1.0, 3.0):
-                model.from_zero()
+                model.zero_grad()
                 added = returned("backward", penalty.backward, weight)
                 if not isinstance(added, dict):
                     raise Wrong(f"backward must return a dict, {{index: array}} or {{}}, got {type(added).__name__}")

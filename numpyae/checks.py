@@ -1,0 +1,67 @@
+"""Checks of arguments: one clear sentence that names the argument, says what was expected and what came.
+
+Each function takes the name to say, such as "Dense: n_in", and the value. It raises, or lets the value through.
+"""
+
+import numpy as np
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def is_number(value):
+    """Return whether value is a real number; True and False do not count."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def check_size(name, size, least=1):
+    """Raise ValueError unless size is a whole number of at least `least`."""
+    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {size!r}")
+
+
+def check_number(name, value, low, high, wanted):
+    """Return value as a float; raise ValueError ("name must be wanted, got …") unless it is a finite number in [low, high]."""
+    if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name} must be {wanted}, got {value if isinstance(value, (int, float, np.number)) else repr(value)}")
+    return float(value)
+
+
+def check_positive(name, value):
+    """Return value as a float; raise ValueError unless it is a positive finite number."""
+    number = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
+    if not (number and 0 < value < np.inf):
+        raise ValueError(f"{name} must be a positive number, got {value if number else repr(value)}")
+    return float(value)
+
+
+def check_choice(name, value, choices):
+    """Raise ValueError unless value is one of these strings."""
+    if value not in choices:
+        *others, last = [f'"{choice}"' for choice in choices]
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {value!r}")
+
+
+def check_part(name, part, kind):
+    """Raise TypeError unless part is an instance of kind; a class without its parentheses gets a hint."""
+    if not isinstance(part, kind):
+        hint = f": write {part.__name__}()" if isinstance(part, type) and issubclass(part, kind) else ""
+        raise TypeError(f"{name} must be a {kind.__name__}, got {part.__name__ if hint else type(part).__name__}{hint}")
+
+
+def check_data(name, x, width, dtype):
+    """Raise ValueError or TypeError unless x is an array (N, width), N >= 1, finite, and of this dtype."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{name} must be a NumPy array, got {type(x).__name__}")
+    if x.dtype not in FLOATS:
+        hint = "" if x.dtype.kind in "cOSUV" else f": write {name.split()[-1]}.astype(np.{dtype})"
+        raise TypeError(f"{name} must be {dtype}, got {x.dtype}{hint}")
+    if x.dtype != dtype:
+        raise TypeError(f"{name} must be {dtype}, as the parameters are, got {x.dtype}: write "
+                        f"{name.split()[-1]}.astype(np.{dtype}), or model.astype(np.{x.dtype}) for another model")
+    if x.ndim != 2 or (width is not None and x.shape[1] != width):
+        raise ValueError(f"{name} must have shape (N, {'D' if width is None else width}), got {x.shape}")
+    if len(x) == 0:
+        raise ValueError(f"{name} must have at least one row, got none")
+    if not (np.isfinite(x.min()) and np.isfinite(x.max())):
+        row, column = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(f"{name} must be finite, got {x[row, column]} in row {row}, column {column}")
