@@ -231,7 +231,9 @@ def sites(function, source, cls, method, trial):
 def computes(child, parent):
     """Whether this part of a node goes into the gradient."""
     if isinstance(parent, ast.Call):
-        skip = ast.unparse(parent.func) in ("range", "len", "np.empty", "self._check_use") or not isinstance(child, ast.expr)
+        called = ast.unparse(parent.func)
+        skip = called in ("range", "len", "np.empty") or not isinstance(child, ast.expr)
+        skip = skip or called.endswith(".reshape") and child is not parent.func
         return not skip and (child is not parent.func or isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call))
     if isinstance(parent, (ast.Assign, ast.AugAssign, ast.Subscript)):
         return child is parent.value
