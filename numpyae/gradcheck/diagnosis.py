@@ -13,6 +13,7 @@ import numpy as np
 from numpyae.gradcheck import locality, vocabulary
 from numpyae.gradcheck.hypotheses import LEVELS, Case
 from numpyae.gradcheck.invariants import finding
+from numpyae.gradcheck.repairs import repair
 from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
@@ -28,7 +29,19 @@ def explain(subject, rows):
             words.locality = functools.partial(localities, subject, row, words.coupled)
             for title, case in halves(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {row['term']}," if row["term"] else ""), name)
-    return findings
+    return repaired(findings, subject, rows)
+
+
+def repaired(findings, subject, rows):
+    """The findings, but where all that can be said is that gradients are wrong, one change of a line that makes all of them right."""
+    if not findings or any(found["cause"] != "unexplained" for found in findings):
+        return findings
+    slip = repair(subject, rows)
+    if slip is None:
+        return findings
+    method, old, new = slip
+    sentence = f"d{findings[0]['array']} is wrong, and all is right when in {method} the line `{old}` reads `{new}`"
+    return [finding("slip", sentence.replace("ddelta", "the delta"), findings[0]["array"])]
 
 
 def localities(subject, row, coupled):

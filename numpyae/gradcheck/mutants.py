@@ -11,25 +11,17 @@ its backward calls and its forward does not.
 """
 
 import ast
-import contextlib
 import functools
-import inspect
 import itertools
-import sys
-import textwrap
-import types
 
 import numpy as np
 
 from numpyae.gradcheck import where
-from numpyae.gradcheck.cases import CONTRACTS, ROOMS, cases, classes
+from numpyae.gradcheck.cases import cases, classes
 from numpyae.gradcheck.check import subject_of
-from numpyae.gradcheck.operators import BACKWARD, FORWARD, Site
-from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Sequential
-from numpyae.models import Model
+from numpyae.gradcheck.operators import BACKWARD, FORWARD
+from numpyae.gradcheck.sources import in_its_place, methods_of, methods_run, replaced, sites, source_of
 
-DEEPEST = 6                           # so many nodes around a site: what lies deeper in a series is below every error bar
 TRIALS = 12                           # so many of other classes, for a method that its own class has none for
 
 # {(class.method, operator, mutated line): the proof that it computes the same}.
@@ -55,9 +47,9 @@ class Trial:
 
     def subjects(self):
         """Return the Subject of the target, and those of its parts alone, at the x and delta that they had."""
-        whole = subject_of(self.target, self.batch, np.random.default_rng(0))
-        rng = np.random.default_rng(0)
-        return [whole, *(tap.alone(rng) for tap in where.record(whole, whole.parts))]
+        whole, rng = subject_of(self.target, self.batch, np.random.default_rng(0)), np.random.default_rng(0)
+        parts = whole.parts | where.containers(whole.target)
+        return [whole, *(tap.alone(rng) for tap in where.record(whole, parts))]
 
     @functools.cached_property
     def right(self):
@@ -65,7 +57,8 @@ class Trial:
 
 
 def gradients_of(subjects):
-    """{(number, term, name): gradient} of every array of these subjects, for every term alone, and of pieces of an array."""
+    """{(number, term, name): gradient} of every array of these subjects, for every term alone, of pieces of arrays, and of the deltas
+    that the parts receive."""
     found = {}
     for number, subject in enumerate(subjects):
         for term in (None, *subject.terms):
@@ -75,6 +68,8 @@ def gradients_of(subjects):
                 found[number, term, name] = gradient
                 for title, start, stop in subject.pieces(name, gradient.shape[-1]) if gradient.ndim else ():
                     found[number, term, title] = gradient[..., start:stop]
+    for tap in where.record(subjects[0], subjects[0].parts):
+        found |= {(tap.place, None, number): delta for number, delta in enumerate(tap.deltas)}
     return found
 
 
@@ -94,9 +89,8 @@ def methods(*chosen):
     owners = [*chosen, *(base for cls in chosen for base in cls.__mro__ if not base.__module__.startswith("numpyae."))]
     if not chosen:
         chosen = classes()
-        owners = [base for cls in chosen for base in cls.__mro__ if issubclass(base, (*CONTRACTS, DiagonalGaussian))]
-    known = {function.__code__: (owner, name) for owner in owners for name, function in vars(owner).items()
-             if isinstance(function, types.FunctionType) and not name.startswith("__")}
+        owners = [base for cls in chosen for base in cls.__mro__ if base.__module__.startswith("numpyae.")]
+    known = methods_of(owners)
     forward, back = {}, {}
     for cls in chosen:
         for trial in trials_of(cls):
@@ -113,22 +107,6 @@ def ways(trial):
     """The way forward and the way back, as two functions; the way back runs at what the last way forward kept."""
     subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
     return subject.forward, lambda: subject.backward(subject.deltas)
-
-
-def methods_run(run, known):
-    """The methods among `known`, {code: method}, that are called in run()."""
-    found = {}
-
-    def look(frame, event, _):
-        if event == "call" and frame.f_code in known:
-            found[known[frame.f_code]] = True
-
-    sys.setprofile(look)
-    try:
-        run()
-    finally:
-        sys.setprofile(None)
-    return found
 
 
 def nearest(cls, trials):
@@ -150,26 +128,12 @@ class Mutant:
         self.cls, self.method, self.trials, self.source, self.name = cls, method, trials, source, f"{cls.__name__}.{method}"
         self.operator, self.line, self.mutated, self.expected = operator, line, mutated, frozenset(expected)
 
-    @contextlib.contextmanager
     def apply(self):
         """Put the mistake in place; afterwards the method is what it was."""
-        original = vars(self.cls)[self.method]
-        setattr(self.cls, self.method, compiled(self.source, self.cls, self.method))
-        try:
-            yield self
-        finally:
-            setattr(self.cls, self.method, original)
+        return in_its_place(self.cls, self.method, self.source)
 
     def __repr__(self):
         return f"{self.name}, {self.operator}: {self.line} -> {self.mutated}"
-
-
-def compiled(source, cls, method):
-    """The function of this source, with the globals of its class; super() finds the class where a class body would put it."""
-    namespace = {}
-    inside = f"def body(__class__):\n{textwrap.indent(source, '    ')}\n    return {method}"
-    exec(compile(inside, f"<mutant of {cls.__name__}.{method}>", "exec"), vars(sys.modules[cls.__module__]), namespace)
-    return namespace["body"](cls)
 
 
 def mutants(*chosen):
@@ -180,14 +144,9 @@ def mutants(*chosen):
 
 def mutants_of(cls, method, trials=None, operators=BACKWARD):
     """The mutants of one method. RuntimeError when its source cannot be read, or holds nothing to mutate."""
-    try:
-        source = textwrap.dedent(inspect.getsource(vars(cls)[method]))
-    except (KeyError, OSError, TypeError) as error:
-        raise RuntimeError(f"mutants: the source of {cls.__name__}.{method} cannot be read: {error}") from error
     trials = trials_of(cls) if trials is None else trials
-    tree = ast.parse(source)
-    seen, found = {ast.dump(tree)}, []
-    for site in sites(tree.body[0], source, cls, method, trials[0]):
+    seen, found = {ast.dump(ast.parse(source_of(cls, method)))}, []
+    for source, site in sites(cls, method, trials[0].subjects()[0]):
         for operator, text, expected in [made for operator in operators for made in operator(site)]:
             changed, row = replaced(source, site.node, text), site.node.lineno - 1
             same = ast.dump(ast.parse(changed))
@@ -200,71 +159,3 @@ def mutants_of(cls, method, trials=None, operators=BACKWARD):
     return found
 
 
-def replaced(source, node, text):
-    """The source with another text for this node."""
-    lines = source.encode().splitlines(keepends=True)    # ast counts bytes
-    start = sum(map(len, lines[:node.lineno - 1])) + node.col_offset
-    stop = sum(map(len, lines[:node.end_lineno - 1])) + node.end_col_offset
-    return (b"".join(lines)[:start] + text.encode() + b"".join(lines)[stop:]).decode()
-
-
-def sites(function, source, cls, method, trial):
-    """Every statement and expression that computes: no docstring, no guard that raises, no index."""
-    upstream = tuple(arg.arg for arg in function.args.args[1:2])
-    arrays, windows = arrays_in(cls, method, trial)
-    sums = issubclass(cls, (DiagonalGaussian, Sequential, Model))
-    stack = [(statement, [], False) for statement in reversed(function.body)]
-    while stack:
-        node, around, in_loop = stack.pop()
-        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        guard = isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise)
-        if docstring or guard or len(around) > DEEPEST:
-            continue
-        before = {name.id for name in ast.walk(function) if isinstance(name, ast.Name) and name.lineno < node.lineno}
-        scope = {name: array for name, array in arrays.items() if name in {*upstream, *before} or name.startswith("self.")}
-        yield Site(node, ast.get_source_segment(source, node), around, scope, windows, upstream, sums, in_loop)
-        inner = [] if isinstance(node, (ast.If, ast.For)) else [*around, node]
-        in_loop = in_loop or isinstance(node, ast.For)
-        stack += [(child, inner, in_loop) for child in reversed(list(ast.iter_child_nodes(node))) if computes(child, node)]
-
-
-def computes(child, parent):
-    """Whether this part of a node goes into the gradient."""
-    if isinstance(parent, ast.Call):
-        called = ast.unparse(parent.func)
-        skip = called in ("range", "len", "np.empty") or not isinstance(child, ast.expr)
-        skip = skip or called.endswith(".reshape") and child is not parent.func
-        return not skip and (child is not parent.func or isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call))
-    if isinstance(parent, (ast.Assign, ast.AugAssign, ast.Subscript)):
-        return child is parent.value
-    if isinstance(parent, (ast.If, ast.For)):
-        return isinstance(child, ast.stmt)
-    if isinstance(parent, ast.IfExp):
-        return child is not parent.test
-    if isinstance(parent, ast.Dict):
-        return child in parent.values
-    if isinstance(parent, ast.Attribute):
-        return isinstance(child, ast.expr) and parent.attr in ("T", "reshape")
-    return isinstance(child, (ast.expr, ast.stmt))
-
-
-def arrays_in(cls, method, trial):
-    """({name: array}, names of windows into grad): argument, local names and attributes when the method first returns."""
-    code, found = vars(cls)[method].__code__, {}
-
-    def look(frame, event, _):
-        if event == "return" and frame.f_code is code and not found:
-            found.update(frame.f_locals)
-            found.update({f"self.{name}": getattr(frame.f_locals["self"], name, None)
-                          for name in {*vars(frame.f_locals["self"]), *code.co_names} if not name.startswith("_")})
-
-    subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
-    sys.setprofile(look)
-    try:
-        subject.forward()
-        subject.backward(subject.deltas)
-    finally:
-        sys.setprofile(None)
-    arrays = {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}
-    windows = subject.windows.values()
-    return arrays, frozenset(name for name in arrays if any(np.may_share_memory(arrays[name], window) for window in windows))

@@ -86,18 +86,22 @@ def summed(site):
 
 def renamed(site):
     """Another cached array, or local name, of the same shape: two of them are enough."""
-    here = site.arrays.get(site.text)
-    if here is None or here.ndim == 0:
-        return []
-    others = [name for name, array in site.arrays.items() if array.shape == here.shape and not np.shares_memory(array, here)][:2]
     found = []
-    for other in others:
+    for other in others(site)[:2]:
         labels = {"elementwise", "operand"} | scale_labels(site)
         labels |= {"nonlinear"}                          # exact, where it is said: delta is a factor twice, or not at all
         labels |= {"redrawn"} if other in site.windows else set()            # it grows from call to call
-        labels |= {"updates", "zero"} if site.text in site.windows else set()
+        labels |= {"updates", "zero", "in place"} if site.text in site.windows else set()
         found.append(("another cached value", other, labels))
     return found
+
+
+def others(site):
+    """The names of other arrays of the same shape, where the site is the name of one."""
+    here = site.arrays.get(site.text)
+    if here is None or here.ndim == 0:
+        return []
+    return [name for name, array in site.arrays.items() if array.shape == here.shape and not np.shares_memory(array, here)]
 
 
 def constants(site):

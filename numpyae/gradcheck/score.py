@@ -18,6 +18,7 @@ from numpyae.gradcheck.mutants import EQUIVALENT, Mutant, gradients_of, mutants
 from numpyae.penalties import Penalty
 
 ENOUGH = 2                            # so many trials that a mutant fails in are looked at
+FACTS = {"raises", "shape"}           # causes that are not guessed: it did raise, and where it did is said
 
 
 def exact_causes(mutant):
@@ -38,7 +39,8 @@ def exact_causes(mutant):
             explained.append(False)
             continue
         causes |= {"precision"} if nearly_right(trial.right, wrong) else set()
-        factors += [c for c, _ in found if c not in (None, 1)]
+        some = [factor_of_changed(right, wrong[at]) for at, right in trial.right.items()]
+        factors += [c for c in (*some, *(c for c, _ in found)) if c not in (None, 1)]
         causes |= {"term"} if any(c not in (None, 1) and term is not None for c, (_, term, _) in found) else set()
         explained += [None not in dict(found)] if any(c != 1 for c, _ in found) else []
     causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
@@ -62,6 +64,12 @@ def exact_factor(right, wrong):
         return 0
     c = np.sum(right * wrong) / (np.sum(right * right) or 1)
     return c if np.abs(wrong - c * right).max(initial=0) <= 1e-11 * largest else None
+
+
+def factor_of_changed(right, wrong):
+    """`exact_factor` of the elements that are wrong, where there are several."""
+    changed = np.abs(wrong - right) > 1e-12 * np.abs(right).max(initial=0)
+    return exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None
 
 
 class Outcome(NamedTuple):
@@ -102,7 +110,7 @@ def outcome(mutant, most=None):
     if mutant.operator.startswith("exp(logvar / 2)"):    # the forward is the wrong one: its own backward gives half of the true gradient
         causes, factors, explained = {"factor"}, [0.5], False
     expected = causes | mutant.expected - ({"elementwise"} if explained else set())
-    expected |= {"raises", "shape"} if expected & {"raises", "shape"} else set()
+    expected |= FACTS | {found["cause"] for findings in reports for found in findings if mutant.name in found["sentence"]} & {"slip"}
     judged = {judge(findings, expected, factors) for findings in reports}
     diagnosis = next(word for word in ("wrong", "right", "unexplained") if word in judged)
     named = [findings[0]["layer"] for findings in reports if findings and findings[0]["layer"]]

@@ -224,8 +224,11 @@ class PenaltySubject(Subject):
         self.y = self.network.forward(inputs["x"])
         return [np.array([self.target.forward(self.layers, self.noise)])]
 
-    def way_back(self, delta):
-        return self.network.backward(np.zeros_like(self.y), self.target.backward(delta.reshape(())))
+    def way_back(self, weight):
+        added, delta = self.target.backward(weight.reshape(())), np.zeros_like(self.y)
+        for index, layer in reversed(list(enumerate(self.layers))):
+            delta = layer.backward(delta + added.get(index, 0))
+        return delta
 
 
 class ModelSubject(Subject):

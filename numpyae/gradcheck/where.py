@@ -181,7 +181,8 @@ def explain(subject, taps, rows, rng):
     if first_wrong is not None:
         tap, method, row = first_wrong
         before = right[-1] if right else None
-        return [between(subject, before, tap, found) for found in diagnosis.explain_delta(subject, taps, tap, method, row)]
+        findings = diagnosis.repaired(diagnosis.explain_delta(subject, taps, tap, method, row), subject, rows)
+        return [between(subject, before, tap, found) for found in findings]
     return diagnosis.explain(subject, rows)
 
 
