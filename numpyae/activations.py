@@ -40,6 +40,8 @@ class Sigmoid(Layer):
     With e = e^-|a| it is 1 / (1 + e) for a >= 0 and e / (1 + e) below: no overflow, and no digit lost where h is tiny.
     """
 
+    option = "sigmoid"
+
     def forward(self, a):
         """h = σ(a)."""
         e = np.exp(-np.abs(a))
@@ -63,6 +65,8 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """h = tanh(a), in (-1, 1)."""
 
+    option = "tanh"
+
     def forward(self, a):
         """h = tanh(a)."""
         self.h = h = np.tanh(a)
@@ -84,6 +88,8 @@ class Tanh(Layer):
 
 class ReLU(Layer):
     """h = max(a, 0). At a = 0, where there is no derivative, we take 0. It has no second derivative to speak of."""
+
+    option = "relu"
 
     def forward(self, a):
         """h = max(a, 0)."""

@@ -24,6 +24,8 @@ class Corruption(Described):
 class GaussianNoise(Corruption):
     """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
 
+    option = "gaussian"
+
     def __init__(self, sigma):
         self.sigma = check_number("GaussianNoise: sigma", sigma, 0, np.inf, "a number of at least 0")
 
@@ -41,6 +43,8 @@ class MaskingNoise(Corruption):
 
     Other than a Dropout layer it does not scale what is left. ValueError unless 0 <= p <= 1.
     """
+
+    option = "masking"
 
     def __init__(self, p, value=0.0):
         self.p = check_number("MaskingNoise: p", p, 0, 1, "in [0, 1]")
@@ -60,6 +64,8 @@ class SaltAndPepper(Corruption):
 
     ValueError unless 0 <= p <= 1 and low < high.
     """
+
+    option = "salt-and-pepper"
 
     def __init__(self, p, low=0.0, high=1.0):
         self.p = check_number("SaltAndPepper: p", p, 0, 1, "in [0, 1]")

@@ -68,6 +68,7 @@ class Loss(Parametric):
 class SquaredError(Loss):
     """Σ_d (t_d - o_d)², without ½ and without a mean over d ([000], the loss of the slides; [002] with 1/N)."""
 
+    option = "squared-error"
     is_likelihood = False
 
     def forward(self, o, t):
@@ -87,6 +88,7 @@ class SoftmaxCrossEntropy(Loss):
     Targets: integers (N,) from 0 to K - 1, or rows (N, K) of probabilities, one-hot or soft, that sum to 1.
     """
 
+    option = "classes"
     convention = "a probability of a class"
     takes_logits = takes_labels = True
 
@@ -147,6 +149,7 @@ class BernoulliNLL(Loss):
     ContinuousBernoulliNLL).
     """
 
+    option = "bernoulli"
     convention = "a probability of 0/1 data"
     takes_logits = True
 
@@ -184,6 +187,7 @@ class ContinuousBernoulliNLL(Loss):
     happens at λ = ½ but 0/0 in the formula (there its series serves). Its derivative A'(o) is the mean.
     """
 
+    option = "continuous-bernoulli"
     convention = "a density of data in [0, 1]"
     takes_logits = True
 
@@ -233,6 +237,7 @@ class GaussianNLL(Loss):
     ([004]: ρ "might be another parameter to be trained"). ValueError unless sigma > 0.
     """
 
+    option = "gaussian"
     logvar, dlogvar = parameter("logvar", "log σ², one number ()")
 
     def __init__(self, sigma=1.0, learn=False):
@@ -280,6 +285,7 @@ class HeteroscedasticGaussianNLL(Loss):
     the data has no best σ: its likelihood grows without bound as logvar falls, until 1/σ² overflows and training diverges.
     """
 
+    option = "heteroscedastic"
     outputs_per_feature = 2
 
     def forward(self, o, t):

@@ -115,6 +115,8 @@ class KLSparsity(Sparsity):
     and slope stay finite. ValueError unless 0 < rho < 1, or for another activation.
     """
 
+    option = "kl"
+
     def __init__(self, rho, weight, at=None, over="batch"):
         super().__init__(rho, weight, at, over)
         if not 0 < self.rho < 1:
@@ -148,6 +150,8 @@ class KLSparsity(Sparsity):
 class L1Sparsity(Sparsity):
     """s(m) = |m - ρ|, for any activation ([002] "L1"). At m = ρ, where there is no slope, we take 0."""
 
+    option = "l1"
+
     def distance(self, m):
         """|m - ρ|."""
         return np.abs(m - self.rho)
@@ -159,6 +163,8 @@ class L1Sparsity(Sparsity):
 
 class L2Sparsity(Sparsity):
     """s(m) = (m - ρ)², for any activation ([002] "squared L2")."""
+
+    option = "l2"
 
     def distance(self, m):
         """(m - ρ)²."""
@@ -185,6 +191,7 @@ class Contraction(Penalty):
     ValueError for layers other than Dense and elementwise activations with a second derivative.
     """
 
+    option = "contraction"
     term = "contraction"
 
     def __init__(self, weight, at=None, samples=None):
@@ -261,6 +268,7 @@ class WeightDecay(Penalty):
     A layer says which of its parameters decay (`decays`); those that a TiedDense or a second use shares count once.
     """
 
+    option = "decay"
     term = "weight decay"
     on_weights = True
 

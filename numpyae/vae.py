@@ -282,10 +282,13 @@ class ScoreFunctionVAE(VAE):
         added = self.from_zero()
         z, weight = self.posterior.z, self.weights["reconstruction"]
         do = self.likelihood.backward(weight)
-        self.decoder.backward(do, added=added["decoder"], input_gradient=False)
+        self.decoder.backward(do, input_gradient=False)
+        dz = np.zeros_like(z)
+        if added["decoder"]:          # a penalty on the decoder is no part of f: its way back leads through z
+            dz = self.decoder.backward(0 * do, added=added["decoder"]).reshape(z.shape)
         f = self.nll * weight
         dh = self.posterior.score_backward(f.reshape(z.shape[:-1]))
-        dh = dh + self.posterior.backward(np.zeros_like(z), self.weights["kl"])
+        dh = dh + self.posterior.backward(dz, self.weights["kl"])
         self.encoder.backward(dh, added=added["encoder"], input_gradient=False)
         return self._grad
 

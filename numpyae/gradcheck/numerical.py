@@ -113,22 +113,22 @@ def scale_of(w):
 def first_look(f, w, indices, scale, noise, rng):
     """(R, error) of these elements with one step for all. f may give several values: then R and error have shape (n, values)."""
     step = best_step(f, w, indices, scale, noise, rng)
-    found = [halved(f, w, index, step * scale[index], noise) for index in indices]
-    return np.array([R for R, _ in found], dtype=np.float64), np.array([error for _, error in found], dtype=np.float64)
+    R, error = zip(*(halved(f, w, index, step * scale[index], noise) for index in indices))
+    return np.array(R, dtype=np.float64), np.array(error, dtype=np.float64)
 
 
 def best_step(f, w, indices, scale, noise, rng):
-    """Of STEPS, as shares of the scale, the one whose relative errors are smallest for three elements of the array."""
+    """The step among STEPS, shares of the scale, whose relative errors are smallest for three elements of the array."""
     few = [indices[i] for i in rng.permutation(len(indices))[:3]]
-    typical = []
+    typical = {}
     for step in STEPS:
         found = [halved(f, w, index, step * scale[index], noise) for index in few]
-        size, error = (np.sum(np.abs([pair[k] for pair in found]), axis=0) for k in (0, 1))
+        size, error = np.sum(np.abs(found), axis=0)
         relative = np.max(np.divide(error, size, out=np.zeros(np.shape(size)), where=size > error))      # of the terms that matter
-        typical.append(relative if relative > 0 else np.inf)
-        if relative < 1e-3 * GOOD and relative > 0:
+        typical[step] = relative if relative > 0 else np.inf
+        if typical[step] < 1e-3 * GOOD:
             break
-    return STEPS[int(np.argmin(typical))]
+    return min(typical, key=typical.get)
 
 
 def second_look(f, w, index, scale, noise, same_side=None):
@@ -162,17 +162,20 @@ def second_look(f, w, index, scale, noise, same_side=None):
 def noise_of(f, w, scale, rng):
     """The rounding noise of f near w: from third differences along steps so small that f is a straight line there."""
     direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
-    start, found = w.copy(), []
+    start = w.copy()
+    return least_noise([values_at(f, w, ..., [start + k * share * direction for k in range(9)]) for share in (1e-6, 1e-8, 1e-10)])
+
+
+def values_at(f, w, index, points):
+    """[f with w[index] at each of these points]; w[index] is restored, also when f raises."""
+    start, values = np.copy(w[index]), []
     try:
-        for share in (1e-6, 1e-8, 1e-10):
-            values = []
-            for k in range(9):
-                w[...] = start + k * share * direction
-                values.append(f(w))
-            found.append(values)
+        for point in points:
+            w[index] = point
+            values.append(f(w))
     finally:
-        w[...] = start
-    return least_noise(found)
+        w[index] = start
+    return values
 
 
 def steady(f):
@@ -186,18 +189,8 @@ def steady(f):
 
 
 def noise_along(f, w, index, steps):
-    """The same along one element of w."""
-    value, found = w[index], []
-    try:
-        for h in steps:
-            values = []
-            for k in range(-4, 5):
-                w[index] = value + k * h
-                values.append(f(w))
-            found.append(values)
-    finally:
-        w[index] = value
-    return least_noise(found)
+    """The rounding noise of f along one element of w."""
+    return least_noise([values_at(f, w, index, [w[index] + k * h for k in range(-4, 5)]) for h in steps])
 
 
 def least_noise(found):
@@ -221,21 +214,11 @@ def slopes(f, w, index, scale, noise):
     """
     h = 1e-5 * scale
     left, right = one_sided(f, w, index, h)
-    nearer_left, nearer_right = one_sided(f, w, index, h / 8)
-    gap, nearer_gap = abs(right - left), abs(nearer_right - nearer_left)
-    if nearer_gap > 0.5 * gap and nearer_gap > 8 * noise / (h / 8):
-        return min(nearer_left, nearer_right), max(nearer_left, nearer_right)
-    return None
+    low, high = sorted(one_sided(f, w, index, h / 8))
+    return (low, high) if high - low > 0.5 * abs(right - left) and high - low > 8 * noise / (h / 8) else None
 
 
 def one_sided(f, w, index, h):
     """(f(w) - f(w - h e_i)) / h and (f(w + h e_i) - f(w)) / h; w[index] is restored, also when f raises."""
-    value, middle = w[index], f(w)
-    try:
-        w[index] = value + h
-        above = f(w)
-        w[index] = value - h
-        below = f(w)
-    finally:
-        w[index] = value
+    below, middle, above = values_at(f, w, index, (w[index] - h, w[index], w[index] + h))
     return (middle - below) / h, (above - middle) / h

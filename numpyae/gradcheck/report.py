@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from numpyae.gradcheck.sentences import ended
 from numpyae.gradcheck.verdicts import VERDICTS, relative_errors
 
 DISAGREES, CANNOT_TELL = VERDICTS[1], VERDICTS[2]
@@ -54,23 +55,27 @@ class Report:
                        "taylor": self.taylor, "rows": rows})
 
     def sentence(self):
-        """What a reader needs first."""
+        """Say what a reader needs first."""
+        return self.sentences()[0]
+
+    def sentences(self):
+        """Say each thing that is wrong; where nothing is, the verdict."""
         if self.findings:
-            return located(self.name, self.findings[0])
+            return [located(self.name, found) for found in self.findings]
         unclear = [label(row) for row in self.rows if row["verdict"] == CANNOT_TELL and not self.is_nothing(row)]
         if unclear:
-            return (f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite differences "
-                    "is too large there.")
+            return [f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite differences "
+                    "is too large there."]
         whole = [row for row in self.rows if row["term"] is None]
         counts = [f"{total} {one if total == 1 else many}" for key, one, many in
                   (("cannot_tell", "element cannot be told", "elements cannot be told"),
                    ("kinks", "element is on a kink", "elements are on a kink")) if (total := sum(row[key] for row in whole))]
-        return (f"{self.name}: all gradients agree, median relative error {self.median_error:.1e}"
-                + (f"; {', '.join(counts)}" if counts else "") + ".")
+        return [f"{self.name}: all gradients agree, median relative error {self.median_error:.1e}"
+                + "; " * bool(counts) + ", ".join(counts) + "."]
 
     def __str__(self):
-        lines = [self.sentence()]
-        lines += [f"  also: {located(self.name, found)}" for found in self.findings[1:]]
+        first, *others = self.sentences()
+        lines = [first, *(f"  also: {sentence}" for sentence in others)]
         if self.rows:
             lines += ["", f"{'array':24} {'shape':>12} {'worst at':>12} {'yours':>15} {'numerical':>15} {'± error':>9}  verdict"]
             lines += [line(row) for row in self.rows if row["term"] is None or row["verdict"] == DISAGREES]
@@ -83,7 +88,7 @@ class Report:
 
 
 def finite(value):
-    """The same, with None for every number that is not finite."""
+    """Put None for every number that is not finite, in a nest of dicts and lists."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -96,7 +101,7 @@ def located(name, found):
     *rest, last = found["place"].split(".")
     kind = found["layer"].split("(")[0] if rest else found["layer"]
     place = f"{kind} {last} of the {' '.join(rest)}" if rest else f"{kind}, the {last}" if last else kind or name
-    return f"{place}: {found['sentence']}" + ("" if found["sentence"].endswith("?") else ".")
+    return f"{place}: {ended(found['sentence'])}"
 
 
 def label(row):

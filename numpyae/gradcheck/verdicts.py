@@ -11,13 +11,14 @@ so *kink* means that the point itself sits on one. For other code the slopes to 
 
 import numpy as np
 
-from numpyae.gradcheck.numerical import first_look, noise_of, one_sided, scale_of, second_look, slopes
+from numpyae.gradcheck.numerical import first_look, noise_of, one_sided, scale_of, second_look, slopes, values_at
+from numpyae.gradcheck.sentences import place_of
 
 AGREE, DISAGREE, CANNOT_TELL, KINK = range(4)
 VERDICTS = ("agree", "disagree", "cannot tell", "kink")
 SAFETY = 8                            # error bars within which two gradients agree
-VAGUE = 1e-4                          # one of more than this share deserves a second look,
-USELESS = 0.1                         # one of more than this share of the gradient tells nothing
+VAGUE = 1e-4                          # relative error above which an element is looked at again,
+USELESS = 0.1                         # relative error above which it tells nothing
 ALL = 2000                            # arrays of up to so many elements are checked in every element,
 SAMPLE = 200                          # larger ones in so many, one from each of equal strata,
 DIRECTIONS = 4                        # and along so many random directions
@@ -29,10 +30,8 @@ def compare(subject, gradients, by_term, rng):
     """The rows of the report, one for each array and term: `gradients` {name: array}, by_term {term: {name: array}}."""
     rows = []
     for name, array in subject.arrays.items():
-        if not array.size:
-            continue
-        rows += compare_array(subject, name, array, [(None, gradients[name])]
-                              + [(term, by_term[term][name]) for term in by_term], rng)
+        yours = [(term, by_term[term][name]) for term in by_term]
+        rows += compare_array(subject, name, array, [(None, gradients[name]), *yours], rng) if array.size else []
     return rows
 
 
@@ -49,21 +48,29 @@ def compare_array(subject, name, array, yours, rng):
         R, error = first_look(f, array, indices, scale, noise, rng)
         rows = []
         for term, gradient in yours:
-            at = 1 + subject.names.index(term) if term else 0
-            one = Component(subject, at if subject.names else None)
+            one = Component(subject, 1 + subject.names.index(term) if term else 0)
             values = {"index": np.array(flat, dtype=int), "yours": np.array([gradient[index] for index in indices], dtype=np.float64),
-                      "numerical": one.of(R), "error": one.of(error),
-                      "kinked": np.zeros(len(flat), dtype=bool)}
+                      "numerical": one.of(R), "error": one.of(error), "kinked": np.zeros(len(flat), dtype=bool)}
             if term is None and subject.names:
                 values["by_name"] = {name: np.asarray(R)[:, 1 + k] for k, name in enumerate(subject.names)}
-            values["verdict"] = judge(one, array, indices, scale, float(one.of(noise)), values, rng)
+            roughness = float(one.of(noise))
+            values["verdict"] = verdicts(one, array, indices, scale, roughness, values, rng)
             row = {"array": name, "term": term, "shape": list(array.shape), "elements": int(array.size), "values": values}
             if len(flat) < array.size:
-                row["directions"] = along_directions(one, array, gradient, scale, float(one.of(noise)), rng)
-                if any(found[3] == DISAGREE for found in row["directions"]) and not np.any(values["verdict"] == DISAGREE):
-                    add_element(one, array, gradient, scale, float(one.of(noise)), values, rng)
+                row["directions"] = along_directions(one, array, gradient, scale, roughness, values, rng)
             rows.append(summed_up(row))
     return rows
+
+
+def along_directions(f, array, gradient, scale, noise, values, rng):
+    """[(yours, numerical, error, verdict), ...] of the slopes of f along random directions of the whole array.
+
+    Where one is wrong and no element that was judged is, the wrong element is hunted down and put among the values.
+    """
+    found = [slope_along(f, array, gradient, scale * rng.standard_normal(array.shape), noise) for _ in range(DIRECTIONS)]
+    if any(verdict == DISAGREE for *_, verdict in found) and not np.any(values["verdict"] == DISAGREE):
+        add_element(f, array, gradient, scale, noise, values, rng)
+    return found
 
 
 def add_element(f, array, gradient, scale, noise, values, rng):
@@ -71,37 +78,33 @@ def add_element(f, array, gradient, scale, noise, values, rng):
     flat = hunted_down(f, array, gradient, scale, noise, rng)
     index = np.unravel_index(flat, array.shape)
     fresh = {"index": flat, "yours": gradient[index], "numerical": np.nan, "error": np.inf, "verdict": AGREE, "kinked": False}
-    fresh |= {"by_name": None} if "by_name" in values else {}
-    for key, value in fresh.items():
-        values[key] = (np.append(values[key], value) if key != "by_name" else
-                       {name: np.append(part, 0.0) for name, part in values[key].items()})
+    values |= {key: np.append(values[key], value) for key, value in fresh.items()}
+    if "by_name" in values:
+        values["by_name"] = {name: np.append(part, 0.0) for name, part in values["by_name"].items()}
     values["verdict"][-1] = look_again(f, array, index, scale[index], noise, values, -1)
 
 
 class Component:
-    """f, or one of its terms, as a function of an array that it reads; and whether it is smooth within a step."""
+    """f, or one of its terms, as a function of an array that it reads; `column`: where in what f gives when it has several parts."""
 
     def __init__(self, subject, column):
         self.subject, self.column = subject, column
 
     def __call__(self, _):
         value = self.subject.value()
-        return value if self.column is None else np.broadcast_to(value, 1 + len(self.subject.names))[self.column]
+        return np.broadcast_to(value, 1 + len(self.subject.names))[self.column] if self.subject.names else value
 
     def of(self, values):
         """The column of this component in what f of all terms gives."""
-        return np.array(values if self.column is None else np.asarray(values)[..., self.column], dtype=np.float64)
+        return np.array(np.asarray(values)[..., self.column] if self.subject.names else values, dtype=np.float64)
 
     def sides(self, w, index, *steps):
         """The active sets at w + h e_i for each of these steps h, or None where nobody knows of kinks."""
-        value, found = w[index], []
-        try:
-            for point in (value + h for h in steps):
-                w[index] = point
-                self.subject.value()
-                found.append(self.subject.active_set())
-        finally:
-            w[index] = value
+        def side(_):
+            self.subject.value()
+            return self.subject.active_set()
+
+        found = values_at(side, w, index, [w[index] + h for h in steps])
         return found if found[0].size else None
 
 
@@ -113,7 +116,7 @@ def chosen(size, rng):
     return [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])]
 
 
-def judge(f, array, indices, scale, noise, values, rng):
+def verdicts(f, array, indices, scale, noise, values, rng):
     """The verdicts, (n,); where a second look was needed, `values` gets its numerical gradient and error."""
     yours, numerical, error = values["yours"], values["numerical"], values["error"]
     gap, size = np.abs(yours - numerical), np.maximum(np.abs(yours), np.abs(numerical))
@@ -173,23 +176,10 @@ def on_a_kink(f, array, index, scale, noise, values, i, known):
     return None
 
 
-def along_directions(f, array, gradient, scale, noise, rng):
-    """[(yours, numerical, error, verdict), ...] of the slopes of f along random directions of the whole array."""
-    return [slope_along(f, array, gradient, scale * rng.standard_normal(array.shape), noise) for _ in range(DIRECTIONS)]
-
-
 def slope_along(f, array, gradient, v, noise):
     """(yours, numerical, error, verdict) of the slope of f along v."""
-    start, t = array.copy(), np.zeros(1)
-
-    def g(t):
-        array[...] = start + t[0] * v
-        return f(t)
-
-    try:
-        R, error = second_look(g, t, (0,), 1.0, noise)
-    finally:
-        array[...] = start
+    start = array.copy()
+    R, error = second_look(lambda t: values_at(f, array, ..., [start + t[0] * v])[0], np.zeros(1), (0,), 1.0, noise)
     yours = float(np.sum(gradient * v))
     error += 1e-12 * float(np.sum(np.abs(gradient * v)))
     unclear = not np.isfinite(error) or error > USELESS * max(abs(yours), abs(R))
@@ -211,24 +201,17 @@ def hunted_down(f, array, gradient, scale, noise, rng):
 def summed_up(row):
     """The row with its counts, its verdict and its worst element."""
     values, verdict = row["values"], row["values"]["verdict"]
-    row |= {"checked": len(verdict), "disagree": int(np.sum(verdict == DISAGREE)), "cannot_tell": int(np.sum(verdict == CANNOT_TELL)),
-            "kinks": int(np.sum(verdict == KINK))}
+    counts = [int(np.sum(verdict == kind)) for kind in range(len(VERDICTS))]
     off_course = any(found[3] == DISAGREE for found in row.get("directions", ()))
-    if row["disagree"] or off_course:
-        row["verdict"] = VERDICTS[DISAGREE]
-    elif row["cannot_tell"] == row["checked"]:
-        row["verdict"] = VERDICTS[CANNOT_TELL]
-    elif row["kinks"] == row["checked"]:
-        row["verdict"] = VERDICTS[KINK]
-    else:
-        row["verdict"] = VERDICTS[AGREE]
+    whole = next((kind for kind in (CANNOT_TELL, KINK) if counts[kind] == len(verdict)), AGREE)
+    whole = DISAGREE if counts[DISAGREE] or off_course else whole
     gap = np.abs(values["yours"] - values["numerical"])
     doubt = np.nan_to_num(gap / (values["error"] + 1e-300), nan=np.inf)
-    worst = VERDICTS.index(row["verdict"])
-    doubt[verdict != worst] = -1
+    doubt[verdict != whole] = -1
     i = int(np.argmax(doubt))
-    at = np.unravel_index(values["index"][i], row["shape"])
-    return row | {"index": [int(k) for k in at], **{key: float(values[key][i]) for key in ("yours", "numerical", "error")}}
+    row |= {"checked": len(verdict), "disagree": counts[DISAGREE], "cannot_tell": counts[CANNOT_TELL], "kinks": counts[KINK],
+            "verdict": VERDICTS[whole], "index": place_of(values["index"][i], row["shape"])}
+    return row | {key: float(values[key][i]) for key in ("yours", "numerical", "error")}
 
 
 def relative_errors(row):
