@@ -15,12 +15,12 @@ import copy
 
 import numpy as np
 
-from numpyae.activations import Identity, Sigmoid, Softmax
+from numpyae.activations import Identity, Sigmoid, Softmax, mlp
 from numpyae.checks import check_data, check_part
 from numpyae.layers import Dropout, Layer, Sequential
-from numpyae.losses import Loss
+from numpyae.losses import Loss, SoftmaxCrossEntropy, SquaredError
 from numpyae.parameters import Parametric, leaves_of
-from numpyae.penalties import Penalty
+from numpyae.penalties import L2Sparsity, Penalty, WeightDecay
 
 
 class Model(Parametric):
@@ -41,6 +41,7 @@ class Model(Parametric):
     """
 
     batch_names = ("x",)              # the names of the arrays in a batch
+    exact = True                      # whether backward gives the gradient of this loss, and not an estimate
     code = None                       # the network whose last layer is penalised by a penalty without `at`
     terms = noise = corruption = None
     penalties = ()
@@ -191,6 +192,11 @@ class Model(Parametric):
             layer.training = True
         return y
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (model, *batch), where the model is to be checked: with sizes that are different primes."""
+        raise NotImplementedError(f"{cls.__name__}.examples")
+
     def __repr__(self):
         parts = ", ".join(repr(part) for part in self._parts.values())
         return f"{type(self).__name__}({parts}; {self._w.size} parameters)"
@@ -241,6 +247,14 @@ class Regression(Model):
         if len(t) != len(x):
             raise ValueError(f"Regression: t must have as many rows as x, {len(x)}, got {len(t)}")
         self.criterion.check_target(t, self.network.n_out)
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield a regression, one with penalties on weights and on a hidden layer, and a classifier."""
+        x = rng.standard_normal((7, 5))
+        for penalties in ((), (WeightDecay(0.1), L2Sparsity(0.1, 0.7, at="network.1"))):
+            yield cls(mlp([5, 11, 3], rng=rng), SquaredError(), penalties), x, rng.standard_normal((7, 3))
+        yield cls(mlp([5, 11, 3], rng=rng), SoftmaxCrossEntropy()), x, rng.integers(0, 3, 7)
 
 
 def as_network(layer):

@@ -136,6 +136,12 @@ class RBM(Model):
             raise ValueError(f"RBM: x must lie in [0, 1] for bernoulli units, got {x.min():.4g} to {x.max():.4g}: "
                              'take visible="gaussian"')
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield the three kinds of machines."""
+        for visible, hidden in (("bernoulli", "bernoulli"), ("gaussian", "bernoulli"), ("bernoulli", "gaussian")):
+            yield cls(5, 11, visible, hidden, rng=rng), rng.random((7, 5))
+
 
 def sigma(a):
     """Return σ(a) = 1 / (1 + e^-a), without overflow."""

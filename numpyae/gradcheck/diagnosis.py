@@ -17,6 +17,7 @@ import numpy as np
 from numpyae.gradcheck import locality, vocabulary
 from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.hypotheses import LEVELS, VALUES
+from numpyae.gradcheck.repairs import repair
 from numpyae.gradcheck.sentences import finding, place_of, wrong_form
 from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
@@ -36,7 +37,19 @@ def explain(subject, rows):
             words.experiment = functools.partial(locality.dependence, subject, name, term, words.mixes_columns)
             for title, case in halves(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {term}," if term else ""), name)
-    return findings
+    return repaired(findings, subject, rows)
+
+
+def repaired(findings, subject, rows):
+    """The findings; where all of them are unexplained, the change of one line that makes every gradient right, if there is one."""
+    if not findings or any(found["cause"] != "unexplained" for found in findings):
+        return findings
+    slip = repair(subject, rows)
+    if slip is None:
+        return findings
+    method, old, new = slip
+    title = findings[0]["sentence"].partition(" is wrong in ")[0]
+    return [finding("slip", f"{title} is wrong, and all is right when in {method} the line `{old}` reads `{new}`", findings[0]["array"])]
 
 
 def explain_delta(subject, taps, tap, method, row):
