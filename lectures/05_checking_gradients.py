@@ -18,7 +18,7 @@ import numpy as np
 
 from numpyae import (Autoencoder, Dense, Dropout, Regression, ReLU, Sequential, SquaredError, Tanh, TiedDense, course,
                      datasets, gradcheck, mlp, plots)
-from numpyae.gradcheck import cases, catalogue
+from numpyae.gradcheck import cases, common_bugs
 
 FULL = course.full()
 
@@ -386,8 +386,8 @@ except ValueError as error:
 # two names. So take biases that are not 0, and small sizes that are different primes. The report warns of such points.
 
 # %%
-decayed = catalogue.Regression36(mlp([D, H, M], rng=np.random.default_rng(1)), SquaredError())      # its biases too
-mean_bias = catalogue.Dense8(D, H, rng=rng)                                    # db is a mean, dW a sum
+decayed = common_bugs.Regression36(mlp([D, H, M], rng=np.random.default_rng(1)), SquaredError())      # its biases too
+mean_bias = common_bugs.Dense8(D, H, rng=rng)                                    # db is a mean, dW a sum
 mean_bias.b = rng.normal(size=H)
 reports = {"decayed biases, b = 0": gradcheck.check(decayed, x, t)}
 decayed.w += 0.3 * rng.normal(size=decayed.w.size)
@@ -761,7 +761,7 @@ assert salted.max() == 2 and set(np.unique(right)) == {0, 1} and bool("False")
 # ## The whole library
 #
 # With `--full` the check works through all layers, losses and models of this library at ten random points, as
-# `python -m numpyae gradcheck` does at one, and through the 38 mistakes of `numpyae/gradcheck/catalogue.py`: it must
+# `python -m numpyae gradcheck` does at one, and through the 38 mistakes of `numpyae/gradcheck/common_bugs.py`: it must
 # find the 34 that can be found, name the cause, and pass the four that no check can see.
 
 # %%
@@ -773,7 +773,7 @@ if FULL:
             elements += sum(row["elements"] for row in report.rows if row["term"] is None)
             assert report.ok, report
     print(f"{elements} gradients of the library agree")
-    for bug in catalogue.BUGS:
+    for bug in common_bugs.BUGS:
         target, batch = bug.make(np.random.default_rng(0))
         report = gradcheck.check(target, *batch)
         print(f"{bug.number:2} {bug.name:38} {report.sentence()}")

@@ -29,6 +29,8 @@ class Basis(Layer):
     TypeError for another x, ValueError for one of another shape, NaN or infinity.
     """
 
+    abstract = True
+
     def begin(self, x):
         """Check x, and keep it."""
         known = isinstance(x, np.ndarray) and x.dtype in FLOATS
@@ -83,6 +85,11 @@ class PolynomialBasis(Basis):
         slopes = self.powers.T.astype(x.dtype) * products                            # ∂φ_j/∂x_d, (N, n_in, M)
         return np.add.reduce(delta[:, None] * slopes, axis=2)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield all monomials of five inputs up to the third degree."""
+        yield cls(3, 5), rng.standard_normal((7, 5))
+
 
 class FourierBasis(Basis):
     """cos(2π kᵀx / period) and sin(2π kᵀx / period), k_d = -order ... order ([000], "Fourier transform": a series).
@@ -114,6 +121,11 @@ class FourierBasis(Basis):
         da = delta[:, K:] * self.cos - delta[:, :K] * self.sin
         return da @ self.k.T.astype(da.dtype) * (2 * math.pi / self.period)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield the lowest waves of five inputs."""
+        yield cls(1, 5, period=7.0), rng.standard_normal((7, 5))
+
 
 class GaussianBasis(Basis):
     """φ_j(x) = exp(-‖x - c_j‖² / (2 width²)): bumps of height 1 around their centres (Bishop 2006, PRML, eq. 3.4).
@@ -140,6 +152,11 @@ class GaussianBasis(Basis):
         """dx = -Σ_j delta_j φ_j r_j / width."""
         dr = -(self.without_bias(delta) * self.phi)[:, :, None] * self.r
         return np.add.reduce(dr, axis=1) / self.width
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield eleven bumps around random centres."""
+        yield cls(rng.standard_normal((11, 5)), 1.5), rng.standard_normal((7, 5))
 
 
 class SigmoidBasis(Basis):
@@ -174,6 +191,11 @@ class SigmoidBasis(Basis):
         """da = delta φ (1 - φ), dx = Σ_j da_j v_j / width."""
         da = self.without_bias(delta) * self.phi * (1 - self.phi)
         return da @ self.directions.astype(da.dtype) / self.width
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield eleven steps in random directions, without a bias."""
+        yield cls(rng.standard_normal((11, 5)), 1.5, rng.standard_normal((11, 5)), bias=False), rng.standard_normal((7, 5))
 
 
 def check_order(name, order, n_in, bias):

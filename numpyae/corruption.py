@@ -15,6 +15,11 @@ from numpyae.described import Described
 class Corruption(Described):
     """The contract: draw(x, rng) -> noise, an array of the dtype of x; apply(x, noise) -> x̃."""
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (corruption, x), where the corruption is to be looked at."""
+        yield cls(0.3), rng.random((7, 5))
+
 
 class GaussianNoise(Corruption):
     """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""

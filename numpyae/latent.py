@@ -126,6 +126,13 @@ class DiagonalGaussian(Parametric):
             dmu, dlogvar = np.add.reduce(dmu, axis=0), np.add.reduce(dlogvar, axis=0)
         return np.concatenate([dmu, dlogvar], axis=1)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (posterior, h), where the posterior is to be checked."""
+        for d in (2, 3):
+            posterior = cls(d)
+            yield posterior, rng.standard_normal((7, posterior.size))
+
 
 class FullGaussian(DiagonalGaussian):
     """q(z|x) = N(μ, Σ), Σ = L Lᵀ, L lower triangular with a positive diagonal ([000]: z = μ + L ε).

@@ -59,6 +59,11 @@ class Loss(Parametric):
         if t.shape != (o.shape[0], o.shape[1] // self.outputs_per_feature):
             raise mismatch(self, o, t)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (loss, output, target), where the loss is to be checked; targets in [0, 1] suit all."""
+        yield cls(), rng.standard_normal((7, 5 * cls.outputs_per_feature)), rng.random((7, 5))
+
 
 class SquaredError(Loss):
     """Σ_d (t_d - o_d)², without ½ and without a mean over d ([000], the loss of the slides; [002] with 1/N)."""
@@ -130,6 +135,13 @@ class SoftmaxCrossEntropy(Loss):
             raise ValueError("SoftmaxCrossEntropy: targets must be integers (N,), or rows (N, K) of probabilities that sum to "
                              f"1, got dtype {t.dtype}, shape {t.shape}" + (f", rows that sum to {t.sum(axis=1).min():.3g} to "
                                                                          f"{t.sum(axis=1).max():.3g}" if t.ndim == 2 else ""))
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield targets of three kinds: classes, probabilities, and rows that do not sum to 1, where another formula is right."""
+        t = rng.random((7, 5))
+        for target in (rng.integers(0, 5, 7), t / t.sum(axis=1, keepdims=True), t):
+            yield cls(), rng.standard_normal((7, 5)), target
 
 
 class BernoulliNLL(Loss):
@@ -216,6 +228,12 @@ class ContinuousBernoulliNLL(Loss):
         """ValueError unless all targets lie in [0, 1]."""
         check_unit_interval(self, t)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield logits on both sides of ±1/4, where the series ends, and logits within."""
+        yield cls(), rng.standard_normal((7, 5)), rng.random((7, 5))
+        yield cls(), rng.uniform(-0.2495, 0.2495, (7, 5)), rng.random((7, 5))
+
 
 class GaussianNLL(Loss):
     """½ Σ_d (t - o)² / σ² + ½ D log(2π σ²), in nats: t ~ N(o, σ² I), one σ for all features.
@@ -258,6 +276,12 @@ class GaussianNLL(Loss):
     def sample(self, o, rng):
         """o + σ ε, ε ~ N(0, I)."""
         return o + self.sigma * rng.standard_normal(o.shape, dtype=o.dtype)
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield a fixed σ and a learnt one."""
+        for learn in (False, True):
+            yield cls(0.7, learn), rng.standard_normal((7, 5)), rng.standard_normal((7, 5))
 
 
 class HeteroscedasticGaussianNLL(Loss):

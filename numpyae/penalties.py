@@ -18,7 +18,7 @@ The mean of a mini-batch is not the mean of all data. KL is convex, so a batch's
 
 import numpy as np
 
-from numpyae.activations import Sigmoid
+from numpyae.activations import ELU, Sigmoid, Tanh, mlp
 from numpyae.checks import check_choice, check_number, check_positive, check_size
 from numpyae.described import Described
 from numpyae.layers import Dense
@@ -58,12 +58,19 @@ class Penalty(Described):
         """weight = ∂L/∂value. Adds to dW what belongs there; {index: ∂L/∂(output of the layer)} for the rest."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (penalty, network, x), where the penalty is to be checked: on the layers of this network, when it has seen x."""
+        yield cls(0.3), mlp([5, 3, 2], output=Tanh, rng=rng), rng.standard_normal((7, 5))
+
 
 class Sparsity(Penalty):
     """weight Σ_j s(m_j) over the units, or, with over="units", weight 1/N Σ_n s(m_n) over the samples; s is the subclass's.
 
     ValueError for another `over`, or a layer that does not keep its output h.
     """
+
+    abstract = True
 
     term = "sparsity"
 
@@ -92,6 +99,12 @@ class Sparsity(Penalty):
         dm = weight * self.weight / samples * self.slope(self.m)
         dh = dm / self.h.shape[self.axis] if self.over == "batch" else dm[:, None] / self.h.shape[self.axis]
         return {self.index: dh + np.zeros_like(self.h)}
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield both means, of activations in (0, 1)."""
+        for over in ("batch", "units"):
+            yield cls(0.4, 0.7, over=over), mlp([5, 3, 2], output=Sigmoid, rng=rng), rng.standard_normal((7, 5))
 
 
 class KLSparsity(Sparsity):
@@ -124,6 +137,14 @@ class KLSparsity(Sparsity):
         """(1 - ρ)/(1 - m) - ρ/m."""
         m = inside(m)
         return (1 - self.rho) / (1 - m) - self.rho / m
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield both means, and a unit whose mean is rounded to 1."""
+        yield from super().examples(rng)
+        network = mlp([5, 2], output=Sigmoid, rng=rng)
+        network.layers[0].b = [0, 100]
+        yield cls(0.1, 0.7), network, rng.standard_normal((7, 5))
 
 
 class L1Sparsity(Sparsity):
@@ -232,6 +253,13 @@ class Contraction(Penalty):
                 dW += dP.reshape(-1, above.n_in).T @ np.broadcast_to(E, (len(dP), *E.shape[1:])).reshape(-1, above.n_out)
                 dE = dP @ above.W
         return added
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield one, two and three layers, exact and sampled, and a linear code."""
+        yield from super().examples(rng)
+        for samples, sizes, output in ((None, [5, 2], Sigmoid), (None, [5, 3, 2], None), (2, [5, 11, 3, 2], ELU)):
+            yield cls(0.3, samples=samples), mlp(sizes, output=output, rng=rng), rng.standard_normal((7, 5))
 
 
 class WeightDecay(Penalty):

@@ -7,8 +7,8 @@ import pytest
 
 from numpyae import (Dense, DiagonalGaussian, Regression, Sequential, Softmax, SoftmaxCrossEntropy, SquaredError, TiedDense, TopK,
                      gradcheck)
-from numpyae.gradcheck import catalogue
-from numpyae.gradcheck.catalogue import BUGS
+from numpyae.gradcheck import common_bugs as catalogue
+from numpyae.gradcheck.common_bugs import BUGS
 
 VISIBLE = [bug for bug in BUGS if not bug.invisible]
 INVISIBLE = [bug for bug in BUGS if bug.invisible]

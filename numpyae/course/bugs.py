@@ -1,6 +1,6 @@
 """The bugs that are hidden: KINDS says what they are, BUGS in which line of which program each stands.
 
-The numbers are those of `gradcheck.catalogue`, None for a kind that is not in it; `hunts.LEVELS` says what the levels are. A third
+The numbers are those of `gradcheck.common_bugs`, None for a kind that is not in it; `hunts.LEVELS` says what the levels are. A third
 hint, the function and the name that the line gives, is made from the program.
 """
 

@@ -6,17 +6,21 @@ provided that the loss is the same. The functions: the same values as the right 
 are drawn, arguments left as they were. Sizes are different primes, and no bias is 0.
 """
 
+import copy
+import functools
 import sys
 import types
 from typing import Callable, NamedTuple
 
 import numpy as np
 
-from numpyae.gradcheck import diagnosis, invariants
-from numpyae.gradcheck.hypotheses import Case
+from numpyae.gradcheck import invariants
+from numpyae.gradcheck.case import Case
+from numpyae.gradcheck.diagnosis import diagnose, difference
 from numpyae.gradcheck.numerical import steady
-from numpyae.gradcheck.subjects import Subject
-from numpyae.gradcheck.verdicts import AGREE, DISAGREE, VERDICTS, compare
+from numpyae.gradcheck.sentences import ended, finding, raised, wrong_form
+from numpyae.gradcheck.subjects import Subject, copies
+from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare
 from numpyae.gradcheck.vocabulary import Vocabulary
 
 N = 7
@@ -33,15 +37,15 @@ class Exam(NamedTuple):
 
     `sizes`: what `parameters` gets; `batch(rng, sizes)`: what forward gets besides w, by name; `values`: the functions that must
     give the same as those of the right program, with their arguments, as in "predict w x"; `draws`: those that draw, with `rng`
-    among their arguments; `others`: tests of another kind, (exam, right, module, rng) -> a sentence or None; `gradient`: the
-    function that gives the gradient, or makes a step with it.
+    among their arguments; `others`: other tests of a function, {its name: (exam, right, module, rng) -> a sentence or
+    None}; `gradient`: the function that gives the gradient, or makes a step with it.
     """
 
     sizes: dict
     batch: Callable
     values: tuple = ()
     draws: tuple = ()
-    others: tuple = ()
+    others: dict = {}
     gradient: str = "backward"
 
 
@@ -74,7 +78,7 @@ class Program(Subject):
 
 
 class Verdict(NamedTuple):
-    """Of the gradient check: the rows, and the findings, the more telling first."""
+    """The outcome of the gradient check: the rows, and the findings, the more telling first."""
 
     rows: list
     findings: list
@@ -84,18 +88,17 @@ class Verdict(NamedTuple):
         return not self.findings
 
     def sentence(self):
-        """What is wrong, or None."""
+        """Say what is wrong; None when nothing is."""
         if not self.findings:
             return None
-        wrong = [f"d{row['array']}" for row in self.rows if row["verdict"] == VERDICTS[DISAGREE]]
-        right = [f"d{row['array']}" for row in self.rows if row["verdict"] != VERDICTS[DISAGREE]]
-        said, *more = [one["sentence"] + ("" if one["sentence"].endswith("?") else ".") for one in self.findings]
+        said, *more = [ended(one["sentence"]) for one in self.findings]
         if self.findings[0]["cause"] == "loss":
             said = f"The gradient is not that of this loss, and the loss is not the one in the text: {said}"
             return f"{said} As a gradient of this loss, {more[0]}" if self.findings[1]["cause"] != "unexplained" else said
-        if not wrong:
-            return f"The gradient check: {said}"
-        return f"The gradient check: {said} (Wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.)"
+        wrong = [f"d{row['array']}" for row in self.rows if row["verdict"] == VERDICTS[DISAGREE]]
+        right = [f"d{row['array']}" for row in self.rows if row["verdict"] != VERDICTS[DISAGREE]]
+        arrays = f" (Wrong: {', '.join(wrong)}; right: {', '.join(right) or 'none'}.)" if wrong else ""
+        return f"The gradient check: {said}{arrays}"
 
 
 def missing(exam, module):
@@ -111,18 +114,22 @@ def drawn(exam, right, rng):
     return {name: array + 0.3 * rng.standard_normal(array.shape) for name, array in w.items()}, exam.batch(rng, exam.sizes)
 
 
+def numbers(exam, right, batch):
+    """{name: number}: what a factor can be, the sizes and the settings of the program."""
+    found = {"the batch size": N, **{WORDS[name]: size for name, size in exam.sizes.items() if name in WORDS}}
+    found |= {"the number of draws": len(array) for array in batch.values() if array.ndim == 3}
+    return found | {name: value for name, value in vars(right).items() if name.isupper() and isinstance(value, float)}
+
+
 def gradient(exam, right, module, rng):
     """The Verdict on the module's gradient."""
     w, batch = drawn(exam, right, rng)
-    settings = {"the batch size": N, **{WORDS[name]: size for name, size in exam.sizes.items() if name in WORDS}}
-    settings |= {"the number of draws": len(array) for array in batch.values() if array.ndim == 3}
-    settings |= {name: value for name, value in vars(right).items() if name.isupper() and isinstance(value, float)}
-    subject = Program(module, w, batch, settings, exam.gradient)
+    subject = Program(module, w, batch, numbers(exam, right, batch), exam.gradient)
     try:
         steady(subject.f)
         gradients, findings = invariants.run(subject, rng)
     except Exception as error:                           # whatever a student's code raises
-        return Verdict([], [invariants.finding("raises", said("forward", error))])
+        return Verdict([], [finding("raises", told(error, module, "forward"))])
     if gradients is None:
         return Verdict([], findings)
     rows = compare(subject, gradients, {}, rng)
@@ -138,20 +145,20 @@ def explained(subject, right, wrong, rng):
     """
     words, off, findings = vocabulary(subject), difference(subject.f(), right.f()), []
     if off:
-        findings.append(invariants.finding("loss", f"at data of ours L {off}"))
+        findings.append(finding("loss", f"at data of ours L {off}"))
         words.deltas.clear()
     first = None if off else first_wrong(words, vocabulary(right))
-    cases = [first] if first else [(f"d{row['array']}", Case(row["shape"], row["values"]), words) for row in reversed(wrong)]
+    cases = [first] if first else [(f"d{row['array']}", Case.of_row(row), words) for row in reversed(wrong)]
     unexplained = []
     for name, case, known in cases:
-        found = diagnosis.diagnose(case, known, name, wrong[-1]["array"])
+        found = diagnose(case, known, name, wrong[-1]["array"])
         if found[0]["cause"] != "unexplained":
             return findings + found
         unexplained += found
-    told = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
-    if told:
-        cause, sentence = told
-        findings.append(invariants.finding(cause, f"{cases[0][0]} {sentence}"))
+    why = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
+    if why:
+        cause, sentence = why
+        findings.append(finding(cause, f"{cases[0][0]} {sentence}"))
     return findings + unexplained
 
 
@@ -160,14 +167,9 @@ def first_wrong(words, truth):
     rows, deltas = {}, {}
     for found, before, of_right in ((words.rows, rows, truth.rows), (words.deltas, deltas, truth.deltas)):
         for name, array in found.items():
-            right = of_right.get(name)
-            if np.shape(right) == array.shape and difference(array, right):
-                array, right = 1.0 * array, 1.0 * right
-                agree = np.abs(array - right) <= ROUNDING * np.max(np.abs(right))
-                values = {"index": np.arange(array.size), "yours": array.ravel(), "numerical": right.ravel(),
-                          "error": np.zeros(array.size), "kinked": np.zeros(array.size, dtype=bool),
-                          "verdict": np.where(agree, AGREE, DISAGREE).ravel()}
-                return name, Case(array.shape, values), Vocabulary(rows, deltas, words.parameters, {}, words.numbers, False)
+            same_shape = np.shape(of_right.get(name)) == array.shape
+            if same_shape and (case := Case.of(array, of_right[name], ROUNDING)).differs:
+                return name, case, Vocabulary(rows, deltas, words.parameters, numbers=words.numbers)
             before[name] = array
     return None
 
@@ -212,23 +214,22 @@ def right_for_one_sample(subject, rng):
 
 def vocabulary(subject):
     """All that can be named: the arrays in forward and backward, under the names that the student gave them."""
-    rows, deltas, file = {}, {}, getattr(subject.module.forward, "__code__", vocabulary.__code__).co_filename
+    rows, deltas, file = {}, {}, file_of(subject.module)
 
     def look(frame, event, _):
-        if event != "return" or frame.f_code.co_filename != file or "<" in frame.f_code.co_qualname:
+        nonlocal deltas
+        function = frame.f_code.co_name
+        if event != "return" or frame.f_code.co_filename != file or "<" in frame.f_code.co_qualname or function not in (
+                "forward", "backward", "step"):
             return
-        back = frame.f_code.co_name in ("backward", "step")
-        if not (back or frame.f_code.co_name == "forward"):
-            return
-        own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
-        for name, array in {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}.items():
-            known = name in subject.parameters or name.removesuffix("_new") in subject.parameters
-            if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim and not known:
-                if name.startswith("d") and back:
-                    if name[1:] not in subject.parameters:
-                        deltas[f"{name} ({1 + len(deltas)})" if name in deltas else name] = array.copy()
-                elif not name.startswith("self.d"):
-                    rows.setdefault(name, array.copy())
+        for name, array in arrays_in(frame).items():
+            if name in subject.parameters or name.removesuffix("_new") in subject.parameters:
+                continue
+            if name.startswith("d") and function != "forward":
+                again = f"{name} ({1 + len(deltas)})" if name in deltas else name
+                deltas |= {} if name[1:] in subject.parameters else {again: array.copy()}
+            elif not name.startswith("self.d"):
+                rows.setdefault(name, array.copy())
 
     sys.setprofile(look)
     try:
@@ -238,28 +239,45 @@ def vocabulary(subject):
         sys.setprofile(None)
     rows |= {f"tanh({name})": np.tanh(array) for name, array in rows.items()             # a derivative at the output
              if array.dtype.kind == "f" and array.ndim == 2 and -1 <= array.min() < 0 < array.max() <= 1}
-    return Vocabulary(rows, deltas, subject.parameters, {}, vars(subject.target), False)
+    return Vocabulary(rows, deltas, subject.parameters, numbers=vars(subject.target))
+
+
+def arrays_in(frame):
+    """{name: array} of the variables of a function, and of the attributes of its self."""
+    own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
+    variables = {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}
+    return {name: array for name, array in variables.items()
+            if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim}
+
+
+def file_of(module):
+    """The file that a program was read from."""
+    return getattr(module.forward, "__code__", file_of.__code__).co_filename
+
+
+def told(error, module, name):
+    """Say what a function of a program raises, and the line."""
+    return raised(error, lambda frame: frame.f_code.co_filename == file_of(module), name)
 
 
 def functions(exam, right, module, rng):
     """A sentence about the first function that does not do what that of the right program does, None when all do."""
     w, batch = drawn(exam, right, rng)
     scope = {**extras(w, rng, batch), **batch, **answers(right, w, rng, exam.sizes), "w": w}
-    for call in (f"forward w {' '.join(batch)}", *exam.values):
-        sentence = other_value(call, scope, right, module)
-        if sentence:
-            return sentence
-    for call in exam.draws:
-        sentence = other_draws(call, scope, right, module, rng)
-        if sentence:
-            return sentence
-    for test in (initial_weights, *exam.others):
+    known = numbers(exam, right, batch)
+    calls = {f"forward w {' '.join(batch)}": other_value, **dict.fromkeys(exam.values, other_value),
+             **dict.fromkeys(exam.draws, other_draws)}
+    tests = [(call.split()[0], functools.partial(test, call.split(), scope, right, module, known, rng))
+             for call, test in calls.items()]
+    tests += [(name, functools.partial(test, exam, right, module, rng))
+              for name, test in {"parameters": initial_weights, **exam.others}.items()]
+    for name, test in tests:
         try:
-            sentence = test(exam, right, module, rng)
-        except Exception as error:
-            sentence = said(test.__name__, error)
+            sentence = test()
+        except Exception as error:                       # whatever a student's code raises
+            sentence = told(error, module, name)
         if sentence:
-            return sentence
+            return ended(sentence)
     return None
 
 
@@ -294,79 +312,37 @@ def answers(right, w, rng, sizes):
     return found
 
 
-def other_value(call, scope, right, module):
+def other_value(call, scope, right, module, known, rng):
     """A sentence when a function of the module gives something else than that of the right program, or changes an argument."""
-    name, *given = call.split()
-    wanted = getattr(right, name)(*[deep_copy(scope[word]) for word in given])
-    arguments = [deep_copy(scope[word]) for word in given]
-    try:
-        found = getattr(module, name)(*arguments)
-    except Exception as error:                           # whatever a student's code raises
-        return said(name, error)
+    name, *given = call
+    arguments = copy.deepcopy([scope[word] for word in given])
+    wanted, found = getattr(right, name)(*copy.deepcopy(arguments)), getattr(module, name)(*arguments)
     for word, argument in zip(given, arguments):
         if difference(argument, scope[word]):
-            return f"{name}({', '.join(given)}) changes its argument {word} in place."
+            return f"{name}({', '.join(given)}) changes its argument {word} in place"
     if name == "forward":
-        wanted, found = wanted[0], found[0]
-    what = difference(found, wanted, 1e-6 if name == "numerical_gradient" else ROUNDING)
-    if not what:
-        return None
-    if name == "forward":
-        return f"The gradient is that of this loss, but the loss is not the one in the text: at data of ours L {what}."
-    return f"{name}({', '.join(given)}) is not what the text says: at data of ours the result {what}."
+        what = difference(found[0], wanted[0])
+        return what and f"The gradient is that of this loss, but the loss is not the one in the text: at data of ours L {what}"
+    what = difference(found, wanted, known, 1e-6 if name == "numerical_gradient" else ROUNDING)
+    return what and f"{name}({', '.join(given)}) is not what the text says: at data of ours the result {what}"
 
 
-def difference(found, wanted, rounding=ROUNDING):
-    """What is different, in words, or "" when nothing is."""
-    if isinstance(wanted, dict):
-        if not isinstance(found, dict) or found.keys() != wanted.keys():
-            return f"must be a dict with {', '.join(wanted)}"
-        parts = ((f"{name} that", found[name], wanted[name]) for name in wanted)
-        return next((f"has a {part} {what}" for part, a, b in parts if (what := difference(a, b, rounding))), "")
-    if isinstance(wanted, (tuple, list)):
-        if not isinstance(found, (tuple, list)) or len(found) != len(wanted):
-            return f"must have {len(wanted)} parts"
-        parts = ((f"part {i} that", a, b) for i, (a, b) in enumerate(zip(found, wanted)))
-        return next((f"has a {part} {what}" for part, a, b in parts if (what := difference(a, b, rounding))), "")
-    if callable(wanted) or wanted is None:
-        return ""
-    try:
-        a, b = np.asarray(found, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
-    except (TypeError, ValueError):
-        return f"must be numbers, and is {type(found).__name__}"
-    if a.shape != b.shape:
-        return f"must have shape {b.shape}, and has {a.shape}"
-    gap = np.abs(a - b)
-    if np.all(gap <= rounding * np.max(np.abs(b), initial=0)):
-        return ""
-    at = np.unravel_index(np.argmax(np.nan_to_num(gap, nan=np.inf)), gap.shape)
-    where = f" at {[int(i) for i in at]}" if at else ""
-    return f"must be {b[at]:.6g}{where}, and is {a[at]:.6g}"
-
-
-def other_draws(call, scope, right, module, rng):
+def other_draws(call, scope, right, module, known, rng):
     """A sentence when what a function draws is distributed otherwise than in the right program: each column, the rows' means."""
-    name, *given = call.split()
-    seeds = rng.integers(2**63, size=2)
-
-    def draw(program, seed):
-        values = {**scope, "rng": np.random.default_rng(seed)}
-        return getattr(program, name)(*[deep_copy(values[word]) for word in given])
-
-    wanted = np.asarray(draw(right, seeds[0]), dtype=np.float64)
-    try:
-        found = np.asarray(draw(module, seeds[1]), dtype=np.float64)
-    except Exception as error:                           # whatever a student's code raises
-        return said(name, error)
-    if found.shape != wanted.shape:
-        return f"{name}({', '.join(given)}) must have shape {wanted.shape}, and has {found.shape}."
+    name, *given = call
+    scopes = [{**scope, "rng": np.random.default_rng(seed)} for seed in rng.integers(2**63, size=2)]
+    wanted, found = (np.asarray(getattr(program, name)(*copy.deepcopy([its[word] for word in given])), dtype=np.float64)
+                     for program, its in zip((right, module), scopes))
+    form = wrong_form(found, wanted.shape)
+    if form:
+        return f"{name}({', '.join(given)}) {form}"
     columns = [(wanted[:, j], found[:, j]) for j in range(wanted.shape[1])] + [(wanted.mean(axis=1), found.mean(axis=1))]
     for one, other in columns:
         if not apart(one, other) < KOLMOGOROV:
             measures = (np.mean, np.std, np.min, np.max)
             ours, yours = ([f"{measure(values):.3g}" for measure in measures] for values in (one, other))
             return (f"{name} does not draw what the text says: mean, deviation, smallest and largest of {DRAWS} numbers are "
-                    f"{', '.join(yours)}, and should be about {', '.join(ours)}.")
+                    f"{', '.join(yours)}, and should be about {', '.join(ours)}")
     return None
 
 
@@ -378,20 +354,20 @@ def apart(one, other):
 
 
 def initial_weights(exam, right, module, rng):
-    """Their deviation, in a large network; biases exactly."""
+    """The deviation of the initial weights, in a large network; biases exactly."""
     sizes = {name: 40 + 5 * i for i, name in enumerate(exam.sizes)}
-    seeds = rng.integers(2**63, size=2)
-    wanted = right.parameters(np.random.default_rng(seeds[0]), **sizes)
-    found = module.parameters(np.random.default_rng(seeds[1]), **sizes)
+    draws = map(np.random.default_rng, rng.integers(2**63, size=2))
+    wanted, found = (program.parameters(its, **sizes) for program, its in zip((right, module), draws))
     if not isinstance(found, dict) or found.keys() != wanted.keys():
-        return f"parameters: w must be a dict with {', '.join(wanted)}."
+        return f"parameters: w must be a dict with {', '.join(wanted)}"
     for name, array in wanted.items():
-        if np.shape(found[name]) != array.shape:
-            return f"parameters: {name} must have shape {array.shape} in these sizes, and has {np.shape(found[name])}."
+        form = wrong_form(found[name], array.shape)
+        if form:
+            return f"parameters: in these sizes {name} {form}"
         size, mean, std = np.std(array), np.mean(found[name]), np.std(found[name])
         if max(abs(std - size), abs(mean)) > 8 * size / np.sqrt(array.size):
             return (f"parameters: {name} of shape {array.shape} must have mean 0 and deviation {size:.3g} at the start, "
-                    f"and has {mean:.3g} and {std:.3g}.")
+                    f"and has {mean:.3g} and {std:.3g}")
     return None
 
 
@@ -402,37 +378,20 @@ def all_samples_once(exam, right, module, rng):
     parts = module.batches(np.random.default_rng(rng.integers(2**63)), x.copy(), t.copy(), 3)
     sizes = [len(some_x) for some_x, _ in parts]
     if sizes != [3, 3, 3, 2]:
-        return f"batches: 11 samples in batches of 3 are 3, 3, 3 and 2, and here {', '.join(map(str, sizes))}."
-    if any(np.shape(some_t) != (len(some_x), 1) or np.any(some_t != some_x[:, :1] + 100) for some_x, some_t in parts):
-        return "batches: a row of x has got the t of another row."
+        return f"batches: 11 samples in batches of 3 are 3, 3, 3 and 2, and here {', '.join(map(str, sizes))}"
+    if any(difference(some_t, some_x[:, :1] + 100, tolerance=0) for some_x, some_t in parts):
+        return "batches: a row of x has got the t of another row"
     together = np.concatenate([some_x for some_x, _ in parts])
     if not np.array_equal(np.sort(together[:, 0]), np.sort(x[:, 0])):
-        return "batches: in an epoch every sample must be used once; here one is used twice, or never."
-    return "batches: the samples must come in random order." if np.array_equal(together, x) else None
+        return "batches: in an epoch every sample must be used once; here one is used twice, or never"
+    return "batches: the samples must come in random order" if np.array_equal(together, x) else None
 
 
 def agrees_with_itself(exam, right, module, rng):
     """The gradient check of a right gradient."""
     w, batch = drawn(exam, right, rng)
     worst = max(module.check(w, *batch.values()).values())
-    return None if worst < 1e-6 else f"check: a right gradient is said to have a relative error of {worst:.3g}."
-
-
-def said(name, error):
-    """An exception as a sentence."""
-    return f"{name} raises {type(error).__name__}: {' '.join(str(error).split())}."
-
-
-def copies(arrays):
-    """{name: copy}."""
-    return {name: array.copy() for name, array in arrays.items()}
-
-
-def deep_copy(value):
-    """The value with copies of all its arrays."""
-    if isinstance(value, dict):
-        return copies(value)
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return None if worst < 1e-6 else f"check: a right gradient is said to have a relative error of {worst:.3g}"
 
 
 def normal(*names):
@@ -466,7 +425,7 @@ EXAMS = {
     "dropout": Exam({"D": 5, "H": 11, "M": 3}, lambda rng, s: {**normal("x:D", "t:M")(rng, s),
                     "mask": (rng.random((N, s["H"])) < 0.7).astype(float)}, ("predict w x",), ("draw_mask rng shape",)),
     "training": Exam({"D": 5, "M": 3}, normal("x:D", "t:M"), ("standardise x x_test", "momentum w grads m alpha",
-                     "adam w grads m v k alpha"), others=(all_samples_once,)),
+                     "adam w grads m v k alpha"), others={"batches": all_samples_once}),
     "online": Exam({"D": 5, "H": 11, "M": 3},
                    lambda rng, s: {"x": rng.standard_normal(s["D"]), "t": rng.standard_normal(s["M"])},
                    ("step w x t alpha", "epoch w xs ts alpha", "mean_error w xs ts"), gradient="step"),
@@ -488,5 +447,5 @@ EXAMS = {
                      ("covariance w x", "correlation w x")),
     "numerical": Exam({"D": 5, "H": 11, "M": 3}, normal("x:D", "t:M"),
                       ("numerical_gradient f array", "relative_error array other", "relative_error array opposite",
-                       "relative_error array mixed", "relative_error zeros zeros"), others=(agrees_with_itself,)),
+                       "relative_error array mixed", "relative_error zeros zeros"), others={"check": agrees_with_itself}),
 }

@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import zlib
 from typing import NamedTuple
 
@@ -130,23 +131,19 @@ def overlooked(path):
 def grade(path, seed=0, seconds=SECONDS, progress=None):
     """{student: [Outcome, ...]} of all tasks below a path, several at a time. progress(done, of) is called after each."""
     found = submissions(path)
-    outcomes = {student: [None] * len(tasks) for student, tasks in found.items()}
-    total, done = sum(map(len, found.values())), 0
     with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        running = {pool.submit(grade_task, task, seed, seconds): (student, k)
-                   for student, tasks in found.items() for k, task in enumerate(tasks)}
+        running = {student: [pool.submit(grade_task, task, seed, seconds) for task in tasks] for student, tasks in found.items()}
+        futures = [future for several in running.values() for future in several]
         try:
-            for future in concurrent.futures.as_completed(running):
-                student, k = running[future]
-                outcomes[student][k] = future.result()
-                done += 1
+            for done, future in enumerate(concurrent.futures.as_completed(futures), 1):
+                future.result()
                 if progress is not None:
-                    progress(done, total)
+                    progress(done, len(futures))
         except BaseException:         # Ctrl-C: what has not begun does not begin, what runs ends
             pool.shutdown(wait=False, cancel_futures=True)
             end_marked(f"{os.getpid()}-")
             raise
-    return outcomes
+    return {student: [future.result() for future in several] for student, several in running.items()}
 
 
 def grade_task(task, seed=0, seconds=SECONDS):
@@ -207,11 +204,9 @@ def run(task, path, room, seed, seconds):
     verdict, printed = Reader(process.stdout), Reader(process.stderr)
     late = None
     try:
-        try:
+        with contextlib.suppress(OSError):               # it has ended already
             process.stdin.write(json.dumps(job).encode() + b"\n")
             process.stdin.close()
-        except OSError:               # it has ended already
-            pass
         if not verdict.first.wait(START):
             late = f"Python and NumPy were not loaded within {START} s"
         else:
@@ -266,10 +261,8 @@ def environment(room, mark):
 def end(process, mark):
     """Kill the worker, its process group, and, on Linux, whoever has left the group and has the mark in its environment."""
     if hasattr(os, "killpg"):
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
     process.kill()
     process.wait()
     end_marked(mark)
@@ -285,10 +278,8 @@ def end_marked(mark):
         if not found:
             break
         for pid in found:
-            try:
+            with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
         time.sleep(0.01)
 
 
@@ -357,35 +348,23 @@ def limit(seconds):
         return
     limits = {"RLIMIT_AS": MEMORY, "RLIMIT_CPU": int(seconds) + 2, "RLIMIT_FSIZE": WRITTEN, "RLIMIT_CORE": 0}
     if sys.platform.startswith("linux"):                 # it counts all that the user has: threads of a desktop, say
-        own = [name for name in os.listdir("/proc") if name.isdigit() and owner(name) == os.getuid()]
-        limits["RLIMIT_NPROC"] = sum(threads(name) for name in own) + PROCESSES
+        limits["RLIMIT_NPROC"] = sum(map(own_threads, os.listdir("/proc"))) + PROCESSES
     for name, value in limits.items():
-        try:
+        with contextlib.suppress(AttributeError, ValueError, OSError):       # macOS takes no RLIMIT_AS
             resource.setrlimit(getattr(resource, name), (value, value))
-        except (AttributeError, ValueError, OSError):    # macOS takes no RLIMIT_AS
-            pass
 
 
-def owner(pid):
-    """The user whose process it is, or None when it is gone."""
+def own_threads(pid):
+    """How many threads this entry of /proc has, 0 where it is no process of this user, or gone."""
     try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return None
-
-
-def threads(pid):
-    """How many threads it has."""
-    try:
-        return len(os.listdir(f"/proc/{pid}/task"))
+        own = pid.isdigit() and os.stat(f"/proc/{pid}").st_uid == os.getuid()
+        return len(os.listdir(f"/proc/{pid}/task")) if own else 0
     except OSError:
         return 0
 
 
 def attempt(path, name, hunt, seed, judges, hunts):
     """(status, sentence) of the file at this path, judged at points that this seed draws."""
-    import types
-
     import numpy as np
 
     module = types.ModuleType("submission", None)
@@ -402,7 +381,7 @@ def attempt(path, name, hunt, seed, judges, hunts):
             return hunts.judge(*hunt, module, rng)
         return judges.judge(name, module, rng)
     except BaseException as error:    # SystemExit and KeyboardInterrupt too: whatever a student's code raises
-        return "wrong", judges.raised(error, path)
+        return "wrong", judges.said(error, path)
 
 
 # what is said
@@ -472,11 +451,8 @@ def of_many(outcomes):
 
 def best_of(found):
     """{task: status}; of several files for one task the best counts."""
-    best = {}
-    for outcome in found:
-        if outcome.task.name not in best or STATUSES.index(outcome.status) < STATUSES.index(best[outcome.task.name]):
-            best[outcome.task.name] = outcome.status
-    return best
+    worst_first = sorted(found, key=lambda outcome: -STATUSES.index(outcome.status))
+    return {outcome.task.name: outcome.status for outcome in worst_first}
 
 
 def all_passed(outcomes):

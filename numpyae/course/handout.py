@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import tokenize
 
@@ -35,6 +36,9 @@ STEPPERS = {
          "The smallest variational autoencoder, two pixels and one code number, to step through: z = mu + sigma epsilon "
          "forward, and backward the two ways into mu and logvar, by the draw and by the KL."),
 }
+PLAIN = r"(?![#>]|[-*+] |1[.)] |  ).+"                   # a line that Markdown takes for nothing else than text
+FORMS = {"h1": r"# .*", "h2": r"## .*", "formula": r"    .*(\n    .*)*", "list": r"- .*(\n(- |  (?!  )).*)*",
+         "p": rf"{PLAIN}(\n{PLAIN})*"}
 
 
 # What is in a lecture
@@ -60,36 +64,18 @@ def prose(lines):
 
 def blocks(lines):
     """[(kind, lines)] of prose: "h1", "h2", "formula", "list" (an item is one entry), "p". ValueError for anything else."""
-    found, open_block = [], None
-    for line in lines + [""]:
-        kind = ("end" if not line else "formula" if line.startswith("    ") else "item" if line.startswith("- ") else
-                "more" if line.startswith("  ") else "h1" if line.startswith("# ") else "h2" if line.startswith("## ") else
-                "other" if re.match(r"[#>]|[*+] |1[.)] ", line) else "p")            # what Markdown would take for something else
-        if kind == "end":
-            open_block = "formula" if open_block == "formula" else None
-            if open_block:
-                found[-1][1].append("")
-        elif kind == "item" and open_block in (None, "list", "formula"):
-            found += [] if open_block == "list" else [("list", [])]
-            found[-1][1].append(line[2:])
-            open_block = "list"
-        elif kind == "more" and open_block == "list":
-            found[-1][1][-1] += " " + line.strip()
-        elif kind == open_block and kind in ("p", "formula"):
-            found[-1][1].append(line)
-        elif kind in ("p", "formula", "h1", "h2") and (open_block is None or open_block == "formula"):
-            found.append((kind, [line.lstrip("# ") if kind in ("h1", "h2") else line]))
-            open_block = kind
-        else:
-            raise ValueError(f"a hand-out has no form for this line of prose: {line!r}")
-    return [(kind, strip(block)) for kind, block in found]
-
-
-def strip(lines):
-    """Without the empty lines at the end."""
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
+    found = []
+    for text in re.split(r"\n\n+", "\n".join(lines).strip("\n")):
+        kind = next((kind for kind, form in FORMS.items() if re.fullmatch(form, text)), None)
+        if kind is None:
+            raise ValueError(f"a hand-out has no form for this line of prose: {text!r}")
+        block = text.split("\n")
+        if kind == "list":
+            block = [re.sub(r"\n +", " ", item.removeprefix("- ")) for item in re.split(r"\n(?=- )", text)]
+        elif kind == "formula" and found and found[-1][0] == "formula":      # with a gap in it
+            block = [*found.pop()[1], "", *block]
+        found.append((kind, [text.lstrip("# ")] if kind in ("h1", "h2") else block))
+    return found
 
 
 def inline(text):
@@ -105,24 +91,24 @@ def inline(text):
 
 
 def anchor(title):
-    """Of a section, to be linked to."""
+    """The name by which a section can be linked to."""
     return re.sub(r"\W+", "-", title.lower()).strip("-")
 
 
 def prose_html(lines):
     """Prose as HTML."""
-    out = []
-    for kind, block in blocks(lines):
-        if kind in ("h1", "h2"):
-            out.append(f'<{kind} id="{anchor(block[0])}">{inline(block[0])}</{kind}>')
-        elif kind == "formula":
-            least = min(len(line) - len(line.lstrip()) for line in block if line)
-            out.append('<pre class="formula">' + html.escape("\n".join(line[least:] for line in block), quote=False) + "</pre>")
-        elif kind == "list":
-            out.append("<ul>" + "".join(f"<li>{inline(item)}</li>" for item in block) + "</ul>")
-        else:
-            out.append(f"<p>{inline(' '.join(block))}</p>")
-    return "\n".join(out) + "\n"
+    return "".join(block_html(kind, block) for kind, block in blocks(lines))
+
+
+def block_html(kind, block):
+    """One block of prose as HTML."""
+    if kind in ("h1", "h2"):
+        return f'<{kind} id="{anchor(block[0])}">{inline(block[0])}</{kind}>\n'
+    if kind == "formula":
+        return f'<pre class="formula">{html.escape(textwrap.dedent(chr(10).join(block)), quote=False)}</pre>\n'
+    if kind == "list":
+        return "<ul>" + "".join(f"<li>{inline(item)}</li>" for item in block) + "</ul>\n"
+    return f"<p>{inline(' '.join(block))}</p>\n"
 
 
 def code_html(lines, first):
@@ -243,38 +229,41 @@ def page(number, path, title, full=False, around=()):
 
 def build(number, title, parts, done, around, few_colours):
     """The page, from the cells of a lecture and what they did."""
-    section, out, sections = None, [], []
+    out, sections = [], []
     wanted, example, words = STEPPERS.get(number, (None, None, None))
-    for (is_prose, first, lines), results in zip(parts, done):
-        if is_prose:
-            for kind, block in blocks(prose(lines)):
-                if kind == "h2":
-                    if section == wanted and wanted and example:             # no cell of the section names the example
-                        out.append(stepper(example, words))
-                        example = None
-                    section = block[0]
-                    sections.append(section)
-                out.append(prose_html([{"h1": "# ", "h2": "## ", "list": "- "}.get(kind, "") + line for line in block]))
-            continue
-        out.append(code_html(lines, first))
-        for kind, what, *files in results:
-            if kind == "text":
-                out.append(f'<pre class="output">{html.escape(what.rstrip(chr(10)), quote=False)}</pre>\n')
-            else:
-                form, data = smaller(files[0], few_colours)
-                source = f"data:image/{form};base64,{base64.b64encode(data).decode()}"
-                out.append(f'<figure><img src="{source}" alt="{html.escape(what)}"></figure>\n')
-        if section == wanted and example and any(f"{example.__name__}(" in line for line in lines):
+
+    def show_stepper_once(due):
+        nonlocal example
+        if due and example and sections[-1:] == [wanted]:
             out.append(stepper(example, words))
             example = None
+
+    for (is_prose, first, lines), results in zip(parts, done):
+        for kind, block in blocks(prose(lines)) if is_prose else ():
+            if kind == "h2":
+                show_stepper_once(True)                  # no cell of the section names the example
+                sections.append(block[0])
+            out.append(block_html(kind, block))
+        if not is_prose:
+            out += [code_html(lines, first), *(result_html(result, few_colours) for result in results)]
+            show_stepper_once(example and any(f"{example.__name__}(" in line for line in lines))
     contents = "".join(f'<li><a href="#{anchor(name)}">{inline(name)}</a></li>' for name in sections)
     body = "".join(out)
     heading, rest = body.split("</h1>", 1) if "</h1>" in body else (f"<h1>{html.escape(title)}", body)
-    first_section = rest.find("<h2")
-    intro, rest = (rest[:first_section], rest[first_section:]) if first_section >= 0 else (rest, "")
+    intro, mark, rest = rest.partition("<h2")
     links = navigation(around)
     contents = f'<details open class="contents"><summary>Sections</summary><ul>{contents}</ul></details>'
-    return frame(title, f"{links}{heading}</h1>\n{intro}{contents}\n{rest}{links}")
+    return frame(title, f"{links}{heading}</h1>\n{intro}{contents}\n{mark}{rest}{links}")
+
+
+def result_html(result, few_colours):
+    """What a cell has printed, or a figure that it has shown, as HTML."""
+    kind, what, *files = result
+    if kind == "text":
+        return f'<pre class="output">{html.escape(what.rstrip(chr(10)), quote=False)}</pre>\n'
+    form, data = smaller(files[0], few_colours)
+    source = f"data:image/{form};base64,{base64.b64encode(data).decode()}"
+    return f'<figure><img src="{source}" alt="{html.escape(what)}"></figure>\n'
 
 
 def stepper(example, words):

@@ -1,4 +1,4 @@
-"""Find the bug: a small right program with one wrong line, from the catalogue of bugs that people have made.
+"""Find the bug: a small right program with one wrong line, one of the bugs that people write.
 
     python -m numpyae bughunt --level 3 --seed 7 --to FOLDER         writes FOLDER/bughunt_3_7.py
     python -m numpyae bughunt --level 3 --seed 7 --hint 1            the first hint, and no other
@@ -19,6 +19,7 @@ import numpy as np
 
 from numpyae.course import examination
 from numpyae.course.bugs import BUGS, KINDS
+from numpyae.gradcheck.sentences import ended
 
 FOLDER = pathlib.Path(__file__).parent / "programs"
 LEVELS = {1: "loud: a sign, a shape, a factor everywhere",
@@ -150,7 +151,7 @@ def examined(program, right, module, rng):
             return (examination.missing(exam, module) or examination.gradient(exam, right, module, rng).sentence()
                     or examination.functions(exam, right, module, rng))
         except Exception as error:                       # whatever a student's code raises
-            return examination.said("the program", error)
+            return ended(examination.told(error, module, "the program"))
 
 
 def untouched(level, seed, module):

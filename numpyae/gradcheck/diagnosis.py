@@ -1,140 +1,176 @@
-"""What the mistake is: hypotheses, tested against the discrepancy, the simplest first.
+"""The diagnosis: hypotheses about the mistake, tested against the discrepancy, the simplest first.
 
-Let a be what backward gives and n the truth, with its error bar. A hypothesis is a formula for a: -n, 7 n, nᵀ, n h, x delta
-instead of xᵀ delta ... (hypotheses.py). It counts only when it explains a in every element, to within the error bar; with some
-thirty elements known to eight digits nothing fits by chance. Hypotheses of the same simplicity that fit are all named. When none
-does, the report says "unexplained", with the angle between the two gradients and their ratio. It never guesses.
+A hypothesis is a formula for what backward gives: minus the truth, 7 times it, its transpose, its product with h,
+x delta instead of xᵀ delta ... (hypotheses.py). It counts only when it explains every element, to within the error bar
+of the truth; with some thirty elements known to eight digits nothing fits by chance. Hypotheses of the same simplicity
+that fit are all named. When none does, the report says "unexplained", with the angle between the two gradients and
+their ratio. It never guesses.
+
+`diagnose` makes the findings of one gradient; `difference` says how any other value differs from what it must be.
 """
 
 import functools
+import itertools
 
 import numpy as np
 
 from numpyae.gradcheck import locality, vocabulary
-from numpyae.gradcheck.hypotheses import LEVELS, Case
-from numpyae.gradcheck.invariants import finding
+from numpyae.gradcheck.case import Case
+from numpyae.gradcheck.hypotheses import LEVELS, VALUES
+from numpyae.gradcheck.repairs import repair
+from numpyae.gradcheck.sentences import finding, place_of, wrong_form
 from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
+SPOILS = {"in place", "updates", "redrawn", "stale"}     # by these a part makes wrong what others do
+MANNERS = SPOILS | {"overwrites", "not zeroed", "precision"}
+
 
 def explain(subject, rows):
-    """Findings for every array of the rows that is wrong."""
+    """Return the findings for every array of the rows that is wrong."""
     words = vocabulary.of_subject(subject)
     findings = []
     for name in dict.fromkeys(row["array"] for row in rows):
         wrong = [row for row in rows if row["array"] == name and row["verdict"] == VERDICTS[DISAGREE]]
-        wrong = [row for row in wrong if row["term"] is not None] or wrong
-        for row in wrong:
-            words.locality = functools.partial(localities, subject, row, words.coupled)
+        for row in [row for row in wrong if row["term"] is not None] or wrong:
+            term = row["term"]
+            words.experiment = functools.partial(locality.dependence, subject, name, term, words.mixes_columns)
             for title, case in halves(subject, row):
-                findings += diagnose(case, words, title + (f", in the term {row['term']}," if row["term"] else ""), name)
-    return findings
+                findings += diagnose(case, words, title + (f", in the term {term}," if term else ""), name)
+    return repaired(findings, subject, rows)
 
 
-def localities(subject, row, coupled):
-    """(what an element of yours depends on, what one of the truth does), each (its own row only, its own place only), or None."""
-    mine = locality.of_gradient(subject, row["array"], row["term"])
-    if mine is None:
-        return None
-    own_row, own_place = locality.of_truth(subject, row["array"])
-    return mine, (own_row, own_place and not coupled)
+def repaired(findings, subject, rows):
+    """The findings; where all of them are unexplained, the change of one line that makes every gradient right, if there is one."""
+    if not findings or any(found["cause"] != "unexplained" for found in findings):
+        return findings
+    slip = repair(subject, rows)
+    if slip is None:
+        return findings
+    method, old, new = slip
+    title = findings[0]["sentence"].partition(" is wrong in ")[0]
+    return [finding("slip", f"{title} is wrong, and all is right when in {method} the line `{old}` reads `{new}`", findings[0]["array"])]
 
 
 def explain_delta(subject, taps, tap, method, row):
-    """Findings for a delta that arrives wrong, although all parts behind it are right."""
-    rows, deltas = {}, {}
-    for other in taps:
-        rows |= {f"the {which} of {other.place}" if which != "forward" else f"the output of {other.place}": output
-                 for which, output in other.outputs.items()}
-        if other is not tap:
-            deltas[f"the delta of {other.place}"] = other.deltas[0]
-    words = vocabulary.of_subject(subject)
-    words.rows = {name: array for name, array in rows.items() if array.ndim and vocabulary.as_rows(array, row["shape"]) is not None}
-    words.rows |= {name: array for name, array in deltas.items() if array.shape == tuple(row["shape"])}
+    """Return the findings for a delta that arrives wrong, although all parts behind it are right."""
+    words, shape = vocabulary.of_subject(subject), tuple(row["shape"])
+    outputs = {f"the {which if which != 'forward' else 'output'} of {other.place}": output
+               for other in taps for which, output in other.outputs.items()}
+    words.rows = {name: array for name, array in outputs.items()
+                  if array.ndim and vocabulary.as_rows(array, shape) is not None}
+    words.rows |= {f"the delta of {other.place}": other.deltas[0] for other in taps
+                   if other is not tap and other.deltas[0].shape == shape}
     before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
-    return diagnose(Case(row["shape"], row["values"]), words, f"the delta that reaches {before}", "delta")
+    return diagnose(Case.of_row(row), words, f"the delta that reaches {before}", "delta")
 
 
 def halves(subject, row):
-    """[(title, case), ...]: one for an array, several where it holds μ, logvar, and what is below a diagonal side by side."""
+    """Return [(title, case), ...]: several where an array holds μ, logvar and what is below a diagonal side by side."""
     name, (*_, width) = row["array"], row["shape"] or (1,)
     if isinstance(subject, PosteriorSubject) and name == "h":
         D = subject.target.d
     elif isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2 and name == "output":
         D = width // 2
     else:
-        return [("d" + name, Case(row["shape"], row["values"]))]
-    found = []
-    for title, start, stop in (("dmu", 0, D), ("dlogvar", D, 2 * D), ("dbelow", 2 * D, width)):
-        picked = [i * width + column for i in range(row["shape"][0]) for column in range(start, stop)]
-        case = Case((row["shape"][0], stop - start), row["values"], picked)
-        case.index = case.index // width * (stop - start) + case.index % width - start
-        case.whole = len(case.index) == len(picked)
-        if case.wrong.any():
-            found.append((title, case))
-    return found
+        return [("d" + name, Case.of_row(row))]
+    columns = {"dmu": (0, D), "dlogvar": (D, 2 * D), "dbelow": (2 * D, width)}
+    cases = [(title, Case.of_row(row, pair)) for title, pair in columns.items()]
+    return [(title, case) for title, case in cases if case.wrong.any()]
 
 
 def diagnose(case, words, title, array):
-    """The findings of one case: the explanations of the first level at which anything fits, else "unexplained"."""
-    found = []
-    if case.not_finite:
-        found = [("unexplained", f"is NaN or infinite in {case.not_finite} of {case.not_finite + len(case.a)} elements", None)]
-    elif case.wrong.any():
-        for level in LEVELS:
-            found = level(case, words)
-            if found:
-                break
-    if not found:
-        found = [unexplained(case)]
-    return [finding(cause, f"{title} {sentence}", array, factor) for cause, sentence, factor in found[:3]]
+    """Return the findings of one case: the explanations of the first level at which any fits, else "unexplained"."""
+    found = explanations(case, words, LEVELS) or [("unexplained", unexplained(case))]
+    return [finding(cause, f"{title} {sentence}", array, *factor) for cause, sentence, *factor in found]
+
+
+def explanations(case, words, levels):
+    """Return [(cause, sentence), ...], with the factor where it is one: at most three, of the first level that fits."""
+    if case.not_finite.size:
+        number = case.not_finite.size
+        first = place_of(case.not_finite[0], case.shape)
+        where = f" in {number} of {number + len(case.yours)} elements, the first at {first}" if case.shape else ""
+        return [("unexplained", f"is NaN or infinite{where}: does something overflow, or is a logarithm taken of 0?")]
+    with np.errstate(all="ignore"):
+        found = (list(itertools.islice(level(case, words), 3)) for level in levels if case.wrong.any())
+        return next(filter(None, found), [])
 
 
 def unexplained(case):
-    """What can be said without a cause."""
+    """Return a sentence that names no cause."""
+    yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
     with np.errstate(all="ignore"):
-        angle = float(case.a @ case.n / (np.linalg.norm(case.a) * np.linalg.norm(case.n)))
-        ratio = float(np.linalg.norm(case.a) / np.linalg.norm(case.n))
-    worst = int(np.argmax(np.abs(case.a - case.n)))
-    at = [int(i) for i in np.unravel_index(case.index[worst], case.shape)]
-    return "unexplained", (f"is wrong in {case.wrong.sum()} of {len(case.a)} elements, unexplained: cosine {angle:.4f} and norm ratio "
-                           f"{ratio:.4g} to the truth; worst at {at}: yours {case.a[worst]:.6g}, numerical {case.n[worst]:.6g}"), None
+        angle, ratio = case.yours @ case.truth / (yours * truth), yours / truth
+    return (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio {ratio:.4g} to the truth; "
+            f"{case.worst()}")
+
+
+def difference(found, wanted, numbers=(), tolerance=1e-8):
+    """Return a sentence if a value, an array or a nest of dicts and tuples of arrays, is not what is wanted, else "".
+
+    numbers: {name: number}, what a factor can be; tolerance: as a share of the largest element.
+    """
+    if callable(wanted) or wanted is None:
+        return ""
+    if isinstance(wanted, (dict, tuple, list)):
+        found, wanted = parts_of(found), parts_of(wanted)
+        if found.keys() != wanted.keys():
+            return f"must have {', '.join(wanted)}"
+        parts = ((name, difference(found[name], wanted[name], numbers, tolerance)) for name in wanted)
+        return next((f"has a {name} that {said}" for name, said in parts if said), "")
+    form = wrong_form(found, np.shape(wanted))
+    if form:
+        return form
+    case = Case.of(found, wanted, tolerance)
+    if not case.differs:
+        return ""
+    several = case.shape or case.not_finite.size         # a single number is a multiple of any other
+    told = explanations(case, vocabulary.Vocabulary(numbers=dict(numbers)), VALUES) if several else []
+    return told[0][1] if told else f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
+
+
+def parts_of(value):
+    """Return {name: part} of a dict, a tuple or a list, {} of anything else."""
+    if isinstance(value, (tuple, list)):
+        return {f"part {i}": part for i, part in enumerate(value)}
+    return value if isinstance(value, dict) else {}
 
 
 def in_order(explained, manners):
-    """What is wrong with the numbers first; but where a part changes what is not its own, that comes first, and what goes
-    wrong between the parts needs no other explanation."""
-    places = {found["place"] for found in manners if found["cause"] in ("in place", "updates", "redrawn", "stale")}
-    if places:
-        return manners + [found for found in explained if found["place"] and found["place"] not in places]
+    """Return all findings: wrong numbers first, unless a part spoils what is not its own."""
+    spoilers = {found["place"] for found in manners if found["cause"] in SPOILS}
+    if spoilers:                                         # what goes wrong between the parts comes from them
+        return manners + [found for found in explained if found["place"] and found["place"] not in spoilers]
     if any(found["cause"] == "precision" and found["place"] for found in manners):
         return [found for found in explained if found["place"]] + manners
     return explained + manners
 
 
-def alike(one, other, *keys):
-    """Whether two findings have these in common."""
-    return all(one[key] == other[key] for key in keys)
-
-
 def without_echoes(findings):
-    """Each thing once: what a more precise finding explains already is left out."""
-    placed = {found["cause"] for found in findings if found["place"]}
-    manners = {found["place"] for found in findings
-               if found["cause"] in ("in place", "updates", "redrawn", "stale", "overwrites", "not zeroed", "precision")}
-    explained = {(found["place"], found["array"]) for found in findings if found["cause"] not in ("unexplained", "nonlinear", "factor")}
-    cast = {(found["place"], found["array"]) for found in findings if found["cause"] == "dtype"}
-    updating = {found["place"] for found in findings if found["cause"] == "updates"}
-    kept, doubled = [], {found["place"] for found in findings if found["cause"] == "not zeroed"}
+    """Return the findings, each thing once, without what a more precise finding explains."""
+    kept = []
     for found in findings:
-        echo = (found["place"] in doubled and found["cause"] == "factor"
-                or (found["place"], found["array"]) in cast and found["cause"] in ("elementwise", "unexplained")
-                or found["cause"] == "redrawn" and found["place"] in updating
-                or found["cause"] == "nonlinear" and ((found["place"], found["array"]) in explained or found["place"] in updating)
-                or not found["place"] and found["cause"] in placed
-                or found["cause"] == "precision" and any(alike(found, other, "place", "array", "cause") for other in kept)
-                or found["cause"] == "unexplained" and (found["place"] in manners or manners and not found["place"])
-                or any(alike(found, other, "place", "sentence") for other in kept))
-        if not echo:
+        if not is_echo(found, findings) and not any(is_repeated(found, other) for other in kept):
             kept.append(found)
     return sorted(kept, key=lambda found: found["cause"] == "unexplained")
+
+
+def is_echo(found, findings):
+    """Return whether another finding explains this one."""
+    cause, place, array = found["cause"], found["place"], found["array"]
+    here = {other["cause"] for other in findings if other["place"] == place}
+    of_array = {other["cause"] for other in findings if other["place"] == place and other["array"] == array}
+    everywhere = {other["cause"] for other in findings}
+    return (cause == "factor" and "not zeroed" in here
+            or cause in ("elementwise", "unexplained") and "dtype" in of_array
+            or cause == "redrawn" and "updates" in here
+            or cause == "nonlinear" and ("updates" in here or of_array - {"unexplained", "nonlinear", "factor"})
+            or not place and any(other["place"] and other["cause"] == cause for other in findings)
+            or cause == "unexplained" and MANNERS & (here if place else everywhere))
+
+
+def is_repeated(found, other):
+    """Return whether two findings say the same of one place."""
+    keys = ("place", "array", "cause") if found["cause"] == "precision" else ("place", "sentence")
+    return all(found[key] == other[key] for key in keys)

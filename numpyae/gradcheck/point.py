@@ -1,73 +1,88 @@
-"""A check is only as good as the point it is done at: what to beware of there, and the Taylor test.
+"""The point of a check, as good as which the check is: what to beware of there, and the Taylor test.
 
-At a bias of 0 a decayed bias looks right; with one sample a sum is a mean; with a batch of 5 and a layer of 5 a factor of 5 has two
-names; a square W can be transposed unseen. So the report says so.
+At a bias of 0 a decayed bias looks right; with one sample a sum is a mean; with a batch of 5 and a layer of 5 a factor
+of 5 has two names; a square W can be transposed unseen. So the report says so.
 """
 
 import numpy as np
 
-from numpyae.gradcheck.subjects import active_set_of
+from numpyae.gradcheck.subjects import active_set_of, copies
 from numpyae.models import Model
 
 
 def warnings(subject, rows=()):
-    """Sentences about what this point can hide."""
-    found = []
-    parameters = subject.parameters
+    """Return sentences about what this point can hide."""
+    return [*of_arrays(subject), *of_units(subject), *of_gradients(rows), *of_terms(subject.target)]
+
+
+def of_arrays(subject):
+    """Yield what zeros and equal sizes can hide."""
+    parameters, batch = subject.parameters, {**subject.inputs, **subject.fixed}
     still = [name for name, array in parameters.items() if array.size and not np.any(array)]
     if still:
-        found.append(f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a little noise first")
-    batch = {**subject.inputs, **subject.fixed}
+        yield (f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a little noise "
+               "first")
     n = next((len(array) for array in batch.values() if np.ndim(array)), None)
     if n == 1:
-        found.append("the batch has one sample: a sum over the batch, a mean and no sum at all look the same")
+        yield "the batch has one sample: a sum over the batch, a mean and no sum at all look the same"
     square = [name for name, array in parameters.items() if array.ndim == 2 and array.shape[0] == array.shape[1] > 1]
     if square:
-        found.append(f"{', '.join(square)}: square, so a transpose too many or too few fits the shapes")
-    widths = {size for name, array in parameters.items() if array.ndim == 2 for size in array.shape}
+        yield f"{', '.join(square)}: square, so a transpose too many or too few fits the shapes"
+    widths = {size for array in parameters.values() if array.ndim == 2 for size in array.shape}
     widths |= {array.shape[1] for array in batch.values() if np.ndim(array) == 2}
     if n is not None and n > 1 and n in widths:
-        found.append(f"the batch size {n} is also the width of a layer: a factor of {n} has two names")
+        yield f"the batch size {n} is also the width of a layer: a factor of {n} has two names"
+
+
+def of_units(subject):
+    """Yield which units are off for every sample."""
     for name, leaf in subject.parts.items():
         side = active_set_of(leaf)
         if side is not None and side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
-            found.append(f"{f'{leaf!r} ({name})' if name else repr(leaf)}: {np.sum(~side.any(axis=0))} of {side.shape[1]} units are off "
-                         "for every sample, and nothing behind them is tested")
+            off = f"{np.sum(~side.any(axis=0))} of {side.shape[1]} units are off for every sample"
+            yield f"{f'{leaf!r} ({name})' if name else repr(leaf)}: {off}, and nothing behind them is tested"
+
+
+def of_gradients(rows):
+    """Yield which gradients are 0."""
     for row in rows:
-        if row["checked"] > 1 and row["term"] is None and not np.any(row["values"]["yours"]) and row["verdict"] == "agree":
-            found.append(f"the gradient of {row['array']} is 0 everywhere at this point")
-    if isinstance(subject.target, Model) and len(subject.target.terms or ()) > 1:
-        sizes = {name: abs(value) for name, value in subject.target.terms.items()}
-        largest = max(sizes, key=sizes.get)
-        small = [name for name, size in sizes.items() if size < 1e-6 * sizes[largest]]
-        if small:
-            found.append(f"the term {largest} dominates: {', '.join(small)} is less than a millionth of it")
-    return found
+        zero = row["verdict"] == "agree" and not np.any(row["values"]["yours"])
+        if zero and row["checked"] > 1 and row["term"] is None:
+            yield f"the gradient of {row['array']} is 0 everywhere at this point"
+
+
+def of_terms(target):
+    """Yield which terms of a loss drown beside the largest."""
+    terms = target.terms or {} if isinstance(target, Model) else {}
+    sizes = {name: abs(value) for name, value in terms.items()}
+    largest = max(sizes, key=sizes.get, default=None)
+    small = [name for name, size in sizes.items() if size < 1e-6 * sizes[largest]]
+    if small:
+        yield f"the term {largest} dominates: {', '.join(small)} is less than a millionth of it"
 
 
 def taylor(subject, gradients, rng):
-    """The Taylor test along one random direction v of all arrays: {"h", "first", "second", "noise"}.
+    """Return the Taylor test along one random direction v of all arrays: {"h", "first", "second", "noise"}.
 
-    first = |f(w + h v) - f(w)| falls as h; second = |f(w + h v) - f(w) - h g·v| as h² when the gradient g is right, else as h.
+    first = |f(w + h v) - f(w)| falls as h; second = |f(w + h v) - f(w) - h g·v| as h² when the gradient g is right,
+    else as h.
     """
-    def value():
+    arrays = {name: array for name, array in subject.arrays.items() if array.size}
+    starts = copies(arrays)
+    v = {name: rng.standard_normal(array.shape) * (np.sqrt(np.mean(array**2)) or 1) for name, array in arrays.items()}
+
+    def value(h):
+        for name, array in arrays.items():
+            array[...] = starts[name] + h * v[name]
         return float(np.atleast_1d(subject.f())[0])
 
-    arrays = {name: array for name, array in subject.arrays.items() if array.size}
-    starts = {name: array.copy() for name, array in arrays.items()}
-    v = {name: rng.standard_normal(array.shape) * (np.sqrt(np.mean(array**2)) or 1) for name, array in arrays.items()}
-    middle, slope = value(), float(sum(np.sum(gradients[name] * v[name]) for name in arrays))
-    result = {"h": [], "first": [], "second": [], "noise": 4 * np.finfo(np.float64).eps * abs(middle)}
+    steps, slope = 10.0 ** np.arange(-1, -8.5, -0.5), float(sum(np.sum(gradients[name] * v[name]) for name in arrays))
     try:
         with np.errstate(all="ignore"):
-            for h in 10.0 ** np.arange(-1, -8.5, -0.5):
-                for name, array in arrays.items():
-                    array[...] = starts[name] + h * v[name]
-                change = value() - middle
-                result["h"].append(float(h))
-                result["first"].append(abs(change))
-                result["second"].append(abs(change - h * slope))
+            middle, *values = [value(h) for h in (0, *steps)]
     finally:
         for name, array in arrays.items():
             array[...] = starts[name]
-    return result
+    change = np.array(values) - middle
+    return {"h": steps.tolist(), "first": np.abs(change).tolist(), "second": np.abs(change - steps * slope).tolist(),
+            "noise": 4 * np.finfo(np.float64).eps * abs(middle)}

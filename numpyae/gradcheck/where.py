@@ -7,17 +7,19 @@ received the right delta is then checked alone, at the very x and delta it had: 
 If all parts are right and a delta is wrong all the same, the mistake is in the code between them, the model's own backward.
 """
 
+import copy
 import functools
 
 import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants
-from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PosteriorSubject, copies, kind_of
+from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PenaltySubject, PosteriorSubject, PriorSubject, copies, kind_of
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_array
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Layer
+from numpyae.layers import Layer, Sequential
+from numpyae.priors import Prior
 
-METHODS = {DiagonalGaussian: ("sample", "kl", "log_density")}                # all others have `forward`
+METHODS = {DiagonalGaussian: ("sample", "kl", "log_density"), Prior: ("log_density",)}          # all others have `forward`
 
 SLOPES = ("derivative", "second_derivative")             # of an activation, at the a that it last saw
 
@@ -70,6 +72,8 @@ class Tap:
         self.log.append(self)
         return run(*deltas, **options)
 
+    keepers = {}
+
     @property
     def parts(self):
         """As a subject has them, for `caches`."""
@@ -80,6 +84,8 @@ class Tap:
         if isinstance(self.part, DiagonalGaussian):
             h, epsilon = self.inputs["sample"]
             return PosteriorSubject(self.part, [h], rng, list(self.deltas), epsilon, self.drawn)
+        if isinstance(self.part, Prior):
+            return PriorSubject(self.part, self.inputs["log_density"], rng, self.deltas[0])
         if getattr(self.part, "noise_name", None):
             self.part.replay = getattr(self.part, self.part.noise_name)
             if self.part.replay is None:                 # it was silent
@@ -164,7 +170,7 @@ def explain(subject, taps, rows, rng):
     if not taps:
         return diagnosis.explain(subject, rows)
     first_wrong, right = walk_back(subject, taps, rng)
-    findings = [found for tap in right for found in wrong_alone(tap, rng)]
+    findings = [found for tap in right for found in wrong_alone(tap, rng)] or wrong_penalties(subject, taps, rng)
     if findings:
         return findings
     for tap in sorted(record(subject, containers(subject.target)), key=lambda tap: -tap.place.count(".")):   # innermost first
@@ -175,7 +181,8 @@ def explain(subject, taps, rows, rng):
     if first_wrong is not None:
         tap, method, row = first_wrong
         before = right[-1] if right else None
-        return [between(subject, before, tap, found) for found in diagnosis.explain_delta(subject, taps, tap, method, row)]
+        findings = diagnosis.repaired(diagnosis.explain_delta(subject, taps, tap, method, row), subject, rows)
+        return [between(subject, before, tap, found) for found in findings]
     return diagnosis.explain(subject, rows)
 
 
@@ -184,6 +191,21 @@ def wrong_alone(tap, rng):
     alone = tap.alone(rng)
     rows = rows_alone(alone, rng)
     return placed(diagnosis.explain(alone, rows), tap) if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows) else []
+
+
+def wrong_penalties(subject, taps, rng):
+    """The findings of a model's penalties, each checked alone: on a copy of the network that it sees, at the x that this saw."""
+    findings = []
+    for term, penalty, name, layers in getattr(subject.target, "penalised", ()):
+        tap = next((tap for tap in taps if tap.place == f"{name}.0" or not name and tap.place.endswith(".0")), None)
+        if tap is not None:
+            network = copy.deepcopy(subject.target._parts[tap.place.removesuffix(".0")])
+            network = Sequential(*network.layers[:len(layers)])
+            alone = PenaltySubject(copy.copy(penalty), (network, tap.inputs["forward"][0]), rng)
+            rows = rows_alone(alone, rng)
+            if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
+                findings += [{**found, "place": term, "layer": repr(penalty)} for found in diagnosis.explain(alone, rows)]
+    return findings
 
 
 def rows_alone(alone, rng):

@@ -14,7 +14,6 @@ the library.
 
 import contextlib
 import functools
-import linecache
 import runpy
 import sys
 import types
@@ -24,6 +23,7 @@ import numpy as np
 from numpyae.course.judges import backward, descent, forward, latent, regularised, tools  # their records are then there
 from numpyae.course.judges.record import EXERCISES
 from numpyae.course.judges.tools import Wrong
+from numpyae.gradcheck.sentences import raised
 
 
 def judge(number, module, rng):
@@ -44,7 +44,7 @@ def judge(number, module, rng):
             raise
     if errors and isinstance(errors[0], NotImplementedError) and str(errors[0]).startswith("Exercise "):
         return "not yet", str(errors[0])
-    return ("wrong", raised(errors[0], module.__file__)) if errors else outcome
+    return ("wrong", said(errors[0], module.__file__)) if errors else outcome
 
 
 def known(number):
@@ -132,23 +132,10 @@ def watched(function, errors):
     return calling
 
 
-def raised(error, path):
+def said(error, path):
     """Return an exception of a student's code as a sentence, with the line."""
-    line, step = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None, error.__traceback__
-    while step is not None:
-        line = step.tb_lineno if step.tb_frame.f_code.co_filename == path else line
-        step = step.tb_next
-    words = " ".join(str(error).split())
-    hint = ": is a transpose missing, or are the operands of a product swapped?" if "matmul" in words else ""
-    if isinstance(error, SystemExit):
-        words = "the code ends the program, with exit()"
-    elif isinstance(error, MemoryError):
-        words = f"it asks for more memory than a task may have ({words})"
-    elif isinstance(error, RecursionError):
-        words = "a function calls itself without end"
-    elif isinstance(error, TypeError) and words.startswith("super(type, obj)"):
-        words = "super() is not there: it would be the solution"
-    elif not isinstance(error, Wrong):
-        words = type(error).__name__ + f": {words}{hint}" * bool(words)
-    code = linecache.getline(path, line).strip() if line else ""
-    return (f"line {line}" + f", `{code}`" * bool(code) + f": {words}") if line else words
+    if isinstance(error, Wrong):      # a sentence already
+        return str(error)
+    if isinstance(error, TypeError) and str(error).startswith("super(type, obj)"):
+        error = TypeError("super() is not there: it would be the solution").with_traceback(error.__traceback__)
+    return raised(error, lambda frame: frame.f_code.co_filename == path)

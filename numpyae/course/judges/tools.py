@@ -6,9 +6,13 @@ import re
 import numpy as np
 
 from numpyae import gradcheck
+from numpyae.gradcheck.case import Case
+from numpyae.gradcheck.diagnosis import difference
+from numpyae.gradcheck.sentences import wrong_form
 
 DRAWS = 2                             # times that a judge is called, each with other points
 ONE_EACH = ": one value for each sample is asked for"
+NATS = {"1 / log 2: nats are asked for, not bits": 1 / math.log(2)}
 
 
 class Wrong(Exception):
@@ -31,16 +35,15 @@ def gradients(make, names=()):
 
     names: {how the check calls something: how the task does}.
     """
-    def run(rng):
+    def judge(rng):
         for target, *batch in make(rng):
             report = gradcheck.check(target, *batch, rng=rng)
             if not report.ok:
-                lines = str(report).split("\n\n")[0].splitlines()
-                said = " ".join(line.replace("  also: ", "Also: ") for line in lines[:3])
+                said = " Also: ".join(report.sentences()[:3])
                 for name, own in dict(names).items():
                     said = re.sub(rf"\b{name}\b", own, said)
                 raise Wrong(said)
-    return run
+    return judge
 
 
 def of_activation(kind):
@@ -72,56 +75,19 @@ def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
     if not isinstance(found, (np.ndarray, np.floating, float)):
         raise Wrong(f"{name} must be an array, got {type(found).__name__}")
     found = np.asarray(found)
-    if found.shape == truth.shape and found.dtype.kind == "f" and found.dtype != truth.dtype and near(found, truth, 1e-2):
+    if found.dtype != truth.dtype and near(found, truth, 1e-2):
         raise Wrong(f"{name} must be {truth.dtype}, as what it is made of, got {found.dtype}")
-    if found.shape == truth.shape and found.dtype.kind == "f" and near(found, truth, tolerance):
-        return
-    for sentence, array in dict(mistakes).items():
-        if np.shape(array) == found.shape and np.all(np.isfinite(array)) and near(found, array, tolerance):
+    said = difference(found, truth, {**dict(sizes), **NATS}, tolerance)
+    for sentence, array in dict(mistakes).items() if said else ():
+        if np.all(np.isfinite(array)) and near(found, array, tolerance):
             raise Wrong(f"{name}: {sentence}")
-    if found.shape != truth.shape:
-        turned = ": is it transposed?" if found.shape == truth.shape[::-1] else ""
-        raise Wrong(f"{name} must have shape {truth.shape}, got {found.shape}{turned}")
-    if found.dtype.kind != "f":
-        raise Wrong(f"{name} must be an array of floats, got {found.dtype}")
-    if not np.all(np.isfinite(found)):
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
-        raise Wrong(f"{name} is {found[at]} at {list(at)}, and {truth[at]:.6g} is right: does something overflow, or is a "
-                    f"logarithm taken of 0?")
-    raise Wrong(f"{name} {difference(found, truth, dict(sizes), tolerance)}")
+    if said:
+        raise Wrong(f"{name} {said}")
 
 
 def near(found, truth, tolerance):
-    """Equal up to rounding."""
-    size = np.max(np.abs(truth), initial=0)
-    return np.all(np.abs(found - truth) <= tolerance * size + 1e-300)
-
-
-def difference(found, truth, sizes, tolerance):
-    """How found differs from truth, in a few words: sign, factor, a constant, or where most."""
-    if near(found, 0 * truth, tolerance):
-        return "is 0 everywhere"
-    if near(found, -truth, tolerance):
-        return "has the wrong sign"
-    if near(found, truth, 1e-4):
-        part = np.max(np.abs(found - truth)) / np.max(np.abs(truth))
-        return f"is right but for a part of {part:.0e}: is a small number added where none belongs, or are digits lost?"
-    c = float(np.vdot(truth, found) / np.vdot(truth, truth))
-    if c and near(found, c * truth, 10 * tolerance):
-        number = max(abs(c), 1 / abs(c))
-        names = [meaning for meaning, size in {**sizes, "1 / log 2: nats are asked for, not bits": 1 / math.log(2)}.items()
-                 if abs(number / size - 1) < 1e-6]
-        return (f"is {number:.6g} times too "
-                f"{'large' if abs(c) > 1 else 'small'}{' and has the wrong sign' if c < 0 else ''}"
-                + (f", and {number:.6g} is {' or '.join(names)}" if names else ""))
-    shift = float(np.median(found - truth))
-    if found.size > 1 and near(found - shift, truth, 10 * tolerance):
-        return f"is off by {shift:.6g} everywhere: is a constant forgotten, or one too many?"
-    off = np.abs(found - truth)
-    at = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
-    count = int(np.sum(off > tolerance * np.max(np.abs(truth), initial=0)))
-    place = f" at {list(at)}" if at else ""
-    return f"is wrong in {count} of {off.size} elements, most{place}: yours is {found[at]:.6g}, and {truth[at]:.6g} is right"
+    """Equal up to rounding, and of the same shape."""
+    return not wrong_form(found, np.shape(truth)) and not Case.of(found, truth, tolerance).differs
 
 
 def table(shape, element):
