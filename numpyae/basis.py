@@ -61,6 +61,8 @@ class PolynomialBasis(Basis):
     (M, n_in) are the p_jd. ValueError for an order below 0 (below 1 without bias) or n_in below 1.
     """
 
+    formula = {"y": "monomials of {x}", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
+
     def __init__(self, order, n_in=1, bias=True):
         check_order("PolynomialBasis", order, n_in, bias)
         self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
@@ -96,6 +98,8 @@ class FourierBasis(Basis):
     of k and -k, which give the same pair up to sign. ValueErrors of PolynomialBasis, and unless period > 0.
     """
 
+    formula = {"y": "cos and sin of {x}", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
+
     def __init__(self, order, n_in=1, period=1.0, bias=True):
         check_order("FourierBasis", order, n_in, bias)
         self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
@@ -130,6 +134,8 @@ class GaussianBasis(Basis):
     finite or of another shape, and unless width > 0.
     """
 
+    formula = {"y": "e^-½‖({x} - c) / s‖²", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
+
     def __init__(self, centres, width, bias=True):
         self.centres = as_points("GaussianBasis: centres", centres)
         self.width, self.bias = check_positive("GaussianBasis: width", width), bool(bias)
@@ -159,6 +165,8 @@ class SigmoidBasis(Basis):
     centres c_j and width as for GaussianBasis. directions v_j (M, D): each step climbs along its v_j and is level across it, as
     a hidden unit is. For one input they may be left out, and are 1. Errors as GaussianBasis.
     """
+
+    formula = {"y": "σ(vᵀ({x} - c) / s)", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
 
     def __init__(self, centres, width, directions=None, bias=True):
         self.centres = as_points("SigmoidBasis: centres", centres)

@@ -24,6 +24,7 @@ class Corruption(Described):
 class GaussianNoise(Corruption):
     """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
 
+    formula = {"seen": "{x} + {sigma:g} {noise}"}
     option = "gaussian"
 
     def __init__(self, sigma):
@@ -44,6 +45,7 @@ class MaskingNoise(Corruption):
     Other than a Dropout layer it does not scale what is left. ValueError unless 0 <= p <= 1.
     """
 
+    formula = {"seen": "{value:g} where {noise} > 0, else {x}"}
     option = "masking"
 
     def __init__(self, p, value=0.0):
@@ -65,6 +67,7 @@ class SaltAndPepper(Corruption):
     ValueError unless 0 <= p <= 1 and low < high.
     """
 
+    formula = {"seen": "{low:g} where {noise} < 0, {high:g} where {noise} > 0, else {x}"}
     option = "salt-and-pepper"
 
     def __init__(self, p, low=0.0, high=1.0):

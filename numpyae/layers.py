@@ -55,6 +55,7 @@ class Dense(Layer):
     The biases start at 0. ValueError for sizes below 1 or another init.
     """
 
+    formula = {"y": "{x} {W} + {b}", "dx": "d{y} {W}ᵀ", "dW": "{x}ᵀ d{y}", "db": "Σ_n d{y}"}
     W, dW = parameter("W", "weights (n_in, n_out)")
     b, db = parameter("b", "biases (n_out,)")
     decays = ("W",)
@@ -101,6 +102,7 @@ class TiedDense(Layer):
     the same model, else its gradient is somebody else's.
     """
 
+    formula = {"y": "{x} {W}ᵀ + {b}", "dx": "d{y} {W}", "dW|tied": "d{y}ᵀ {x}", "db": "Σ_n d{y}"}
     b, db = parameter("b", "biases (n_out,)")
     shares = ("dense",)
 
@@ -147,6 +149,7 @@ class Dropout(Layer):
     `mask` holds 0 and 1, drawn with `rng` (None: fresh entropy), which a model hands over. ValueError unless 0 <= p < 1.
     """
 
+    formula = {"mask": "drawn, 0 or 1", "y": "{x} {mask} / {keep}", "dx": "d{y} {mask} / {keep}"}
     noise_name = "mask"
 
     def __init__(self, p):
@@ -190,6 +193,7 @@ class TopK(Layer):
     the width, or another `by`.
     """
 
+    formula = {"mask": "1 for the winners", "y": "{x} {mask}", "dx": "d{y} {mask}"}
     k = setting("k", "how many units stay; a callback may change it while training")
     adjustable = ("k",)
 

@@ -68,6 +68,7 @@ class Loss(Parametric):
 class SquaredError(Loss):
     """Σ_d (t_d - o_d)², without ½ and without a mean over d ([000], the loss of the slides; [002] with 1/N)."""
 
+    formula = {"values": "Σ_d ({o} - {t})²", "do": "2 ({o} - {t}) / {n}"}
     option = "squared-error"
     is_likelihood = False
 
@@ -88,6 +89,8 @@ class SoftmaxCrossEntropy(Loss):
     Targets: integers (N,) from 0 to K - 1, or rows (N, K) of probabilities, one-hot or soft, that sum to 1.
     """
 
+    formula = {"values": "-Σ_k {t} log softmax({o})", "do": "(softmax({o}) - {t}) / {n}",
+               "values of labels": "-log softmax({o})_{t}", "do of labels": "(softmax({o}) - [k = {t}]) / {n}"}
     option = "classes"
     convention = "a probability of a class"
     takes_logits = takes_labels = True
@@ -149,6 +152,7 @@ class BernoulliNLL(Loss):
     ContinuousBernoulliNLL).
     """
 
+    formula = {"values": "Σ_d [log(1 + e^{o}) - {t} {o}]", "do": "(σ({o}) - {t}) / {n}"}
     option = "bernoulli"
     convention = "a probability of 0/1 data"
     takes_logits = True
@@ -187,6 +191,7 @@ class ContinuousBernoulliNLL(Loss):
     happens at λ = ½ but 0/0 in the formula (there its series serves). Its derivative A'(o) is the mean.
     """
 
+    formula = {"values": "Σ_d [A({o}) - {t} {o}]", "do": "(A'({o}) - {t}) / {n}"}
     option = "continuous-bernoulli"
     convention = "a density of data in [0, 1]"
     takes_logits = True
@@ -237,6 +242,7 @@ class GaussianNLL(Loss):
     ([004]: ρ "might be another parameter to be trained"). ValueError unless sigma > 0.
     """
 
+    formula = {"values": "½ Σ_d [({o} - {t})² / {sigma}² + log 2π{sigma}²]", "do": "({o} - {t}) / {sigma}² / {n}"}
     option = "gaussian"
     logvar, dlogvar = parameter("logvar", "log σ², one number ()")
 
@@ -285,6 +291,8 @@ class HeteroscedasticGaussianNLL(Loss):
     the data has no best σ: its likelihood grows without bound as logvar falls, until 1/σ² overflows and training diverges.
     """
 
+    formula = {"values": "½ Σ_d [(μ - {t})² / σ² + log 2πσ²], {o} = (μ, log σ²)",
+               "do": "(μ - {t}) / σ² / {n}, and [½ - ½ (μ - {t})² / σ²] / {n}"}
     option = "heteroscedastic"
     outputs_per_feature = 2
 

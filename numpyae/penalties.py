@@ -268,6 +268,7 @@ class WeightDecay(Penalty):
     A layer says which of its parameters decay (`decays`); those that a TiedDense or a second use shares count once.
     """
 
+    formula = {"dW": "2 · {weight:g} {W}"}
     option = "decay"
     term = "weight decay"
     on_weights = True

@@ -43,6 +43,8 @@ class GaussianPrior(Prior):
     ValueError unless μ₀ is finite and σ₀ positive.
     """
 
+    formula = {"log p(z)": "-½ Σ_j [(({z} - μ₀) / σ₀)² + log 2πσ₀²]", "dz": "-dlog p ({z} - μ₀) / σ₀²"}
+
     def __init__(self, d, mu=0.0, sigma=1.0):
         check_size("GaussianPrior: d", d)
         self.d = int(d)
@@ -93,6 +95,7 @@ class MixturePrior(Prior):
     Starts with equal π_c, σ_c = 1 and μ_c drawn from N(0, I). ValueError unless d and C are at least 1.
     """
 
+    formula = {"log p(z)": "log Σ_c π_c N({z}; μ_c, σ_c²)", "dz": "-dlog p Σ_c p(c|z) ({z} - μ_c) / σ_c²"}
     logits, dlogits = parameter("logits", "log π_c up to a constant, (C,)")
     mu, dmu = parameter("mu", "means (C, d)")
     logvar, dlogvar = parameter("logvar", "log σ_c², (C, d)")

@@ -216,6 +216,8 @@ class IWAE(VAE):
     weighted, so there is no beta.
     """
 
+    formula = {"share": "w_k / Σ_k w_k, w_k = {log p(z):p(z)} / (e^{NLL} {log q:q})",
+               "bound": "-log 1/{samples:g} Σ_k {log p(z):p(z)} / (e^{NLL} {log q:q})"}
     adjustable = ()
 
     def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=5, penalties=()):
@@ -274,6 +276,7 @@ class ScoreFunctionVAE(VAE):
     finite differences must disagree. It needs no ∂f/∂z, and pays for that with variance. The KL must be analytic.
     """
 
+    no_trace = "has no way back through z to show: trace the VAE of the same parts"
     analytic_only = True
     exact = False
 

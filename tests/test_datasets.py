@@ -880,6 +880,7 @@ def test_a_set_of_ones_own_loads_is_listed_and_shown(records, capsys):
     assert main(["data", "circle"]) == 0
     shown = capsys.readouterr().out
     assert "(300, 2)" in shown and "circle: plane coordinates, radius 1" in shown
+    assert main(["data"]) == 0 and capsys.readouterr().out == datasets.listing() + "\n"
     with pytest.raises(ValueError, match="name must be one of digits, .*, circle, or the path"):
         datasets.load("square")
 

@@ -357,7 +357,7 @@ def test_an_exercise_of_ones_own_is_listed_written_and_graded(own, tmp_path, cap
     assert judged("8z", exercises.stub("8z")) == ("not yet", "Exercise 8z: dropout, forward")
     path.write_text(exercises.solution("8z"))
     path.with_name("wrong.py").write_text(exercises.solution("8z").replace(" / self.keep", ""))
-    assert main(["grade", str(tmp_path / "mine")]) == 0  # of two files for one task the best counts
+    assert main(["grade", str(tmp_path / "mine")]) == 0                         # of several files the best counts
     said = capsys.readouterr().out
     assert "8z  passed   08z_dropout_forward.py" in said and "8z  wrong    wrong.py\n    y: the factor 1/keep is missing" in said
 

@@ -21,7 +21,8 @@ def run(arguments):
     if arguments.number is None:
         if arguments.full:
             raise ValueError("--full needs the number of a lecture, or: all")
-        for path, title in lectures.values():
-            print(f"{title}\n    {os.path.relpath(path)}")
+        for lecture in lectures.values():
+            time = "" if lecture.seconds is None else f", about {lecture.seconds} s"
+            print(f"{lecture.title}\n    {os.path.relpath(lecture.path)}{time}")
         return 0
     return course.run(course.chosen(arguments.number, lectures), arguments.full)

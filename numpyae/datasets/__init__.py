@@ -13,7 +13,7 @@ black and white ones. To add a data set, see `records`. Read in this order: gene
 sets, download, loading.
 """
 
-from numpyae.datasets import sets as _sets                                   # whose records are then there
+from numpyae.datasets import sets  # its records are then there
 from numpyae.datasets.files import read, read_idx
 from numpyae.datasets.generated import binarize, curves, noisy_sine, patches, photograph, swiss_roll, two_moons, whiten
 from numpyae.datasets.loading import Dataset, load

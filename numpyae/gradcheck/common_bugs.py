@@ -1,17 +1,17 @@
-"""The bugs of hand-written backprop, each written out once: 38 that people have met and reported.
+"""Common bugs of hand-written backprop, each written out once: 38 that people have met and reported.
 
-Every class below is right but for one line, marked `# wrong:`, and is named after what it should be and its number. Cover the
-comments, run the check, and find the line:
+Every class below is right but for one line, marked `# wrong:`, and is named after what it should be and its number.
+Cover the comments, run the check, and find the line:
 
     from numpyae import gradcheck
     from numpyae.gradcheck.common_bugs import BUGS
     target, batch = BUGS[0].make(np.random.default_rng(0))
     print(gradcheck.check(target, *batch))
 
-Sizes are different primes and biases are not zero, so that no bug hides: with a batch of one row five of these pass, with b = 0
-another, and number 22 shows only where a unit is exactly 0. Four are invisible to every gradient check, because their backward is
-the exact gradient of a wrong forward. Those need a test of the function itself: a golden value, the moments of a sampler, a
-closed form. `invisible` says which.
+Sizes are different primes and biases are not zero, so that no bug hides: with a batch of one row five of these pass,
+with b = 0 another, and number 22 shows only where a unit is exactly 0. Four are invisible to every gradient check,
+because their backward is the exact gradient of a wrong forward. Those need a test of the function itself: a golden
+value, the moments of a sampler, a closed form. `invisible` says which.
 """
 
 from typing import Callable, NamedTuple
@@ -42,7 +42,7 @@ class SquaredError2(SquaredError):
 class Regression3(Regression):
     def backward(self):
         self.from_zero()
-        delta = self.criterion.backward(np.ones(len(self.o)))               # wrong: the loss is a mean over the batch, this a sum
+        delta = self.criterion.backward(np.ones(len(self.o)))               # wrong: the loss is a mean, this a sum
         self.network.backward(delta)
         return self.grad
 
@@ -163,7 +163,7 @@ class Softmax16(Softmax):
 
 class Dense18(Dense):
     def backward(self, delta):
-        self.dW = self.x.T @ delta                       # wrong: =, which throws away what the tied decoder has put there
+        self.dW = self.x.T @ delta                       # wrong: =, which throws away the summand of the tied decoder
         self.db += np.sum(delta, axis=0)
         return delta @ self.W.T
 
@@ -254,7 +254,7 @@ class Gaussian29(DiagonalGaussian):
 class Regression19(Regression):
     def backward(self):
         delta = self.criterion.backward(np.full(len(self.o), 1 / len(self.o)))
-        self.network.backward(delta)                     # wrong: adds to the gradient of the step before, no from_zero()
+        self.network.backward(delta)                     # wrong: no from_zero(), the gradient of the last step is there
         return self.grad
 
 
@@ -281,7 +281,7 @@ class SparseAutoencoder32(SparseAutoencoder31):
     def backward(self):
         self.from_zero()
         dz = self.decoder.backward(self.criterion.backward(np.full(len(self.h), 1 / len(self.h))))
-        dh = self.beta * ((1 - self.rho) / (1 - self.rho_hat) - self.rho / self.rho_hat)            # wrong: / N, ρ̂ is a mean
+        dh = self.beta * ((1 - self.rho) / (1 - self.rho_hat) - self.rho / self.rho_hat)    # wrong: / N, ρ̂ is a mean
         self.encoder.backward(dz + dh)
         return self.grad
 
@@ -317,30 +317,30 @@ class Regression36(Regression):
 
     def backward(self):
         super().backward()
-        self.grad += self.decay * self.w                 # wrong: w holds the biases too; nobody notices while they are 0
+        self.grad += self.decay * self.w                 # wrong: w holds biases too; nobody notices while they are 0
         return self.grad
 
 
 # The points at which they are checked: make(rng) -> (target, batch)
 
 def somewhere(rng, target, *batch):
-    """(target, batch), the parameters a little off where they begin: no bias is 0."""
+    """Return (target, batch), the parameters a little off where they begin: no bias is 0."""
     target.w += 0.3 * rng.standard_normal(target.w.size)
     return target, batch
 
 
 def alone(build, width=D):
-    """A layer or a posterior on its own: build(rng)."""
+    """Return the point of a layer or a posterior on its own: build(rng)."""
     return lambda rng: somewhere(rng, build(rng), rng.standard_normal((N, width)))
 
 
 def loss(build):
-    """A loss of real targets, or of targets in [0, 1]."""
+    """Return the point of a loss of real targets, or of targets in [0, 1]."""
     return lambda rng: (build(), (rng.standard_normal((N, D)), rng.random((N, D))))
 
 
 def regression(model=Regression, dense=Dense, hidden=Tanh):
-    """A network with one hidden layer."""
+    """Return the point of a network with one hidden layer."""
     def make(rng):
         network = Sequential(dense(D, H, rng=rng), hidden(), dense(H, C, rng=rng))
         return somewhere(rng, model(network, SquaredError()), rng.standard_normal((N, D)), rng.standard_normal((N, C)))
@@ -348,7 +348,7 @@ def regression(model=Regression, dense=Dense, hidden=Tanh):
 
 
 def autoencoder(model=Autoencoder, top=Sigmoid, dense=Dense, tied=None):
-    """An autoencoder of one hidden layer; `tied`: the class of its decoder, when that shares the weights."""
+    """Return the point of an autoencoder of one hidden layer; `tied`: the class of a decoder that shares weights."""
     def make(rng):
         first = dense(D, H, rng=rng)
         decoder = tied(first) if tied else Dense(H, D, rng=rng)
@@ -357,7 +357,7 @@ def autoencoder(model=Autoencoder, top=Sigmoid, dense=Dense, tied=None):
 
 
 def vae(model=VAE, posterior=DiagonalGaussian):
-    """A VAE of Gaussian likelihood."""
+    """Return the point of a VAE of Gaussian likelihood."""
     def make(rng):
         encoder, decoder = mlp([D, 2 * K], rng=rng), mlp([K, 2, D], rng=rng)
         return somewhere(rng, model(encoder, decoder, GaussianNLL(0.7), posterior(K)), rng.standard_normal((N, D)))
@@ -365,21 +365,24 @@ def vae(model=VAE, posterior=DiagonalGaussian):
 
 
 def at_zero(rng):
-    """A batch with units that are exactly 0."""
+    """Return a batch with units that are exactly 0."""
     x = rng.standard_normal((N, D))
     x[2, 1] = x[4, 3] = 0
     return LeakyReLU22(), (x,)
 
 
 def sure(rng):
-    """Logits so large that some probabilities are clipped, one of them on the wrong side."""
+    """Return logits so large that some probabilities are clipped, one of them on the wrong side."""
     o, t = 12 * rng.standard_normal((N, D)), rng.integers(0, 2, (N, D)).astype(float)
     o[3, 2], t[3, 2] = -20, 1
     return BernoulliNLL38(), (o, t)
 
 
 class Bug(NamedTuple):
-    """`cause`: what the check calls it; `place`: part of a class's name; `invisible`: the test that sees what no check sees."""
+    """A common bug, and make(rng) -> (target, batch), where it shows.
+
+    `cause`: what the check calls it; `place`: the class's name; `invisible`: the test that sees it where no check does.
+    """
 
     number: int
     name: str
@@ -408,11 +411,13 @@ BUGS = [
     Bug(16, "softmax, diagonal only", alone(lambda rng: Softmax16()), "diagonal", "Softmax16"),
     Bug(17, "softmax applied twice",
         lambda rng: (CrossEntropy17(), (rng.standard_normal((N, C)), rng.integers(0, C, N))), None, "CrossEntropy17",
-        "A golden value: the loss is -log of the probability that `mean` gives. A model refuses a Softmax before such a loss."),
+        "A golden value: the loss is -log of the probability that `mean` gives. A model refuses a Softmax before such "
+        "a loss."),
     Bug(18, "= for += where W is used twice", autoencoder(dense=Dense18, tied=TiedDense), "overwrites", "Dense18"),
     Bug(19, "gradient not zeroed", regression(Regression19), "not zeroed", "Regression19"),
     Bug(20, "weights updated in backward", regression(dense=Dense20), "updates", "Dense20"),
-    Bug(21, "kept array overwritten", regression(hidden=lambda: Sequential(Tanh(), Dropout21(0.3))), "in place", "Dropout21"),
+    Bug(21, "kept array overwritten", regression(hidden=lambda: Sequential(Tanh(), Dropout21(0.3))), "in place",
+        "Dropout21"),
     Bug(22, "wrong slope at exactly 0", at_zero, "kink", "LeakyReLU22"),
     Bug(23, "dropout without its mask", alone(lambda rng: Dropout23(0.3)), "elementwise", "Dropout23"),
     Bug(24, "dropout without its scale", alone(lambda rng: Dropout24(0.3)), "factor", "Dropout24"),
@@ -427,7 +432,8 @@ BUGS = [
     Bug(31, "sparsity left out of backward", autoencoder(SparseAutoencoder31), "term", "SparseAutoencoder31"),
     Bug(32, "sparsity without 1/N", autoencoder(SparseAutoencoder32), "term", "SparseAutoencoder32"),
     Bug(33, "tied weights, one path only", autoencoder(tied=TiedDense33), "zero", "TiedDense33"),
-    Bug(34, "contraction with W held constant", autoencoder(ContractiveAutoencoder34), "term", "ContractiveAutoencoder34"),
+    Bug(34, "contraction with W held constant", autoencoder(ContractiveAutoencoder34), "term",
+        "ContractiveAutoencoder34"),
     Bug(35, "k-sparse without its mask", autoencoder(top=lambda: TopK35(4)), "elementwise", "TopK35"),
     Bug(36, "biases decayed too", regression(Regression36), "term", "Regression36"),
     Bug(37, "(N,) against (N, 1)",

@@ -87,7 +87,7 @@ def diagnose(case, words, title, array):
 
 
 def explanations(case, words, levels):
-    """Return the explanations of the first level at which any fits: (cause, sentence), and the factor where it is one."""
+    """Return [(cause, sentence), ...], with the factor where it is one: at most three, of the first level that fits."""
     if case.not_finite.size:
         number = case.not_finite.size
         first = place_of(case.not_finite[0], case.shape)

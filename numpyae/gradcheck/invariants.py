@@ -1,8 +1,9 @@
-"""What must hold exactly, without any finite difference: the manners of a backward.
+"""The manners of a backward: what must hold exactly, without any finite difference.
 
-It is linear in delta, and zero for zero: it is a product with a matrix. It gives the same twice. It adds to the gradients of
-its parameters, since a shared weight gets a summand from each place. It leaves the input, delta, everything that forward kept,
-and the parameters as they were: another layer may still need them. Gradients have the shape and dtype of what they belong to.
+It is linear in delta, and zero for zero: it is a product with a matrix. It gives the same twice. It adds to the
+gradients of its parameters, since a shared weight gets a summand from each place. It leaves the input, delta,
+everything that forward kept, and the parameters as they were: another layer may still need them. Gradients have the
+shape and dtype of what they belong to.
 
 Each broken rule becomes a finding: a dict with the place, the array, a cause of one or two words, and a sentence.
 """
@@ -20,15 +21,15 @@ CANCELLED = 1e-15                     # of the largest summands
 
 
 def run(subject, rng):
-    """(gradients or None, findings): one backward pass with random deltas, and what is wrong with its manners."""
+    """Return (gradients or None, findings about manners) of a backward pass with random deltas."""
     values = subject.values()
     outputs = subject.forward()
     findings = changed({**subject.fixed, **subject.arrays}, values, "forward changed its {} in place")
     deltas = [delta.copy() for delta in subject.deltas]
     watched = (({**subject.inputs, **subject.fixed}, "backward changed its {} in place", "in place"),
                (dict(enumerate(deltas)), "backward changed its delta in place", "in place"),
-               (subject.parameters, "backward changed the parameter {}: weights may be updated only when all gradients are there",
-                "updates"),
+               (subject.parameters, "backward changed the parameter {}: weights may be updated only when all gradients "
+                "are there", "updates"),
                (caches(subject), "backward changed {} in place, which forward kept", "in place"),
                (dict(enumerate(outputs)), "backward changed the output of forward in place", "in place"))
     before = [{name: np.copy(array) for name, array in arrays.items()} for arrays, *_ in watched]
@@ -53,7 +54,7 @@ def run(subject, rng):
 
 
 def changed(now, before, sentence, cause="in place"):
-    """A finding for the first array that is not what it was."""
+    """Return a list with the finding for the first array that is not what it was."""
     for name in now:
         if not np.array_equal(now[name], before[name], equal_nan=np.asarray(now[name]).dtype.kind == "f"):
             return [finding(cause, sentence.format(name), name if isinstance(name, str) else None)]
@@ -61,15 +62,15 @@ def changed(now, before, sentence, cause="in place"):
 
 
 def caches(subject):
-    """{name: array} of all that the parts have kept from forward."""
+    """Return {name: array} of all that the parts have kept from forward."""
     keepers = {**subject.parts, **subject.keepers}
-    found = {f"{place}.{name}".lstrip("."): value for place, part in keepers.items() for name, value in vars(part).items()
-             if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
+    found = {f"{place}.{name}".lstrip("."): value for place, part in keepers.items()
+             for name, value in vars(part).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
     return {**found, **flat("cache", getattr(subject, "cache", None))}
 
 
 def flat(name, value):
-    """{name: array} of the arrays in a nest of tuples, lists and dicts."""
+    """Return {name: array} of the arrays in a nest of tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         return {name: value}
     if isinstance(value, dict):
@@ -80,7 +81,7 @@ def flat(name, value):
 
 
 def raises(method, error):
-    """The finding for a method that failed: whose it is, and the line."""
+    """Return the finding for a method that failed: whose it is, and the line."""
     if isinstance(error, WrongReturn):
         return finding("shape", f"{method} {error}")
     owners = [owner for frame, _ in traceback.walk_tb(error.__traceback__) if (owner := owner_of(frame)) is not None]
@@ -91,13 +92,13 @@ def raises(method, error):
 
 
 def owner_of(frame):
-    """The part of a model whose method runs in this frame, or None."""
+    """Return the part of a model whose method runs in this frame, or None."""
     owner = frame.f_locals.get("self")
     return owner if isinstance(owner, Parametric) else None
 
 
 def wrong_gradients(subject, gradients):
-    """Findings about what backward returned: arrays that are missing, of another shape, or of another dtype."""
+    """Return findings about what backward returned: arrays that are missing, or of another shape or dtype."""
     findings = []
     rows = next((len(given) for given in (*subject.inputs.values(), *subject.fixed.values()) if given.ndim), 0)
     for name, array in subject.arrays.items():
@@ -114,14 +115,14 @@ def wrong_gradients(subject, gradients):
 
 
 def another_pass(subject, values, deltas=None, from_zero=True):
-    """{name: gradient} of one more forward and backward, at these values of all arrays; deltas are the subject's unless given."""
+    """Return {name: gradient} of one more forward and backward at these values; the deltas are the subject's by default."""
     subject.restore(values)
     subject.forward()
     return copies_of(subject.backward([delta.copy() for delta in deltas or subject.deltas], from_zero))
 
 
 def wrong_when_repeated(subject, gradients, values):
-    """Findings from a second pass: it must give the same, and add it to the parameters' gradients."""
+    """Return findings from a second pass: it must give the same, and add it to the parameters' gradients."""
     afresh, again = another_pass(subject, values), another_pass(subject, values, from_zero=False)
     adds = subject.linear and getattr(subject, "cache", None) is None
     findings = []
@@ -134,20 +135,20 @@ def wrong_when_repeated(subject, gradients, values):
 
 
 def why_not_again(name, of_parameter, doubled, same_from_zero):
-    """(cause, sentence) for a second backward that does not give what the first has given."""
+    """Return (cause, sentence) for a second backward that does not give what the first has given."""
     if of_parameter and same_from_zero:
-        return "overwrites", (f"backward must add to d{name} (`+=`) and change nothing that is there: a second call does not give twice "
-                              "the gradient")
+        return "overwrites", (f"backward must add to d{name} (`+=`) and change nothing that is there: a second call does "
+                              "not give twice the gradient")
     if doubled:
         return "not zeroed", f"backward called twice doubles the gradient of {name}: does it start from zero?"
     if same_from_zero:
-        return "redrawn", (f"backward called twice, with nothing set to 0 in between, gives another gradient of {name}: does it read what "
-                           "the first call left behind?")
+        return "redrawn", ("backward called twice, with nothing set to 0 in between, gives another gradient of "
+                           f"{name}: does it read what the first call left behind?")
     return "redrawn", f"backward called twice gives another gradient of {name}: is noise drawn anew in it?"
 
 
 def stale(subject, gradients, values):
-    """Findings when backward gives something else after a forward elsewhere: it reads what an earlier forward kept."""
+    """Return findings if a forward elsewhere changes what backward gives: it reads what an earlier forward kept."""
     rng = np.random.default_rng(0)
     for array in subject.arrays.values():
         array *= rng.uniform(-1, 1, array.shape)
@@ -157,40 +158,43 @@ def stale(subject, gradients, values):
     except (ArithmeticError, ValueError):
         return []                                        # that place is outside its domain
     again = another_pass(subject, values)
-    return [finding("stale", f"backward gives another gradient of {name} when forward was called elsewhere before: does it read what an "
-                    "earlier forward kept?", name) for name, first in gradients.items() if not same(again[name], first)]
+    others = [name for name, first in gradients.items() if not same(again[name], first)]
+    return [finding("stale", f"backward gives another gradient of {name} when forward was called elsewhere before: does "
+                    "it read what an earlier forward kept?", name) for name in others]
 
 
 def not_linear(subject, gradients, values, rng):
-    """Findings from backward(v) and backward(u + v): B(u + v) = B(u) + B(v), and B(0) = 0."""
+    """Return findings from backward(v) and backward(u + v): B(u + v) = B(u) + B(v), and B(0) = 0."""
     others = [rng.standard_normal(delta.shape) * (np.abs(delta).max(initial=0) or 1) for delta in subject.deltas]
-    results = [another_pass(subject, values, deltas)
-               for deltas in (others, [u + v for u, v in zip(subject.deltas, others)], [0 * u for u in subject.deltas])]
-    lost = CANCELLED * sum(np.abs(delta).sum() for delta in others)          # what a sum may lose where its summands cancel,
-    for array in subject.arrays.values():                                    # such as 1 - h² of a saturated unit
+    both, none = [u + v for u, v in zip(subject.deltas, others)], [0 * u for u in subject.deltas]
+    passes = [another_pass(subject, values, deltas) for deltas in (others, both, none)]
+    lost = CANCELLED * sum(np.abs(delta).sum() for delta in others)          # where summands cancel, such as 1 - h²
+    for array in subject.arrays.values():
         lost *= max(1.0, np.abs(array).max(initial=0))
-    told = [(name, why_not_linear(name, first, *(result[name] for result in results), lost)) for name, first in gradients.items()]
-    return [finding(*why, name) for name, why in told if why is not None]
+    told = {name: why_not_linear(name, first, *(one[name] for one in passes), lost) for name, first in gradients.items()}
+    return [finding(*why, name) for name, why in told.items() if why is not None]
 
 
 def why_not_linear(name, first, v, both, none, lost):
-    """(cause, sentence) where B(u) = first, B(v), B(u + v) and B(0) are not those of a linear map, but for this rounding; or None."""
+    """Return (cause, sentence) if B(u) = first, B(v), B(u + v) and B(0) are not linear, to within what is lost; or None."""
     size = max(np.abs(first).max(initial=0), np.abs(v).max(initial=0))
     gap = np.abs(both - first - v).max(initial=0)
     if np.abs(none).max(initial=0) > ROUNDING * size:
         if same(none, v):
             return "nonlinear", f"backward gives the same gradient of {name} whatever comes in: it does not use it"
-        return "nonlinear", f"backward(0) gives a gradient of {name} that is not 0: something is added that delta does not multiply"
+        return "nonlinear", (f"backward(0) gives a gradient of {name} that is not 0: something is added that delta does "
+                             "not multiply")
     if not gap > max(lost, ROUNDING * size):
         return None
     if gap > 1e-6 * size:
-        return "nonlinear", f"backward is not linear in delta: for {name}, backward(u + v) is not backward(u) + backward(v)"
-    return "precision", (f"the gradient of {name} has only the digits of float32 (relative error {gap / size:.0e}): is something cast on "
-                         "the way?")
+        return "nonlinear", (f"backward is not linear in delta: for {name}, backward(u + v) is not backward(u) + "
+                             "backward(v)")
+    return "precision", (f"the gradient of {name} has only the digits of float32 (relative error {gap / size:.0e}): is "
+                         "something cast on the way?")
 
 
 def gradients_by_term(subject, gradients):
-    """{term: {name: gradient}}, where the gradients of the terms add up to the whole; else {}: backward knows no terms."""
+    """Return {term: {name: gradient}} if these add up to the whole, else {}: then backward knows no terms."""
     by_term = {term: subject.gradients(term) for term in subject.terms}
     for name, whole in gradients.items() if by_term else ():
         parts = [by_term[term][name] for term in by_term]
@@ -201,20 +205,21 @@ def gradients_by_term(subject, gradients):
 
 
 def terms(subject):
-    """A finding when the terms of a loss do not add up to it."""
+    """Return a list with a finding if the terms of a loss do not add up to it."""
     value, *parts = np.atleast_1d(subject.f())
     if not parts or abs(value - sum(parts)) <= ROUNDING * max(map(abs, (value, *parts))):
         return []
-    return [finding("term", f"the terms {', '.join(subject.names)} add up to {sum(parts):.8g}, but the loss is {value:.8g}")]
+    total = f"add up to {sum(parts):.8g}, but the loss is {value:.8g}"
+    return [finding("term", f"the terms {', '.join(subject.names)} {total}")]
 
 
 def same(a, b):
-    """Equal up to rounding, NaN to NaN."""
+    """Return whether two arrays are equal up to rounding, NaN to NaN."""
     a, b = np.asarray(a), np.asarray(b)
     size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
     return a.shape == b.shape and np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING * size + 1e-300, equal_nan=True)
 
 
 def copies_of(gradients):
-    """{name: copy} of what a backward returned: it may use one buffer for all its results."""
+    """Return {name: copy} of what a backward returned: it may use one buffer for all its results."""
     return {name: np.array(gradient, dtype=np.float64) for name, gradient in gradients.items()}

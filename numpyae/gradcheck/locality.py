@@ -1,9 +1,9 @@
-"""What an element of the gradient may depend on: an experiment instead of a formula.
+"""Locality: an experiment, instead of a formula, says what an element of the gradient depends on.
 
-Every layer and loss here works sample by sample, and most of them element by element. Then an element of the gradient may depend
-on nothing but its own row, or its own place. Whether it does is seen by changing everything else. A gradient that depends on other
-samples was summed over the wrong axis; one that depends on its own place only, and is wrong, has a wrong formula for the local
-derivative, even where that formula has no name.
+Every layer and loss here works sample by sample, and most of them element by element. Then an element of the gradient
+may depend on nothing but its own row, or its own place. The experiment changes everything else and looks whether the
+element stays. A gradient that depends on other samples was summed over the wrong axis. One that depends on its own
+place only, and is wrong, has a wrong formula for the local derivative, even where that formula has no name.
 """
 
 import numpy as np
@@ -13,20 +13,23 @@ PLACES = 5                            # so many elements are tried
 
 
 def dependence(subject, name, term, mixes_columns):
-    """(what an element of this gradient depends on, what one of the truth does), each (its own row only, its own place only), or None."""
+    """Return whether this gradient and the true one depend on (their own row only, their own place only), or None."""
     mine = of_gradient(subject, name, term)
     return mine and (mine, of_truth(subject, name, mixes_columns))
 
 
 def of_gradient(subject, name, term):
-    """(row, place): does an element of this gradient depend on its own row, on its own place only? None where it cannot be asked."""
+    """Return whether an element of this gradient depends on (its own row only, its own place only).
+
+    None where that cannot be asked: the gradient is not the same twice, or not linear in delta.
+    """
     array = subject.inputs.get(name)
     if array is None or array.ndim != 2 or len(array) < 2:
         return None
     values, deltas = subject.values(), [delta.copy() for delta in subject.deltas]
 
     def now(factor=1):
-        """The gradient, deltas times this factor; all is put back."""
+        """Return the gradient for the deltas times this factor; then put everything back."""
         for delta in subject.deltas:
             delta *= factor
         try:
@@ -39,22 +42,22 @@ def of_gradient(subject, name, term):
 
     before = now()
     if not (np.array_equal(before, now()) and np.allclose(now(-2), -2 * before, rtol=SAME, atol=0)):
-        return None                                                          # not even the same twice, or not linear in delta
+        return None
     found = tuple(unmoved(subject, now, before, by_row) for by_row in (True, False))
     subject.forward()
     return found
 
 
 def unmoved(subject, now, before, by_row):
-    """Whether an element stays what it is while all other rows, or places, change a little; now() gives the gradient."""
+    """Return whether elements of the gradient now() stay while all other rows, or places, change a little."""
     rng, D, size = np.random.default_rng(0), features(subject), np.abs(before).max(initial=0) or 1.0
     for i in rng.permutation(before.size)[:PLACES]:
         row, column = divmod(int(i), before.shape[1])
         for array in movable(subject):
             own = np.zeros(array.shape, dtype=bool)
             axis = sample_axis(array, len(before))
-            rows = np.moveaxis(own, axis, 0)
-            rows[row] = True if by_row or axis == array.ndim - 1 else np.arange(array.shape[-1]) % D == column % D
+            whole = by_row or axis == array.ndim - 1
+            np.moveaxis(own, axis, 0)[row] = whole or np.arange(array.shape[-1]) % D == column % D
             array[~own] *= rng.uniform(0.8, 1.0, np.sum(~own))
         if not abs(now()[row, column] - before[row, column]) <= SAME * size:
             return False
@@ -62,7 +65,7 @@ def unmoved(subject, now, before, by_row):
 
 
 def of_truth(subject, name, mixes_columns):
-    """(row, place) of the true gradient: f must be a sum over rows, or places, that do not know of each other."""
+    """Return whether the true gradient depends on (its own row only, its own place only): f is then a sum over them."""
     array, D = subject.inputs[name], features(subject)
     rows = additive(subject, array, (0, slice(None)), (1, slice(None))) and others_stay(subject, array, len(array) // 2)
     places = D < 2 or additive(subject, array, (0, 0), (0, 1)) and other_places_stay(subject, array, D)
@@ -70,7 +73,7 @@ def of_truth(subject, name, mixes_columns):
 
 
 def outputs_when_moved(subject, array, place, share=0.3):
-    """(outputs, outputs where this place of the array is larger by this share of its largest number)."""
+    """Return the outputs as they are, and with this place of the array larger by a share of its largest number."""
     before, kept = [np.copy(output) for output in subject.forward()], array.copy()
     array[place] += share * (np.abs(kept).max() or 1)
     after = [np.copy(output) for output in subject.forward()]
@@ -80,13 +83,13 @@ def outputs_when_moved(subject, array, place, share=0.3):
 
 
 def others_stay(subject, array, row):
-    """Whether a change of this row moves no other row of the outputs: a linear mixture of rows is additive, too."""
+    """Return whether a change of this row moves no other row of the outputs: mixtures can be additive, too."""
     return all(np.array_equal(*(np.delete(output, row, sample_axis(output, len(array))) for output in pair))
                for pair in zip(*outputs_when_moved(subject, array, row)))
 
 
 def other_places_stay(subject, array, D):
-    """Whether a change of the first place moves no other place of the outputs: a linear mixture of places is additive, too."""
+    """Return whether a change of the first place moves no other place of the outputs: mixtures can be additive, too."""
     moved = [np.flatnonzero(np.any(old != new, axis=tuple(range(old.ndim - 1))))
              for old, new in zip(*outputs_when_moved(subject, array, (slice(None), 0)))
              if sample_axis(old, len(array)) < old.ndim - 1]
@@ -94,23 +97,24 @@ def other_places_stay(subject, array, D):
 
 
 def sample_axis(array, N):
-    """The axis of the N samples in (N,), (N, D), (K, N, D) of K draws, or (K, N), one number for each draw and sample."""
+    """Return the axis of the N samples in (N,), (N, D), (K, N, D) of K draws, or (K, N), a number for each of them."""
     return array.ndim - 1 - (array.ndim > 1 and array.shape[-2] == N)
 
 
 def features(subject):
-    """How many places a row has: the smallest width, of which others hold two, such as μ and logvar."""
+    """Return how many places a row has: the smallest width, of which others hold two, such as μ and logvar."""
     N = len(next(iter(subject.inputs.values())))
     return min(array.shape[-1] for array in movable(subject) if sample_axis(array, N) < array.ndim - 1)
 
 
 def movable(subject):
-    """The arrays that have a row for each sample."""
-    return [array for array in (*subject.inputs.values(), *subject.fixed.values(), *subject.deltas) if array.dtype.kind == "f"]
+    """Return the arrays that have a row for each sample."""
+    arrays = (*subject.inputs.values(), *subject.fixed.values(), *subject.deltas)
+    return [array for array in arrays if array.dtype.kind == "f"]
 
 
 def additive(subject, array, first, second):
-    """Whether f(both moved) - f(one moved) - f(other moved) + f = 0 for two rows, or two places of one row."""
+    """Return whether f(both moved) - f(one moved) - f(other moved) + f = 0 for two rows, or two places of one row."""
     kept, values = array.copy(), []
     for moved in ((), (first,), (second,), (first, second)):
         for place in moved:

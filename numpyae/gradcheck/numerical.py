@@ -1,18 +1,18 @@
 """Numerical gradients, and how far to believe them.
 
-A central difference with step h has two errors: of truncation, h² f'''/6, and of rounding, (noise of f)/h. A large step has
-the one, a small step the other. Halving the step shows the first: with A at h and B at h/2, Richardson's R = (4B - A)/3 cancels
-the h² term, and |R - B| estimates what is left. The noise of f is measured: along tiny steps, where any smooth function is a
-straight line, third differences are noise and nothing else. Then
+A central difference with step h has two errors: of truncation, h² f'''/6, and of rounding, (noise of f)/h. A large
+step has the one, a small step the other. Halving the step shows the first: with A at h and B at h/2, Richardson's R =
+(4B - A)/3 cancels the h² term, and |R - B| estimates what is left. The noise of f is measured: along tiny steps, where
+any smooth function is a straight line, third differences are noise and nothing else. Then
 
     error = |R - B| + noise / (h/2) + the last digit of f(w ± h), divided by h
 
-There are two looks at an element. The first takes one step, the same for the whole array, the one that served a few of its
-elements best: that costs four values of f. Only where this leaves a doubt, a second look climbs down a ladder of steps, and a
-step counts only when the next smaller one agrees with it, since a small |R - B| can be an accident.
+There are two looks at an element. The first takes one step, the same for the whole array, the one that served a few of
+its elements best: that costs four values of f. Only where this leaves a doubt, a second look climbs down a ladder of
+steps, and a step counts only when the next smaller one agrees with it, since a small |R - B| can be an accident.
 
-At a kink, such as a ReLU at exactly 0, f is a straight line on either side, and no step shows it: there the slopes to the left
-and to the right differ, however small the step.
+At a kink, such as a ReLU at exactly 0, f is a straight line on either side, and no step shows it: there the slopes to
+the left and to the right differ, however small the step.
 """
 
 import numpy as np
@@ -24,11 +24,12 @@ EPS = np.finfo(np.float64).eps
 
 
 def numerical_gradient(f, w, method="central"):
-    """The gradient of f at w by finite differences, an array of the shape of w.
+    """Return the gradient of f at w by finite differences, an array of the shape of w.
 
-    f(w) -> float is called with w changed in place and restored afterwards. method: "central", error about 1e-10 of the scale
-    of f; "richardson", with step halving and a choice of step, about 1e-12; "complex", Im f(w + ih)/h, to rounding, for f that
-    accepts complex w and uses only analytic functions. TypeError unless w is float64; ValueError for another method.
+    f(w) -> float is called with w changed in place and restored afterwards. method: "central", error about 1e-10 of
+    the scale of f; "richardson", with step halving and a choice of step, about 1e-12; "complex", Im f(w + ih)/h, to
+    rounding, for f that accepts complex w and uses only analytic functions. TypeError unless w is float64; ValueError
+    for another method.
     """
     if not isinstance(w, np.ndarray) or w.dtype != np.float64:
         raise TypeError(f"numerical_gradient: w must be a float64 array, got {getattr(w, 'dtype', type(w).__name__)}")
@@ -52,7 +53,8 @@ def complex_step(f, w):
         point[index] += 1e-30j
         value = f(point)
         if not np.iscomplexobj(value):
-            raise ValueError(f"numerical_gradient: f must give a complex number at a complex w, got {type(value).__name__}")
+            raise ValueError("numerical_gradient: f must give a complex number at a complex w, got "
+                             f"{type(value).__name__}")
         gradient[index] = np.imag(value) / 1e-30
     return gradient
 
@@ -72,18 +74,18 @@ def central(f, w, index, h):
 
 
 def halved(f, w, index, h, noise):
-    """(R, error) with the steps h and h/2."""
+    """Return (R, error) from the steps h and h/2."""
     return extrapolated(central(f, w, index, h), central(f, w, index, h / 2), h, noise)
 
 
 def extrapolated(A, B, h, noise):
-    """(R, error) from the central differences A with step h and B with h/2, each with its last digit."""
+    """Return (R, error) from the central differences A with step h and B with h/2, each with its last digit."""
     R = (4 * B[0] - A[0]) / 3
     return R, abs(R - B[0]) + noise / (h / 2) + 2 * B[1] + 8 * EPS * abs(R)
 
 
 def richardson(f, w, rng):
-    """(gradient, error), both in the shape of w: every element by a first look, and by a second where the first leaves doubt."""
+    """Return (gradient, error), both in the shape of w, by a first look, and by a second where that leaves a doubt."""
     if not w.size:
         return np.zeros(w.shape), np.zeros(w.shape)
     scale = scale_of(w)
@@ -93,17 +95,18 @@ def richardson(f, w, rng):
         indices = list(np.ndindex(w.shape))
         R, error = first_look(f, w, indices, scale, noise, rng)
         for i in np.flatnonzero(~(error <= GOOD * np.abs(R))):
-            R[i], error[i] = min((R[i], error[i]), second_look(f, w, indices[i], scale[indices[i]], noise), key=error_or_inf)
+            second = second_look(f, w, indices[i], scale[indices[i]], noise)
+            R[i], error[i] = min((R[i], error[i]), second, key=error_or_inf)
     return R.reshape(w.shape), error.reshape(w.shape)
 
 
 def error_or_inf(pair):
-    """The error of a pair (R, error), infinite where it is not a number."""
+    """Return the error of a pair (R, error), infinite where it is not a number."""
     return pair[1] if pair[1] == pair[1] else np.inf
 
 
 def scale_of(w):
-    """How large a step is large, per element: |w|, or its root mean square where that is larger; 1 where all is 0."""
+    """Return what a step is measured by, per element: |w|, or its root mean square if larger; 1 where all is 0."""
     largest = np.max(np.abs(w), initial=0)
     if not largest:
         return np.ones_like(w)
@@ -111,20 +114,21 @@ def scale_of(w):
 
 
 def first_look(f, w, indices, scale, noise, rng):
-    """(R, error) of these elements with one step for all. f may give several values: then R and error have shape (n, values)."""
+    """Return (R, error) of these elements, by one step for all; of shape (n, values) where f gives several values."""
     step = best_step(f, w, indices, scale, noise, rng)
     R, error = zip(*(halved(f, w, index, step * scale[index], noise) for index in indices))
     return np.array(R, dtype=np.float64), np.array(error, dtype=np.float64)
 
 
 def best_step(f, w, indices, scale, noise, rng):
-    """The step among STEPS, shares of the scale, whose relative errors are smallest for three elements of the array."""
+    """Return the step among STEPS, shares of the scale, whose relative errors are smallest for three elements."""
     few = [indices[i] for i in rng.permutation(len(indices))[:3]]
     typical = {}
     for step in STEPS:
         found = [halved(f, w, index, step * scale[index], noise) for index in few]
         size, error = np.sum(np.abs(found), axis=0)
-        relative = np.max(np.divide(error, size, out=np.zeros(np.shape(size)), where=size > error))      # of the terms that matter
+        matters = size > error                           # a term that is 0 has no relative error
+        relative = np.max(np.divide(error, size, out=np.zeros(np.shape(size)), where=matters))
         typical[step] = relative if relative > 0 else np.inf
         if typical[step] < 1e-3 * GOOD:
             break
@@ -132,10 +136,11 @@ def best_step(f, w, indices, scale, noise, rng):
 
 
 def second_look(f, w, index, scale, noise, same_side=None):
-    """(R, error) of one element, from a ladder of steps; error is inf where no step can be believed.
+    """Return (R, error) of one element, from a ladder of steps; error is inf where no step can be believed.
 
-    `same_side(h)` tells whether f is smooth between w - h e_i and w + h e_i, when somebody knows: only such steps count.
-    Where f is a staircase (its summands are too large to show a small change) it is as rough as its lowest step.
+    `same_side(h)` tells whether f is smooth between w - h e_i and w + h e_i, when somebody knows: only such steps
+    count. Where f is a staircase (its summands are too large to show a small change) it is as rough as its lowest
+    step.
     """
     steps = [step * scale for step in LADDER]
     if 0 < abs(w[index]) < 1e-2 * scale:
@@ -153,21 +158,21 @@ def second_look(f, w, index, scale, noise, same_side=None):
             now = (np.nan, np.inf)
         if abs(before[0] - now[0]) <= before[1] + now[1] < np.inf:
             nearer = min(before, now, key=error_or_inf)
-            overruled = abs(nearer[0] - best[0]) > 8 * (nearer[1] + best[1])     # f may be flat on a coarse scale: nearer steps know
-            best = nearer if overruled else min(best, nearer, key=error_or_inf)
+            overruled = abs(nearer[0] - best[0]) > 8 * (nearer[1] + best[1])
+            best = nearer if overruled else min(best, nearer, key=error_or_inf)      # f may be flat on a coarse scale
         before = now
     return best
 
 
 def noise_of(f, w, scale, rng):
-    """The rounding noise of f near w: from third differences along steps so small that f is a straight line there."""
+    """Return the rounding noise of f near w, from third differences along steps so small that f is a straight line."""
     direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
-    start = w.copy()
-    return least_noise([values_at(f, w, ..., [start + k * share * direction for k in range(9)]) for share in (1e-6, 1e-8, 1e-10)])
+    lines = [[w + k * share * direction for k in range(9)] for share in (1e-6, 1e-8, 1e-10)]
+    return least_noise([values_at(f, w, ..., points) for points in lines])
 
 
 def values_at(f, w, index, points):
-    """[f with w[index] at each of these points]; w[index] is restored, also when f raises."""
+    """Return f with w[index] at each of these points, a list; w[index] is restored, also when f raises."""
     start, values = np.copy(w[index]), []
     try:
         for point in points:
@@ -179,7 +184,7 @@ def values_at(f, w, index, points):
 
 
 def steady(f):
-    """ValueError when f() is not finite, or not the same twice: noise drawn anew in each call is no function of w."""
+    """Raise ValueError if f() is not finite, or not the same twice: with noise drawn anew it is no function of w."""
     value, again = f(), f()
     if not np.all(np.isfinite(value)):
         raise ValueError(f"gradcheck: f must be finite at the point of the check, got {value}")
@@ -189,36 +194,42 @@ def steady(f):
 
 
 def noise_along(f, w, index, steps):
-    """The rounding noise of f along one element of w."""
+    """Return the rounding noise of f along one element of w."""
     return least_noise([values_at(f, w, index, [w[index] + k * h for k in range(-4, 5)]) for h in steps])
 
 
 def least_noise(found):
-    """The least noise of several series, of shorter and shorter steps: a bend or a kink within the longer ones is no noise. But a
-    series in which values repeat stands on one stair of f, and knows nothing."""
+    """Return the least noise of several series, of shorter and shorter steps.
+
+    A bend or a kink within the longer ones is no noise. A series in which values repeat stands on one stair of f, and
+    knows nothing.
+    """
     noises = [noise_in(values) for values in found]
-    clear = [noise for values, noise in zip(found, noises) if len(np.unique(np.array(values).reshape(9, -1)[:, 0])) == 9]
+    distinct = [len(np.unique(np.array(values).reshape(9, -1)[:, 0])) for values in found]
+    clear = [noise for noise, number in zip(noises, distinct) if number == 9]
     return np.minimum.reduce(clear) if clear else noises[0]
 
 
 def noise_in(values):
-    """Four standard deviations of the noise in equally spaced values of a straight line, and at least their last digit."""
+    """Return four standard deviations of the noise in equally spaced values of a straight line, at least a digit."""
     third = np.diff(np.array(values, dtype=np.float64), 3, axis=0)
-    return 4 * np.sqrt(np.mean(third**2, axis=0) / 20) + 2 * EPS * np.abs(values[0])     # 1 + 9 + 9 + 1 = 20 variances in each
+    variance = np.mean(third**2, axis=0) / 20            # each third difference has 1 + 9 + 9 + 1 = 20 variances
+    return 4 * np.sqrt(variance) + 2 * EPS * np.abs(values[0])
 
 
 def slopes(f, w, index, scale, noise):
-    """The slopes of f to the left and to the right of w[index], the smaller first, where they differ: at a kink; else None.
+    """Return the slopes of f on both sides of w[index], the smaller first, where they differ, at a kink; else None.
 
     A kink's slopes differ no less for a step eight times smaller; those of a smooth function differ eight times less.
     """
     h = 1e-5 * scale
     left, right = one_sided(f, w, index, h)
     low, high = sorted(one_sided(f, w, index, h / 8))
-    return (low, high) if high - low > 0.5 * abs(right - left) and high - low > 8 * noise / (h / 8) else None
+    differ = high - low > 0.5 * abs(right - left) and high - low > 8 * noise / (h / 8)
+    return (low, high) if differ else None
 
 
 def one_sided(f, w, index, h):
-    """(f(w) - f(w - h e_i)) / h and (f(w + h e_i) - f(w)) / h; w[index] is restored, also when f raises."""
+    """Return (f(w) - f(w - h e_i)) / h and (f(w + h e_i) - f(w)) / h; w[index] is restored, also when f raises."""
     below, middle, above = values_at(f, w, index, (w[index] - h, w[index], w[index] + h))
     return (middle - below) / h, (above - middle) / h

@@ -1,7 +1,7 @@
-"""A check is only as good as the point it is done at: what to beware of there, and the Taylor test.
+"""The point of a check, as good as which the check is: what to beware of there, and the Taylor test.
 
-At a bias of 0 a decayed bias looks right; with one sample a sum is a mean; with a batch of 5 and a layer of 5 a factor of 5 has two
-names; a square W can be transposed unseen. So the report says so.
+At a bias of 0 a decayed bias looks right; with one sample a sum is a mean; with a batch of 5 and a layer of 5 a factor
+of 5 has two names; a square W can be transposed unseen. So the report says so.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpyae.models import Model
 
 
 def warnings(subject, rows=()):
-    """Sentences about what this point can hide."""
+    """Return sentences about what this point can hide."""
     return [*of_arrays(subject), *of_units(subject), *of_gradients(rows), *of_terms(subject.target)]
 
 
@@ -20,7 +20,8 @@ def of_arrays(subject):
     parameters, batch = subject.parameters, {**subject.inputs, **subject.fixed}
     still = [name for name, array in parameters.items() if array.size and not np.any(array)]
     if still:
-        yield f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a little noise first"
+        yield (f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a little noise "
+               "first")
     n = next((len(array) for array in batch.values() if np.ndim(array)), None)
     if n == 1:
         yield "the batch has one sample: a sum over the batch, a mean and no sum at all look the same"
@@ -38,14 +39,15 @@ def of_units(subject):
     for name, leaf in subject.parts.items():
         side = active_set_of(leaf)
         if side is not None and side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
-            yield (f"{f'{leaf!r} ({name})' if name else repr(leaf)}: {np.sum(~side.any(axis=0))} of {side.shape[1]} units are off "
-                   "for every sample, and nothing behind them is tested")
+            off = f"{np.sum(~side.any(axis=0))} of {side.shape[1]} units are off for every sample"
+            yield f"{f'{leaf!r} ({name})' if name else repr(leaf)}: {off}, and nothing behind them is tested"
 
 
 def of_gradients(rows):
     """Yield which gradients are 0."""
     for row in rows:
-        if row["checked"] > 1 and row["term"] is None and not np.any(row["values"]["yours"]) and row["verdict"] == "agree":
+        zero = row["verdict"] == "agree" and not np.any(row["values"]["yours"])
+        if zero and row["checked"] > 1 and row["term"] is None:
             yield f"the gradient of {row['array']} is 0 everywhere at this point"
 
 
@@ -60,9 +62,10 @@ def of_terms(target):
 
 
 def taylor(subject, gradients, rng):
-    """The Taylor test along one random direction v of all arrays: {"h", "first", "second", "noise"}.
+    """Return the Taylor test along one random direction v of all arrays: {"h", "first", "second", "noise"}.
 
-    first = |f(w + h v) - f(w)| falls as h; second = |f(w + h v) - f(w) - h g·v| as h² when the gradient g is right, else as h.
+    first = |f(w + h v) - f(w)| falls as h; second = |f(w + h v) - f(w) - h g·v| as h² when the gradient g is right,
+    else as h.
     """
     arrays = {name: array for name, array in subject.arrays.items() if array.size}
     starts = copies(arrays)

@@ -1,4 +1,4 @@
-"""The report of a gradient check: one sentence first, then what was found, then the table, then doubts about the point itself."""
+"""The report of a gradient check: a sentence, all findings, the table, and doubts about the point of the check."""
 
 import numpy as np
 
@@ -12,10 +12,10 @@ NOTHING = 1e-9                        # of the largest gradient
 class Report:
     """The outcome of a check.
 
-    `ok`; `verdict`; `rows`, one dict for each array (array, term, shape, elements, checked, disagree, cannot_tell, kinks, index,
-    yours, numerical, error, verdict); `findings`, one dict for each thing that is wrong (place, layer, array, cause, sentence,
-    factor), several of one array being explanations that fit equally; `warnings` about the point of evaluation; `taylor`, the
-    numbers of the Taylor test.
+    `ok`; `verdict`; `rows`, one dict for each array (array, term, shape, elements, checked, disagree, cannot_tell,
+    kinks, index, yours, numerical, error, verdict); `findings`, one dict for each thing that is wrong (place, layer,
+    array, cause, sentence, factor), several of one array being explanations that fit equally; `warnings` about the
+    point of evaluation; `taylor`, the numbers of the Taylor test.
     """
 
     def __init__(self, name, rows, findings=(), warnings=(), taylor=None):
@@ -31,45 +31,46 @@ class Report:
         return CANNOT_TELL if unclear else VERDICTS[0]
 
     def is_nothing(self, row):
-        """Whether this gradient is 0 to rounding beside the others, such as that of a bias which a normalisation takes away."""
+        """Return whether this gradient is 0 to rounding beside the others, as that of a bias before a normalisation."""
         largest = max(np.max(np.abs(other["values"]["yours"]), initial=0) for other in self.rows)
         size = np.maximum(np.abs(row["values"]["yours"]), row["values"]["error"])
         return bool(np.max(size, initial=0) <= NOTHING * largest)
 
     @property
     def ok(self):
-        """True when no element disagrees, every array could be judged or is 0 to rounding, and nothing else is wrong."""
+        """True when no element disagrees, every array could be judged or is 0 to rounding, and there is no finding."""
         return self.verdict == VERDICTS[0]
 
     @property
     def median_error(self):
-        """Median over all elements of |yours - numerical| / max(|yours|, |numerical|)."""
+        """The median over all elements of |yours - numerical| / max(|yours|, |numerical|)."""
         errors = np.concatenate([relative_errors(row) for row in self.rows if row["term"] is None] or [np.zeros(0)])
         return float(np.median(errors)) if errors.size else 0.0
 
     def as_dict(self):
-        """JSON-able; None stands for a number that is NaN or infinite, which JSON does not know."""
+        """Return the report for JSON; None stands for a number that is NaN or infinite, which JSON does not know."""
         rows = [{key: value for key, value in row.items() if key != "values"} for row in self.rows]
         return finite({"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
                        "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
                        "taylor": self.taylor, "rows": rows})
 
     def sentence(self):
-        """Say what a reader needs first."""
+        """Return the sentence that a reader needs first."""
         return self.sentences()[0]
 
     def sentences(self):
-        """Say each thing that is wrong; where nothing is, the verdict."""
+        """Return a sentence about each thing that is wrong; where nothing is, the verdict."""
         if self.findings:
             return [located(self.name, found) for found in self.findings]
         unclear = [label(row) for row in self.rows if row["verdict"] == CANNOT_TELL and not self.is_nothing(row)]
         if unclear:
-            return [f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite differences "
-                    "is too large there."]
+            return [f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite "
+                    "differences is too large there."]
         whole = [row for row in self.rows if row["term"] is None]
-        counts = [f"{total} {one if total == 1 else many}" for key, one, many in
+        totals = [(sum(row[key] for row in whole), *words) for key, *words in
                   (("cannot_tell", "element cannot be told", "elements cannot be told"),
-                   ("kinks", "element is on a kink", "elements are on a kink")) if (total := sum(row[key] for row in whole))]
+                   ("kinks", "element is on a kink", "elements are on a kink"))]
+        counts = [f"{total} {one if total == 1 else many}" for total, one, many in totals if total]
         return [f"{self.name}: all gradients agree, median relative error {self.median_error:.1e}"
                 + "; " * bool(counts) + ", ".join(counts) + "."]
 
@@ -77,7 +78,8 @@ class Report:
         first, *others = self.sentences()
         lines = [first, *(f"  also: {sentence}" for sentence in others)]
         if self.rows:
-            lines += ["", f"{'array':24} {'shape':>12} {'worst at':>12} {'yours':>15} {'numerical':>15} {'± error':>9}  verdict"]
+            numbers = f"{'yours':>15} {'numerical':>15} {'± error':>9}"
+            lines += ["", f"{'array':24} {'shape':>12} {'worst at':>12} {numbers}  verdict"]
             lines += [line(row) for row in self.rows if row["term"] is None or row["verdict"] == DISAGREES]
             terms = list(dict.fromkeys(row["term"] for row in self.rows if row["term"] is not None))
             lines += [f"each term of it was checked alone too: {', '.join(terms)}"] if terms else []
@@ -88,7 +90,7 @@ class Report:
 
 
 def finite(value):
-    """Put None for every number that is not finite, in a nest of dicts and lists."""
+    """Return a nest of dicts and lists with None for every number that is not finite."""
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -97,7 +99,7 @@ def finite(value):
 
 
 def located(name, found):
-    """A finding as a sentence, with its place in front: `Dense 2 of the encoder: db is ...`."""
+    """Return a finding as a sentence, with its place in front: `Dense 2 of the encoder: db is ...`."""
     *rest, last = found["place"].split(".")
     kind = found["layer"].split("(")[0] if rest else found["layer"]
     place = f"{kind} {last} of the {' '.join(rest)}" if rest else f"{kind}, the {last}" if last else kind or name
@@ -105,19 +107,19 @@ def located(name, found):
 
 
 def label(row):
-    """The array, and the term where the row is about one."""
+    """Return the name of the array, and of the term where the row is about one."""
     return row["array"] if row["term"] is None else f"{row['array']} [{row['term']}]"
 
 
 def line(row):
-    """A row of the table."""
+    """Return a row of the table."""
     shape, index = str(tuple(row["shape"])), str(tuple(row["index"]))
-    counts = [f"{row[key]} {words}" for key, words in (("disagree", f"of {row['checked']}"), ("cannot_tell", "cannot tell"),
-                                                       ("kinks", "on a kink")) if row[key]]
+    words = {"disagree": f"of {row['checked']}", "cannot_tell": "cannot tell", "kinks": "on a kink"}
+    counts = [f"{row[key]} {word}" for key, word in words.items() if row[key]]
     if row["checked"] < row["elements"]:
         along = row.get("directions", ())
         counts.append(f"{row['checked']} of {row['elements']} elements sampled, and {len(along)} directions, of which "
                       f"{sum(found[3] == 1 for found in along)} disagree")
     count = f" ({', '.join(counts)})" if counts else ""
-    return (f"{label(row):24} {shape:>12} {index:>12} {row['yours']:15.8g} {row['numerical']:15.8g} {row['error']:9.1e}  "
-            f"{row['verdict']}{count}")
+    numbers = f"{row['yours']:15.8g} {row['numerical']:15.8g} {row['error']:9.1e}"
+    return f"{label(row):24} {shape:>12} {index:>12} {numbers}  {row['verdict']}{count}"

@@ -1,12 +1,12 @@
 """The verdict on every element: agree, disagree, cannot tell, or kink.
 
-No tolerance is picked by hand. The numerical gradient comes with an error bar: two gradients agree when they are within a few
-bars of each other, disagree when they are not and a second, closer look confirms it, and where the bar itself is a tenth of the
-gradient or more, nothing can be told. On a kink there is no gradient: every slope between the one to the left and the one to the
-right is accepted there, and the element is counted.
+No tolerance is picked by hand. The numerical gradient comes with an error bar: two gradients agree when they are
+within a few bars of each other, disagree when they are not and a second, closer look confirms it, and where the bar
+itself is a tenth of the gradient or more, nothing can be told. On a kink there is no gradient: every slope between the
+one to the left and the one to the right is accepted there, and the element is counted.
 
-Layers know on which side of their kinks every unit was (`active_set`). A step counts only when no unit changes its side in it,
-so *kink* means that the point itself sits on one. For other code the slopes to both sides are compared.
+Layers know on which side of their kinks every unit was (`active_set`). A step counts only when no unit changes its
+side in it, so *kink* means that the point itself sits on one. For other code the slopes to both sides are compared.
 """
 
 import numpy as np
@@ -22,12 +22,12 @@ USELESS = 0.1                         # relative error above which it tells noth
 ALL = 2000                            # arrays of up to so many elements are checked in every element,
 SAMPLE = 200                          # larger ones in so many, one from each of equal strata,
 DIRECTIONS = 4                        # and along so many random directions
-CONFIRM = 20                          # when so many second looks in an array all end alike, the others need none;
-CONFIRM_WRONG = 8                     # so many where what they confirm is a difference, which one element is enough to prove
+CONFIRM = 20                          # when so many second looks in an array end alike, the others need none;
+CONFIRM_WRONG = 8                     # so many where they confirm a difference, since one element proves it
 
 
 def compare(subject, gradients, by_term, rng):
-    """The rows of the report, one for each array and term: `gradients` {name: array}, by_term {term: {name: array}}."""
+    """Return the rows of the report, for each array and term. gradients: {name: array}; by_term: {term: gradients}."""
     rows = []
     for name, array in subject.arrays.items():
         yours = [(term, by_term[term][name]) for term in by_term]
@@ -36,7 +36,7 @@ def compare(subject, gradients, by_term, rng):
 
 
 def compare_array(subject, name, array, yours, rng):
-    """The rows of one array: yours is [(term, gradient), ...], the first for the whole of f."""
+    """Return the rows of one array: yours is [(term, gradient), ...], the first for the whole of f."""
     def f(_):
         return subject.value()
 
@@ -49,13 +49,15 @@ def compare_array(subject, name, array, yours, rng):
         rows = []
         for term, gradient in yours:
             one = Component(subject, 1 + subject.names.index(term) if term else 0)
-            values = {"index": np.array(flat, dtype=int), "yours": np.array([gradient[index] for index in indices], dtype=np.float64),
-                      "numerical": one.of(R), "error": one.of(error), "kinked": np.zeros(len(flat), dtype=bool)}
+            some = np.array([gradient[index] for index in indices], dtype=np.float64)
+            values = {"index": np.array(flat, dtype=int), "yours": some, "numerical": one.of(R), "error": one.of(error),
+                      "kinked": np.zeros(len(flat), dtype=bool)}
             if term is None and subject.names:
                 values["by_name"] = {name: np.asarray(R)[:, 1 + k] for k, name in enumerate(subject.names)}
             roughness = float(one.of(noise))
             values["verdict"] = verdicts(one, array, indices, scale, roughness, values, rng)
-            row = {"array": name, "term": term, "shape": list(array.shape), "elements": int(array.size), "values": values}
+            row = {"array": name, "term": term, "shape": list(array.shape), "elements": int(array.size),
+                   "values": values}
             if len(flat) < array.size:
                 row["directions"] = along_directions(one, array, gradient, scale, roughness, values, rng)
             rows.append(summed_up(row))
@@ -63,11 +65,12 @@ def compare_array(subject, name, array, yours, rng):
 
 
 def along_directions(f, array, gradient, scale, noise, values, rng):
-    """[(yours, numerical, error, verdict), ...] of the slopes of f along random directions of the whole array.
+    """Return (yours, numerical, error, verdict) of the slopes of f along random directions of the whole array.
 
     Where one is wrong and no element that was judged is, the wrong element is hunted down and put among the values.
     """
-    found = [slope_along(f, array, gradient, scale * rng.standard_normal(array.shape), noise) for _ in range(DIRECTIONS)]
+    directions = (scale * rng.standard_normal(array.shape) for _ in range(DIRECTIONS))
+    found = [slope_along(f, array, gradient, v, noise) for v in directions]
     if any(verdict == DISAGREE for *_, verdict in found) and not np.any(values["verdict"] == DISAGREE):
         add_element(f, array, gradient, scale, noise, values, rng)
     return found
@@ -77,7 +80,8 @@ def add_element(f, array, gradient, scale, noise, values, rng):
     """Put a wrong element among the values, when the directions know that there is one."""
     flat = hunted_down(f, array, gradient, scale, noise, rng)
     index = np.unravel_index(flat, array.shape)
-    fresh = {"index": flat, "yours": gradient[index], "numerical": np.nan, "error": np.inf, "verdict": AGREE, "kinked": False}
+    fresh = {"index": flat, "yours": gradient[index], "numerical": np.nan, "error": np.inf, "verdict": AGREE,
+             "kinked": False}
     values |= {key: np.append(values[key], value) for key, value in fresh.items()}
     if "by_name" in values:
         values["by_name"] = {name: np.append(part, 0.0) for name, part in values["by_name"].items()}
@@ -85,7 +89,7 @@ def add_element(f, array, gradient, scale, noise, values, rng):
 
 
 class Component:
-    """f, or one of its terms, as a function of an array that it reads; `column`: where in what f gives when it has several parts."""
+    """A function of an array that f reads: f itself, or one of its terms, at this place of what f gives."""
 
     def __init__(self, subject, column):
         self.subject, self.column = subject, column
@@ -95,11 +99,11 @@ class Component:
         return np.broadcast_to(value, 1 + len(self.subject.names))[self.column] if self.subject.names else value
 
     def of(self, values):
-        """The column of this component in what f of all terms gives."""
+        """Return the column of this component in values that f with all its terms has given."""
         return np.array(np.asarray(values)[..., self.column] if self.subject.names else values, dtype=np.float64)
 
     def sides(self, w, index, *steps):
-        """The active sets at w + h e_i for each of these steps h, or None where nobody knows of kinks."""
+        """Return the active sets at w + h e_i for each of these steps h, or None where nobody knows of kinks."""
         def side(_):
             self.subject.value()
             return self.subject.active_set()
@@ -109,7 +113,7 @@ class Component:
 
 
 def chosen(size, rng):
-    """Which elements are compared: all, or of a large array one from each of SAMPLE equal strata."""
+    """Return which elements are compared: all, or one from each of SAMPLE equal strata of a large array."""
     if size <= ALL:
         return range(size)
     edges = np.linspace(0, size, SAMPLE + 1).astype(int)
@@ -117,11 +121,12 @@ def chosen(size, rng):
 
 
 def verdicts(f, array, indices, scale, noise, values, rng):
-    """The verdicts, (n,); where a second look was needed, `values` gets its numerical gradient and error."""
+    """Return the verdicts, (n,); where a second look was needed, `values` gets its numerical gradient and error."""
     yours, numerical, error = values["yours"], values["numerical"], values["error"]
     gap, size = np.abs(yours - numerical), np.maximum(np.abs(yours), np.abs(numerical))
     apart = np.flatnonzero(~(gap <= SAFETY * error))
-    vague = np.flatnonzero((gap <= SAFETY * error) & (gap > 0) & ~((error <= VAGUE * size) & (gap <= np.maximum(error, 1e-9 * size))))
+    sure = (error <= VAGUE * size) & (gap <= np.maximum(error, 1e-9 * size))
+    vague = np.flatnonzero((gap <= SAFETY * error) & (gap > 0) & ~sure)
     verdict = np.where((gap > 0) & ~(error <= USELESS * size), CANNOT_TELL, AGREE)
     verdict[apart] = DISAGREE
     for doubtful, enough in ((apart, CONFIRM_WRONG), (vague, CONFIRM)):
@@ -136,7 +141,7 @@ def verdicts(f, array, indices, scale, noise, values, rng):
 
 
 def look_again(f, array, index, scale, noise, values, i):
-    """The verdict on one element after a second look."""
+    """Return the verdict on one element after a second look."""
     yours = values["yours"][i]
     known = f.sides(array, index, -1e-12 * scale, 0.0, 1e-12 * scale)
 
@@ -151,43 +156,46 @@ def look_again(f, array, index, scale, noise, values, i):
             values["numerical"][i], values["error"][i] = R, error
             gap, size = abs(yours - R), max(abs(yours), abs(R))
             if gap <= SAFETY * error:
-                told = error <= USELESS * size or gap == 0 or yours == 0 and error <= 1e-6 * slope_nearby(f, array, index, 1e-2 * scale)
+                told = error <= USELESS * size or gap == 0
+                if yours == 0 and not told:              # a 0 is measured by how steep f is beside it
+                    told = error <= 1e-6 * max(map(abs, one_sided(f, array, index, 1e-2 * scale)))
                 return AGREE if told else CANNOT_TELL
-        return on_a_kink(f, array, index, scale, noise, values, i, known) or (DISAGREE if np.isfinite(error) or yours != yours
-                                                                             else CANNOT_TELL)
-
-
-def slope_nearby(f, array, index, h):
-    """How steep f is beside an element whose gradient is said to be 0: what an error of that 0 is measured by."""
-    left, right = one_sided(f, array, index, h)
-    return max(abs(left), abs(right))
+        other = DISAGREE if np.isfinite(error) or np.isnan(yours) else CANNOT_TELL
+        return on_a_kink(f, array, index, scale, noise, values, i, known) or other
 
 
 def on_a_kink(f, array, index, scale, noise, values, i, known):
-    """KINK or DISAGREE where the slopes to the left and to the right differ, KINK where winners tie; else None."""
+    """Return KINK or DISAGREE where the slopes on both sides differ, KINK where winners tie, else None."""
     yours = values["yours"][i]
-    found = next((found for near in {abs(array[index]) or scale, scale} if (found := slopes(f, array, index, near, noise))), None)
+    looks = (slopes(f, array, index, near, noise) for near in {abs(array[index]) or scale, scale})
+    found = next(filter(None, looks), None)
     if found is not None and np.all(np.isfinite(found)):
         slack = 1e-4 * max(map(abs, found))
-        values["numerical"][i], values["error"][i], values["kinked"][i] = np.mean(found), (found[1] - found[0]) / 2, True
+        values["numerical"][i], values["error"][i] = np.mean(found), (found[1] - found[0]) / 2
+        values["kinked"][i] = True
         return KINK if found[0] - slack <= yours <= found[1] + slack else DISAGREE
     if known and not np.array_equal(known[0], known[1]) and not np.array_equal(known[1], known[2]):
-        return KINK                                      # units tie: to both sides others win, and f has no gradient here
+        return KINK                                      # units tie: on both sides others win, and f has no gradient
     return None
 
 
 def slope_along(f, array, gradient, v, noise):
-    """(yours, numerical, error, verdict) of the slope of f along v."""
+    """Return (yours, numerical, error, verdict) of the slope of f along v."""
     start = array.copy()
-    R, error = second_look(lambda t: values_at(f, array, ..., [start + t[0] * v])[0], np.zeros(1), (0,), 1.0, noise)
+
+    def g(t):
+        return values_at(f, array, ..., [start + t[0] * v])[0]
+
+    R, error = second_look(g, np.zeros(1), (0,), 1.0, noise)
     yours = float(np.sum(gradient * v))
     error += 1e-12 * float(np.sum(np.abs(gradient * v)))
     unclear = not np.isfinite(error) or error > USELESS * max(abs(yours), abs(R))
-    return yours, float(R), float(error), CANNOT_TELL if unclear else AGREE if abs(yours - R) <= SAFETY * error else DISAGREE
+    verdict = CANNOT_TELL if unclear else AGREE if abs(yours - R) <= SAFETY * error else DISAGREE
+    return yours, float(R), float(error), verdict
 
 
 def hunted_down(f, array, gradient, scale, noise, rng):
-    """The flat index of a wrong element that no sample met: the direction is halved until one element is left."""
+    """Return the flat index of a wrong element that no sample met: directions are halved until one element is left."""
     low, high = 0, array.size
     while high - low > 1:
         middle = (low + high) // 2
@@ -199,7 +207,7 @@ def hunted_down(f, array, gradient, scale, noise, rng):
 
 
 def summed_up(row):
-    """The row with its counts, its verdict and its worst element."""
+    """Return the row with its counts, its verdict and its worst element."""
     values, verdict = row["values"], row["values"]["verdict"]
     counts = [int(np.sum(verdict == kind)) for kind in range(len(VERDICTS))]
     off_course = any(found[3] == DISAGREE for found in row.get("directions", ()))
@@ -209,13 +217,13 @@ def summed_up(row):
     doubt = np.nan_to_num(gap / (values["error"] + 1e-300), nan=np.inf)
     doubt[verdict != whole] = -1
     i = int(np.argmax(doubt))
-    row |= {"checked": len(verdict), "disagree": counts[DISAGREE], "cannot_tell": counts[CANNOT_TELL], "kinks": counts[KINK],
-            "verdict": VERDICTS[whole], "index": place_of(values["index"][i], row["shape"])}
+    row |= {"checked": len(verdict), "disagree": counts[DISAGREE], "cannot_tell": counts[CANNOT_TELL],
+            "kinks": counts[KINK], "verdict": VERDICTS[whole], "index": place_of(values["index"][i], row["shape"])}
     return row | {key: float(values[key][i]) for key in ("yours", "numerical", "error")}
 
 
 def relative_errors(row):
-    """|yours - numerical| / max(|yours|, |numerical|) of the elements that agree, or disagree."""
+    """Return |yours - numerical| / max(|yours|, |numerical|) of the elements that agree, or disagree."""
     values = row["values"]
     size = np.maximum(np.abs(values["yours"]), np.abs(values["numerical"]))
     counts = (values["verdict"] <= DISAGREE) & (size > 0) & np.isfinite(size)

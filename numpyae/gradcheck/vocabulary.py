@@ -1,7 +1,7 @@
-"""The quantities in which a mistake can be told: what a layer keeps, and what the mathematics of this field makes of it.
+"""The vocabulary: the quantities in which a mistake can be told, what a layer keeps and what mathematics makes of it.
 
-A wrong gradient is rarely a random one. It is the right one times something that lies about, or with something that lies about
-left out: an activation's derivative, a mask, σ, the batch size. So the diagnosis needs names for all that lies about.
+A wrong gradient is rarely a random one. It is the right one times a quantity from around, or without one that belongs
+in it: an activation's derivative, a mask, σ, the batch size. So the diagnosis needs names for all quantities around.
 """
 
 import copy
@@ -14,33 +14,54 @@ import numpy as np
 from numpyae.checks import is_number
 from numpyae.gradcheck.invariants import caches
 from numpyae.gradcheck.locality import outputs_when_moved
-from numpyae.gradcheck.subjects import (LayerSubject, LossSubject, PairSubject, PenaltySubject, PosteriorSubject, PriorSubject,
-                                        Subject)
+from numpyae.gradcheck.subjects import (LayerSubject, LossSubject, PairSubject, PenaltySubject, PosteriorSubject,
+                                        PriorSubject, Subject)
 
-# What backward code makes of a cached quantity q, the simplest first.
-TRANSFORMS = (("{}", lambda q: q), ("(1 - {})", lambda q: 1 - q), ("{}²", lambda q: q * q), ("(1 - {}²)", lambda q: 1 - q * q),
+# (name, function) of what backward code makes of a cached quantity q, the simplest first
+TRANSFORMS = (("{}", lambda q: q),
+              ("(1 - {})", lambda q: 1 - q),
+              ("{}²", lambda q: q * q),
+              ("(1 - {}²)", lambda q: 1 - q * q),
               ("{0} (1 - {0})", lambda q: q * (1 - q)),
               ("σ'({})", lambda q: np.exp(-np.abs(q)) / (1 + np.exp(-np.abs(q))) ** 2),
-              ("[{} > 0]", lambda q: (q > 0) * 1.0), ("[{} <= 0]", lambda q: (q <= 0) * 1.0),
-              ("sign({})", np.sign), ("abs({})", np.abs), ("exp({})", np.exp), ("exp(-{})", lambda q: np.exp(-q)),
-              ("exp(½ {})", lambda q: np.exp(0.5 * q)), ("(exp({}) - 1)", np.expm1), ("sqrt({})", lambda q: np.sqrt(np.abs(q))),
-              ("(1 + {})", lambda q: 1 + q), ("σ({})", lambda q: 1 / (1 + np.exp(-q))), ("tanh({})", np.tanh),
-              ("{0} / (1 + {0})", lambda q: q / (1 + q)), ("{}³", lambda q: q**3),
-              ("exp(min({}, 0))", lambda q: np.exp(np.minimum(q, 0))), ("log({})", lambda q: np.log(np.abs(q))))
-
-
+              ("[{} > 0]", lambda q: (q > 0) * 1.0),
+              ("[{} <= 0]", lambda q: (q <= 0) * 1.0),
+              ("sign({})", np.sign),
+              ("abs({})", np.abs),
+              ("exp({})", np.exp),
+              ("exp(-{})", lambda q: np.exp(-q)),
+              ("exp(½ {})", lambda q: np.exp(0.5 * q)),
+              ("(exp({}) - 1)", np.expm1),
+              ("sqrt({})", lambda q: np.sqrt(np.abs(q))),
+              ("(1 + {})", lambda q: 1 + q),
+              ("σ({})", lambda q: 1 / (1 + np.exp(-q))),
+              ("tanh({})", np.tanh),
+              ("{0} / (1 + {0})", lambda q: q / (1 + q)),
+              ("{}³", lambda q: q**3),
+              ("exp(min({}, 0))", lambda q: np.exp(np.minimum(q, 0))),
+              ("log({})", lambda q: np.log(np.abs(q))))
 PLAIN = TRANSFORMS[:1]                # the quantities as they are
-# the questions to ask of a factor, where it is too large, where it is too small
-HINTS = {"the batch size": (": is the mean over the batch missing?", ": is the batch size divided by twice, or a mean taken for a sum?"),
-         "2": (": is a ½ missing, or something counted twice?", ": is the 2 of the square's derivative missing, or a ½ too many?")}
+
+# the questions to ask about a factor that has this name: where it is too large, where it is too small
+HINTS = {"the batch size": (": is the mean over the batch missing?",
+                            ": is the batch size divided by twice, or a mean taken for a sum?"),
+         "2": (": is a ½ missing, or something counted twice?",
+               ": is the 2 of the square's derivative missing, or a ½ too many?")}
+
+# the names of what backward receives, of what forward gets and of what it gives, for each kind of subject
+NAMES = {LayerSubject: ("delta", "x", "y"), PairSubject: ("dout", "x", "out"), LossSubject: ("weight", "o t", ""),
+         PosteriorSubject: ("dz dkl", "", ""), PriorSubject: ("dlog_p", "z", ""),
+         PenaltySubject: ("weight", "x", ""), Subject: ("", "", "")}
+SIZES = {"x": "the number of inputs", "y": "the number of outputs", "out": "the number of outputs",
+         "o": "the number of outputs"}
 
 
 @dataclasses.dataclass
 class Vocabulary:
-    """Named arrays: `rows`, with a row for each sample; `deltas`, what backward receives; `parameters` and their `gradients`.
+    """Named arrays: `rows`, with a row for each sample; `deltas`, what backward receives; `parameters`, `gradients`.
 
-    `numbers`: {name: value}, what a factor can be; `mixes_columns`: whether an output depends on more than one input; `experiment`:
-    finds out what an element of the gradient depends on (`locality.py`), or None.
+    `numbers`: {name: value}, what a factor can be; `mixes_columns`: whether an output depends on more than one input;
+    `experiment`: a function that finds out what an element of the gradient depends on (locality.py), or None.
     """
 
     rows: dict = dataclasses.field(default_factory=dict)
@@ -52,54 +73,53 @@ class Vocabulary:
     experiment: Callable | None = None
 
     def names_of(self, c, tolerance=1e-6):
-        """Name the larger of c and 1/c: a simple number, one of those that lie about, or a product of two of them; at most three."""
+        """Return at most three names of the larger of c and 1/c, all equally simple."""
         c = max(abs(c), 1 / abs(c)) if c else 0.0
         named = ([name for name, value in level.items() if abs(c / value - 1) < tolerance] for level in self.levels())
         return next(filter(None, named), [])[:3]
 
     def levels(self):
-        """Yield {name: number}, the simplest numbers first."""
+        """Yield {name: number}, simple numbers first, then those around and their squares, then products of two."""
         yield {"1": 1}
         named = {name: value for name, value in self.numbers.items() if value > 0 and value != 1}
         named |= {f"1 / {name}": 1 / value for name, value in named.items()}
         yield {"2": 2, "3": 3, "4": 4} | named | {f"{name} squared": value**2 for name, value in named.items()}
         twice = {f"2 times {name}": 2 * value for name, value in named.items()}
         half = {f"half {name}": value / 2 for name, value in named.items()}
-        yield twice | half | {f"{p} times {q}": u * v for (p, u), (q, v) in itertools.combinations(named.items(), 2)}
+        pairs = itertools.combinations(named.items(), 2)
+        yield twice | half | {f"{p} times {q}": u * v for (p, u), (q, v) in pairs}
 
     def called(self, c):
-        """Say what the larger of c and 1/c is: `, and 7 is the batch size`, "" for a number without a name."""
+        """Return what the larger of c and 1/c is, as in `, and 7 is the batch size`, "" for a number without a name."""
         number = f"{max(abs(c), 1 / abs(c)):.6g}"
         names = [name for name in self.names_of(c) if name != number]
         return f", and {number} is {', or '.join(names)}" if names else ""
 
     def multiple(self, c):
-        """Say that something is c times what it should be: `is 7 times too large, and 7 is the batch size: ...`."""
+        """Return that something is c times what it should be: `is 7 times too large, and 7 is the batch size: ...`."""
         names, large = self.names_of(c), abs(c) > 1
         if "1" in names:
             return "has the wrong sign"
-        size = f"is {max(abs(c), 1 / abs(c)):.6g} times too {'large' if large else 'small'}{' and has the wrong sign' * (c < 0)}"
+        times = f"is {max(abs(c), 1 / abs(c)):.6g} times too {'large' if large else 'small'}"
+        times += " and has the wrong sign" * (c < 0)
         hint = next((hints[not large] for name, hints in HINTS.items() if name in names), "")
-        return size + (self.called(c) + hint if names else ", the same factor in every element")
+        return times + (self.called(c) + hint if names else ", the same factor in every element")
 
     def besides(self, c):
-        """Say a factor that is there besides: a sign, or a number with its names."""
+        """Return that there is a factor c besides: "" for 1, else the number with its names."""
         names = self.names_of(c)
-        return "" if abs(c - 1) < 1e-6 else " and a factor " + ("-1" if "1" in names else f"{c:.6g} ({', or '.join(names)})")
-
-
-# the names of what backward receives, of what forward gets and of what it gives, for each kind of subject
-NAMES = {LayerSubject: ("delta", "x", "y"), PairSubject: ("dout", "x", "out"), LossSubject: ("weight", "o t", ""),
-         PosteriorSubject: ("dz dkl", "", ""), PriorSubject: ("dlog_p", "z", ""), PenaltySubject: ("weight", "x", ""), Subject: ("", "", "")}
-SIZES = {"x": "the number of inputs", "y": "the number of outputs", "out": "the number of outputs", "o": "the number of outputs"}
+        number = "-1" if "1" in names else f"{c:.6g} ({', or '.join(names)})"
+        return "" if abs(c - 1) < 1e-6 else f" and a factor {number}"
 
 
 def of_subject(subject):
-    """Name all that lies about this subject."""
-    deltas, given, made = (names.split() for names in next(NAMES[kind] for kind in NAMES if isinstance(subject, kind)))
+    """Return the Vocabulary of all that is around this subject."""
+    kind = next(kind for kind in NAMES if isinstance(subject, kind))
+    deltas, given, made = (names.split() for names in NAMES[kind])
     outputs, batch = subject.forward(), [*subject.inputs.values(), *subject.fixed.values()]
     named = dict(zip(given, batch)) | dict(zip(made, outputs))
-    words = Vocabulary(deltas=dict(zip(deltas, subject.deltas)), parameters=subject.parameters, numbers=sizes(subject, named, batch))
+    words = Vocabulary(deltas=dict(zip(deltas, subject.deltas)), parameters=subject.parameters,
+                       numbers=sizes(subject, named, batch))
     if deltas:
         words.mixes_columns = "y" in named and mixes_columns(subject)
         words.rows = rows(subject, named)
@@ -110,7 +130,7 @@ def of_subject(subject):
 
 
 def rows(subject, named):
-    """{name: array} of what is named, what forward keeps, and what the mathematics makes of it."""
+    """Return {name: array} of what has a name, what forward keeps, and what mathematics makes of it."""
     found = {}
     if "t" in named and named["o"].shape == named["t"].shape:
         found["(o - t)"] = named["o"] - named["t"]
@@ -119,21 +139,24 @@ def rows(subject, named):
 
 
 def sizes(subject, named, batch):
-    """{name: number} of all sizes: of the batch, of what is named, of the parts of a model, of the arrays that a function reads."""
+    """Return {name: number} of all sizes: of batch and named arrays, of a model's parts, of a function's arrays."""
     if not batch:
-        return {f"{name}.shape[{axis}]": size for name, array in subject.parameters.items() for axis, size in enumerate(array.shape)}
+        return {f"{name}.shape[{axis}]": size for name, array in subject.parameters.items()
+                for axis, size in enumerate(array.shape)}
     found = {"the batch size": len(batch[0])} if batch[0].ndim else {}
     found |= {SIZES[name]: array.shape[-1] for name, array in named.items() if name in SIZES and array.ndim}
     if isinstance(subject, (PosteriorSubject, PriorSubject)):
         found["the number of latent dimensions"] = subject.target.d
     if len(subject.parts) > 1 and not isinstance(subject, LayerSubject):     # a model, or a penalty on a network
-        found |= {f"the width of {place}": part.n_out for place, part in subject.parts.items() if getattr(part, "n_out", None)}
-        found |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items() if array.ndim == 2}
+        found |= {f"the width of {place}": part.n_out for place, part in subject.parts.items()
+                  if getattr(part, "n_out", None)}
+        found |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items()
+                  if array.ndim == 2}
     return found
 
 
 def mixes_columns(subject):
-    """Whether a change of the middle column of x changes another column of y."""
+    """Return whether a change of the middle column of x changes another column of y."""
     x = subject.inputs["x"]
     if x.ndim != 2 or subject.deltas[0].shape != x.shape:
         return True
@@ -143,26 +166,27 @@ def mixes_columns(subject):
 
 
 def row_caches(subject):
-    """The caches by their own names, floats and truths only."""
+    """Return the caches by their own names, floats and truths only."""
     return {name.split(".")[-1]: array for name, array in caches(subject).items()
             if array.ndim and array.dtype.kind in "fb" and not name.endswith("replay")}
 
 
 def settings(owner):
-    """The numbers among the attributes: keep, k, sigma, beta."""
+    """Return the numbers among the attributes: keep, k, sigma, beta."""
     shared = {name: getattr(owner, name) for name in getattr(owner, "adjustable", ())}
     return {name: float(value) for name, value in {**getattr(owner, "__dict__", {}), **shared}.items()
             if is_number(value) and not name.startswith("_") and name not in ("n_in", "n_out", "size")}
 
 
 def derivatives(layer, x, y):
-    """φ'(a) and φ'(φ(a)) of an elementwise activation."""
+    """Return φ'(a) and φ'(φ(a)) of an elementwise activation, by name; {} for any other layer."""
     if not hasattr(layer, "derivative") or x.shape != y.shape:
         return {}
     fresh, h = copy.deepcopy(layer), 1e-6 * (np.abs(x).max() or 1)
     slope = (fresh.forward(x + h) - fresh.forward(x - h)) / (2 * h)
     fresh.forward(x.copy())
-    if np.median(np.abs(fresh.derivative() - slope)) > 1e-4 or np.mean(np.abs(fresh.derivative() - slope) > 1e-4) > 0.2:
+    gap = np.abs(fresh.derivative() - slope)
+    if np.median(gap) > 1e-4 or np.mean(gap > 1e-4) > 0.2:
         return {}                                        # inherited, and of another function than this forward
     found = {}
     for name, point in (("φ'(a)", x), ("φ'(φ(a))", y)):
@@ -172,7 +196,7 @@ def derivatives(layer, x, y):
 
 
 def as_rows(array, shape):
-    """The array broadcast to this shape, a vector of the batch size as a column; None where it does not fit."""
+    """Return the array broadcast to this shape, a vector of the batch size as a column; None where it does not fit."""
     if array.ndim == 1 and len(shape) == 2 and array.shape == shape[:1] and shape[0] != shape[1]:
         array = array[:, None]
     try:
@@ -182,22 +206,21 @@ def as_rows(array, shape):
 
 
 def quantities(rows, shape, transforms=TRANSFORMS):
-    """[(name, array of this shape), ...]: every transform of everything that fits, each value once, with its second name too."""
+    """Return [(name, array of this shape), ...]: every transform of every row array that fits, each value once."""
     found = []
-    for pattern, transform in transforms:
-        for name, array in rows.items():
-            q = as_rows(array, shape)
-            if q is None or (pattern != "{}" and "φ" in name):
-                continue
-            with np.errstate(all="ignore"):
-                value = transform(q)
-            if np.all(np.isfinite(value)) and np.ptp(value) > 0:
-                found.append((pattern.format(name), value))
+    for (pattern, transform), (name, array) in itertools.product(transforms, rows.items()):
+        q = as_rows(array, shape)
+        if q is None or pattern != "{}" and "φ" in name:
+            continue
+        with np.errstate(all="ignore"):
+            value = transform(q)
+        if np.all(np.isfinite(value)) and np.ptp(value) > 0:
+            found.append((pattern.format(name), value))
     return merged(found)
 
 
 def merged(found):
-    """Equal arrays once, under the first name and the second: `mask (= [x > 0])`."""
+    """Return equal arrays once, under the first name and the second: `mask (= [x > 0])`."""
     kept, names = {}, {}
     for name, value in found:
         key = np.round(value / np.abs(value).max(), 11).tobytes()
