@@ -47,9 +47,10 @@ def repaired(findings, subject, rows):
     slip = repair(subject, rows)
     if slip is None:
         return findings
-    method, old, new = slip
+    owner, method, old, new = slip
     title = findings[0]["sentence"].partition(" is wrong in ")[0]
-    return [finding("slip", f"{title} is wrong, and all is right when in {method} the line `{old}` reads `{new}`", findings[0]["array"])]
+    sentence = f"{title} is wrong, and all is right when in {owner}.{method} the line `{old}` reads `{new}`"
+    return [{**finding("slip", sentence, findings[0]["array"]), "layer": owner}]
 
 
 def explain_delta(subject, taps, tap, method, row):

@@ -164,7 +164,7 @@ def between(subject, before, tap, found):
     container = subject.target
     for name in path:
         container = container._parts[name]
-    return {**found, "place": ".".join(path), "layer": type(container).__name__}
+    return {**found, "place": ".".join(path), "layer": found["layer"] or type(container).__name__}
 
 
 def explain(subject, taps, rows, rng):
@@ -206,7 +206,7 @@ def wrong_penalties(subject, taps, rng):
             alone = PenaltySubject(copy.copy(penalty), (network, tap.inputs["forward"][0]), rng)
             rows = rows_alone(alone, rng)
             if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
-                findings += [{**found, "place": term, "layer": repr(penalty)} for found in diagnosis.explain(alone, rows)]
+                findings += [{**found, "place": term, "layer": found["layer"] or repr(penalty)} for found in diagnosis.explain(alone, rows)]
     return findings
 
 
