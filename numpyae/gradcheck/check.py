@@ -116,6 +116,7 @@ def examine(name, subject, rng):
         taylor = point.taylor(subject, gradients, rng)
     for found in findings:
         found["layer"] = found["layer"] or subject.title
+    findings = diagnosis.at_owners(findings, subject.parts)
     return Report(name, rows, diagnosis.without_echoes(findings), point.warnings(subject, rows), taylor)
 
 

@@ -47,9 +47,10 @@ def repaired(findings, subject, rows):
     slip = repair(subject, rows)
     if slip is None:
         return findings
-    method, old, new = slip
+    owner, method, old, new = slip
     title = findings[0]["sentence"].partition(" is wrong in ")[0]
-    return [finding("slip", f"{title} is wrong, and all is right when in {method} the line `{old}` reads `{new}`", findings[0]["array"])]
+    sentence = f"{title} is wrong, and all is right when in {owner}.{method} the line `{old}` reads `{new}`"
+    return [{**finding("slip", sentence, findings[0]["array"]), "layer": owner}]
 
 
 def explain_delta(subject, taps, tap, method, row):
@@ -62,7 +63,27 @@ def explain_delta(subject, taps, tap, method, row):
     words.rows |= {f"the delta of {other.place}": other.deltas[0] for other in taps
                    if other is not tap and other.deltas[0].shape == shape}
     before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
-    return diagnose(Case.of_row(row), words, f"the delta that reaches {before}", "delta")
+    case, title = Case.of_row(row), f"the delta that reaches {before}"
+    for other in taps:                                   # a value used twice gets the sum of what comes back
+        back = case.at(other.returned) if np.shape(other.returned) == shape else np.zeros(1)
+        if back.any() and case.fits(case.truth - back, case.error):
+            lacks = f"{title} lacks what comes back from {other.part!r} ({other.place}): it must be added"
+            return [finding("term", lacks, "delta")]
+    return diagnose(case, words, title, "delta")
+
+
+def at_owners(findings, parts):
+    """Return the findings; what several uses of one layer have in common is said once, of the layer they are uses of."""
+    places, kept = {id(part): place for place, part in parts.items()}, {}
+    for found in findings:
+        part = parts.get(found["place"])
+        if part is not None:
+            found |= {key: found[key] and found[key].replace("first.", "") for key in ("sentence", "array")}
+        key = (found["place"] if part is None else id(part.owner), found["cause"], found["array"], found["sentence"])
+        other = kept.setdefault(key, found)
+        if other["place"] != found["place"]:
+            other |= {"place": places.get(id(part.owner), other["place"]), "layer": repr(part.owner)}
+    return list(kept.values())
 
 
 def halves(subject, row):

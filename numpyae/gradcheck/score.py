@@ -41,6 +41,7 @@ def exact_causes(mutant):
         causes |= {"precision"} if nearly_right(trial.right, wrong) else set()
         some = [factor_of_changed(right, wrong[at]) for at, right in trial.right.items()]
         factors += [c for c in (*some, *(c for c, _ in found)) if c not in (None, 1)]
+        causes |= {"not zeroed"} if any(off_by_a_number(right, wrong[at]) for at, right in trial.right.items()) else set()
         causes |= {"term"} if any(c not in (None, 1) and term is not None for c, (_, term, _) in found) else set()
         explained += [None not in dict(found)] if any(c != 1 for c, _ in found) else []
     causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
@@ -70,6 +71,12 @@ def factor_of_changed(right, wrong):
     """`exact_factor` of the elements that are wrong, where there are several."""
     changed = np.abs(wrong - right) > 1e-12 * np.abs(right).max(initial=0)
     return exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None
+
+
+def off_by_a_number(right, wrong):
+    """Whether all elements, if there are several, are off by one number."""
+    gap = wrong - right
+    return gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max())
 
 
 class Outcome(NamedTuple):
