@@ -19,7 +19,6 @@ from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.hypotheses import LEVELS, VALUES
 from numpyae.gradcheck.repairs import repair
 from numpyae.gradcheck.sentences import finding, place_of, wrong_form
-from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 SPOILS = {"in place", "updates", "redrawn", "stale"}     # by these a part makes wrong what others do
@@ -87,17 +86,10 @@ def at_owners(findings, parts):
 
 
 def halves(subject, row):
-    """Return [(title, case), ...]: several where an array holds μ, logvar and what is below a diagonal side by side."""
+    """[(title, case), ...]: one for an array, several where it holds several things side by side, such as μ and logvar."""
     name, (*_, width) = row["array"], row["shape"] or (1,)
-    if isinstance(subject, PosteriorSubject) and name == "h":
-        D = subject.target.d
-    elif isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2 and name == "output":
-        D = width // 2
-    else:
-        return [("d" + name, Case.of_row(row))]
-    columns = {"dmu": (0, D), "dlogvar": (D, 2 * D), "dbelow": (2 * D, width)}
-    cases = [(title, Case.of_row(row, pair)) for title, pair in columns.items()]
-    return [(title, case) for title, case in cases if case.wrong.any()]
+    cases = [(f"d{title}", Case.of_row(row, (start, stop))) for title, start, stop in subject.pieces(name, width)]
+    return [(title, case) for title, case in cases if case.wrong.any()] or [(f"d{name}", Case.of_row(row))]
 
 
 def diagnose(case, words, title, array):

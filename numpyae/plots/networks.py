@@ -100,6 +100,9 @@ def end_of_encoder(column, posterior):
     """Return the column or columns of the code: z, or the parameters of q(z|x) and the z drawn from it."""
     if posterior is None:
         return [column | {"letters": ["z"]}]
+    if column["n"] < 2 * posterior.d:                    # a posterior of another shape: a box
+        W = np.vstack([np.ones((column["n"], posterior.d)), np.zeros(posterior.d)])
+        return [column, new_column("z", "", W, learnt=False, box=type(posterior).__name__, most=4)]
     one = np.eye(posterior.d)
     z = new_column("z", " = μ + σ ε", np.vstack([one, one, 0 * one[:1]]), learnt=False, most=4)
     halves = z["rows"] + [row if row is None else row + posterior.d for row in z["rows"]]
