@@ -16,9 +16,9 @@ import numpy as np
 
 from numpyae.gradcheck import locality, vocabulary
 from numpyae.gradcheck.case import Case
-from numpyae.gradcheck.hypotheses import LEVELS, VALUES
+from numpyae.gradcheck.hypotheses import LEVELS, SINGLE, VALUES
 from numpyae.gradcheck.repairs import repair
-from numpyae.gradcheck.sentences import finding, place_of, wrong_form
+from numpyae.gradcheck.sentences import finding, wrong_form
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 SPOILS = {"in place", "updates", "redrawn", "stale"}     # by these a part makes wrong what others do
@@ -94,29 +94,15 @@ def halves(subject, row):
 
 def diagnose(case, words, title, array):
     """Return the findings of one case: the explanations of the first level at which any fits, else "unexplained"."""
-    found = explanations(case, words, LEVELS) or [("unexplained", unexplained(case))]
-    return [finding(cause, f"{title} {sentence}", array, *factor) for cause, sentence, *factor in found]
+    return [finding(cause, f"{title} {sentence}", array, *factor)
+            for cause, sentence, *factor in explanations(case, words, LEVELS)]
 
 
 def explanations(case, words, levels):
     """Return [(cause, sentence), ...], with the factor where it is one: at most three, of the first level that fits."""
-    if case.not_finite.size:
-        number = case.not_finite.size
-        first = place_of(case.not_finite[0], case.shape)
-        where = f" in {number} of {number + len(case.yours)} elements, the first at {first}" if case.shape else ""
-        return [("unexplained", f"is NaN or infinite{where}: does something overflow, or is a logarithm taken of 0?")]
     with np.errstate(all="ignore"):
-        found = (list(itertools.islice(level(case, words), 3)) for level in levels if case.wrong.any())
-        return next(filter(None, found), [])
-
-
-def unexplained(case):
-    """Return a sentence that names no cause."""
-    yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
-    with np.errstate(all="ignore"):
-        angle, ratio = case.yours @ case.truth / (yours * truth), yours / truth
-    return (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio {ratio:.4g} to the truth; "
-            f"{case.worst()}")
+        tried = levels if case.wrong.any() else (levels[0], levels[-1])
+        return next(filter(None, (list(itertools.islice(level(case, words), 3)) for level in tried)))
 
 
 def difference(found, wanted, numbers=(), tolerance=1e-8):
@@ -135,12 +121,9 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
     form = wrong_form(found, np.shape(wanted))
     if form:
         return form
-    case = Case.of(found, wanted, tolerance)
-    if not case.differs:
-        return ""
-    several = case.shape or case.not_finite.size         # a single number is a multiple of any other
-    told = explanations(case, vocabulary.Vocabulary(numbers=dict(numbers)), VALUES) if several else []
-    return told[0][1] if told else f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
+    case, words = Case.of(found, wanted, tolerance), vocabulary.Vocabulary(numbers=dict(numbers))
+    levels = VALUES if case.shape else SINGLE
+    return explanations(case, words, levels)[0][1] if case.differs else ""
 
 
 def parts_of(value):
