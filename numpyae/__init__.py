@@ -5,9 +5,10 @@
     history = fit(model, x, optimizer=Adam(1e-3), epochs=20, batch_size=100)
     plots.learning_curve(history)
 
-Read the files in this order: layers, activations, basis, losses, models, autoencoder, latent, vae, optimizers, training,
-parameters.
-Importing numpyae imports NumPy only; `gradcheck`, `datasets`, `plots` and `trace` are loaded when first used.
+Read the files in this order: layers, activations, basis, losses, models, autoencoder, latent, vae, optimizers,
+training, parameters.
+
+`import numpyae` imports only NumPy. `gradcheck`, `datasets`, `plots` and `trace` are loaded at their first use.
 """
 
 import importlib
@@ -19,8 +20,8 @@ from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.linear import PCA
-from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
-                            SquaredError)
+from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL,
+                            SoftmaxCrossEntropy, SquaredError)
 from numpyae.models import Model, Regression
 from numpyae.optimizers import AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp, lbfgs
 from numpyae.parameters import parameter
@@ -36,7 +37,8 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "PolynomialBasis", "FourierBasis", "GaussianBasis", "SigmoidBasis",
            "SquaredError", "SoftmaxCrossEntropy", "BernoulliNLL", "ContinuousBernoulliNLL", "GaussianNLL",
            "HeteroscedasticGaussianNLL", "Model", "Regression", "PCA", "Autoencoder", "RBM",
-           "GaussianNoise", "MaskingNoise", "SaltAndPepper", "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
+           "GaussianNoise", "MaskingNoise", "SaltAndPepper",
+           "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
            "VAE", "IWAE", "ScoreFunctionVAE", "DiagonalGaussian", "FullGaussian", "GaussianPrior", "MixturePrior",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
            "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]

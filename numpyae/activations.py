@@ -16,6 +16,8 @@ from numpyae.layers import Dense, Layer, Sequential
 class Identity(Layer):
     """h = a: a linear unit."""
 
+    formula = {"y": "{x}", "dx": "d{y}"}
+
     def forward(self, a):
         """h = a."""
         self.h = a
@@ -40,6 +42,9 @@ class Sigmoid(Layer):
     With e = e^-|a| it is 1 / (1 + e) for a >= 0 and e / (1 + e) below: no overflow, and no digit lost where h is tiny.
     """
 
+    formula = {"y": "σ({x})", "dx": "d{y} {y} (1 - {y})"}
+    option = "sigmoid"
+
     def forward(self, a):
         """h = σ(a)."""
         e = np.exp(-np.abs(a))
@@ -63,6 +68,9 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """h = tanh(a), in (-1, 1)."""
 
+    formula = {"y": "tanh({x})", "dx": "d{y} (1 - {y}²)"}
+    option = "tanh"
+
     def forward(self, a):
         """h = tanh(a)."""
         self.h = h = np.tanh(a)
@@ -85,6 +93,9 @@ class Tanh(Layer):
 class ReLU(Layer):
     """h = max(a, 0). At a = 0, where there is no derivative, we take 0. It has no second derivative to speak of."""
 
+    formula = {"y": "max({x}, 0)", "dx": "d{y} where {x} > 0, else 0"}
+    option = "relu"
+
     def forward(self, a):
         """h = max(a, 0)."""
         self.h = h = np.maximum(a, 0)
@@ -105,6 +116,8 @@ class ReLU(Layer):
 
 class Softplus(Layer):
     """h = log(1 + e^a) > 0, a smooth ReLU. Written max(a, 0) + log(1 + e^-|a|), it does not overflow."""
+
+    formula = {"y": "log(1 + e^{x})", "dx": "d{y} σ({x})"}
 
     def forward(self, a):
         """h = log(1 + e^a)."""
@@ -129,6 +142,8 @@ class Softplus(Layer):
 
 class ELU(Layer):
     """h = a where a > 0, else e^a - 1 (Clevert 2016, α = 1): its slope is continuous, so it has no kink."""
+
+    formula = {"y": "{x} where {x} > 0, else e^{x} - 1", "dx": "d{y} e^min({x}, 0)"}
 
     def forward(self, a):
         """h = max(a, 0) + e^min(a, 0) - 1."""
@@ -158,6 +173,8 @@ class Softmax(Layer):
 
     As the last layer under SoftmaxCrossEntropy it would be applied twice: that loss takes logits.
     """
+
+    formula = {"y": "softmax({x})", "dx": "{y} (d{y} - Σ_k {y} d{y})"}
 
     def forward(self, a):
         """p (N, K), rows sum to 1."""

@@ -1,4 +1,4 @@
-"""Named arrays in files: .npz without pickle, written whole or not at all, checked before they are believed."""
+"""Named arrays in files: .npz without pickle, written whole or not at all, and checked before they are used."""
 
 import os
 
@@ -8,9 +8,10 @@ from numpyae.checks import FLOATS
 
 
 def write_arrays(path, arrays):
-    """Write named arrays to an .npz. A reader sees the old file or the new one, whatever kills this process.
+    """Write named arrays (a dict) to an .npz, atomically: a kill at any moment leaves a whole file, the old or the new.
 
-    It does not wait for the disk, so that short epochs stay short: a power cut may cost the newest file.
+    The function does not wait for the disk, so that short epochs stay short: a power cut may lose the newest file.
+    Raise OSError, which names the path, if the file cannot be written.
     """
     path = os.fspath(path)
     part = path + ".part"
@@ -29,7 +30,10 @@ def write_arrays(path, arrays):
 
 
 def read_arrays(path):
-    """Return the named arrays of an .npz as a dict. No pickle; ValueError for anything but a whole .npz of arrays."""
+    """Return the arrays of an .npz as a dict by name, without pickle.
+
+    Raise FileNotFoundError if there is no such file, and ValueError unless it is a whole .npz of arrays.
+    """
     try:
         file = open(path, "rb")
     except FileNotFoundError:
@@ -41,14 +45,15 @@ def read_arrays(path):
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        except Exception as error:    # zipfile, zlib, numpy and the system each have their own for a damaged file
-            raise ValueError(f"{path}: expected an .npz file of arrays, got a damaged or other file ({error})") from error
+        except Exception as error:    # for a damaged file zipfile, zlib, numpy and the system raise different errors
+            raise ValueError(f"{path}: expected an .npz file of arrays, got a damaged or other file "
+                             f"({error})") from error
 
 
 def fill(targets, arrays, source):
-    """Copy named arrays into the arrays of the same names, after every name, shape and dtype was checked.
+    """Copy named arrays into the arrays of `targets` (both dicts), after a check of every name, shape, dtype and value.
 
-    ValueError, which begins with `source`, unless all of them fit; then nothing was copied.
+    Raise ValueError, which begins with `source`, and copy nothing, unless all of them fit.
     """
     missing, unknown = targets.keys() - arrays.keys(), arrays.keys() - targets.keys()
     if missing or unknown:
@@ -63,6 +68,6 @@ def fill(targets, arrays, source):
         with np.errstate(over="ignore"):
             finite = np.isfinite(arrays[name].astype(target.dtype, copy=False)).all()
         if not finite:
-            raise ValueError(f"{source}: {name} contains NaN, infinity, or what is too large for {target.dtype}")
+            raise ValueError(f"{source}: {name} contains NaN, infinity, or a number too large for {target.dtype}")
     for name, target in targets.items():
         target[...] = arrays[name]

@@ -15,10 +15,12 @@ What is learnt is the code: the few numbers, or the few active ones, from which 
 """
 
 from numpyae.checks import check_data, check_part
+from numpyae.activations import Sigmoid, Softplus, mlp
 from numpyae.corruption import Corruption
-from numpyae.layers import Dense, Layer, TiedDense
-from numpyae.losses import Loss
+from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
+from numpyae.losses import BernoulliNLL, Loss, SquaredError
 from numpyae.models import Model, as_network, check_fit_together
+from numpyae.penalties import Contraction, KLSparsity, L2Sparsity
 
 
 class Autoencoder(Model):
@@ -78,6 +80,15 @@ class Autoencoder(Model):
         """Raise ValueError or TypeError unless x (N, D) is finite, of the model's dtype, and fits the criterion."""
         check_data("Autoencoder: x", x, self.encoder.n_in, self.dtype)
         self.criterion.check_target(x, self.decoder.n_out)
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield a plain one; one with two penalties on its code and one below it; a tied one with dropout and a sparse code."""
+        x, dense = rng.random((7, 5)), Dense(5, 11, rng=rng)
+        yield cls(mlp([5, 11, 2], rng=rng), mlp([2, 11, 5], rng=rng), SquaredError()), x
+        penalties = [L2Sparsity(0.1, 0.7), KLSparsity(0.2, 0.3), Contraction(0.3)]
+        yield cls(mlp([5, 2], output=Sigmoid, rng=rng), mlp([2, 5], rng=rng), SquaredError(), penalties=penalties), x
+        yield cls(Sequential(dense, Softplus(), Dropout(0.3), TopK(4)), TiedDense(dense), BernoulliNLL()), x
 
 
 def check_tied(encoder, decoder):

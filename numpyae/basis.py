@@ -29,6 +29,8 @@ class Basis(Layer):
     TypeError for another x, ValueError for one of another shape, NaN or infinity.
     """
 
+    abstract = True
+
     def begin(self, x):
         """Check x, and keep it."""
         known = isinstance(x, np.ndarray) and x.dtype in FLOATS
@@ -59,6 +61,8 @@ class PolynomialBasis(Basis):
     (M, n_in) are the p_jd. ValueError for an order below 0 (below 1 without bias) or n_in below 1.
     """
 
+    formula = {"y": "monomials of {x}", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
+
     def __init__(self, order, n_in=1, bias=True):
         check_order("PolynomialBasis", order, n_in, bias)
         self.order, self.n_in, self.bias = int(order), int(n_in), bool(bias)
@@ -81,6 +85,11 @@ class PolynomialBasis(Basis):
         slopes = self.powers.T.astype(x.dtype) * products                            # ∂φ_j/∂x_d, (N, n_in, M)
         return np.add.reduce(delta[:, None] * slopes, axis=2)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield all monomials of five inputs up to the third degree."""
+        yield cls(3, 5), rng.standard_normal((7, 5))
+
 
 class FourierBasis(Basis):
     """cos(2π kᵀx / period) and sin(2π kᵀx / period), k_d = -order ... order ([000], "Fourier transform": a series).
@@ -88,6 +97,8 @@ class FourierBasis(Basis):
     Columns: 1, all cosines, all sines, together (2 order + 1)^n_in; of one input k = 1, ..., order. `k` (n_in, K) has only one
     of k and -k, which give the same pair up to sign. ValueErrors of PolynomialBasis, and unless period > 0.
     """
+
+    formula = {"y": "cos and sin of {x}", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
 
     def __init__(self, order, n_in=1, period=1.0, bias=True):
         check_order("FourierBasis", order, n_in, bias)
@@ -110,6 +121,11 @@ class FourierBasis(Basis):
         da = delta[:, K:] * self.cos - delta[:, :K] * self.sin
         return da @ self.k.T.astype(da.dtype) * (2 * math.pi / self.period)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield the lowest waves of five inputs."""
+        yield cls(1, 5, period=7.0), rng.standard_normal((7, 5))
+
 
 class GaussianBasis(Basis):
     """φ_j(x) = exp(-‖x - c_j‖² / (2 width²)): bumps of height 1 around their centres (Bishop 2006, PRML, eq. 3.4).
@@ -117,6 +133,8 @@ class GaussianBasis(Basis):
     centres c_j (M, D), or (M,) for one input; width in the unit of x, the same for all. ValueError for centres that are not
     finite or of another shape, and unless width > 0.
     """
+
+    formula = {"y": "e^-½‖({x} - c) / s‖²", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
 
     def __init__(self, centres, width, bias=True):
         self.centres = as_points("GaussianBasis: centres", centres)
@@ -135,6 +153,11 @@ class GaussianBasis(Basis):
         dr = -(self.without_bias(delta) * self.phi)[:, :, None] * self.r
         return np.add.reduce(dr, axis=1) / self.width
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield eleven bumps around random centres."""
+        yield cls(rng.standard_normal((11, 5)), 1.5), rng.standard_normal((7, 5))
+
 
 class SigmoidBasis(Basis):
     """φ_j(x) = σ(v_jᵀ(x - c_j) / width), σ(a) = 1 / (1 + e^-a): smooth steps (Bishop 2006, PRML, eq. 3.5 and 3.6).
@@ -142,6 +165,8 @@ class SigmoidBasis(Basis):
     centres c_j and width as for GaussianBasis. directions v_j (M, D): each step climbs along its v_j and is level across it, as
     a hidden unit is. For one input they may be left out, and are 1. Errors as GaussianBasis.
     """
+
+    formula = {"y": "σ(vᵀ({x} - c) / s)", "dx": "Σ_j d{y}_j dφ_j/d{x}"}
 
     def __init__(self, centres, width, directions=None, bias=True):
         self.centres = as_points("SigmoidBasis: centres", centres)
@@ -166,6 +191,11 @@ class SigmoidBasis(Basis):
         """da = delta φ (1 - φ), dx = Σ_j da_j v_j / width."""
         da = self.without_bias(delta) * self.phi * (1 - self.phi)
         return da @ self.directions.astype(da.dtype) / self.width
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield eleven steps in random directions, without a bias."""
+        yield cls(rng.standard_normal((11, 5)), 1.5, rng.standard_normal((11, 5)), bias=False), rng.standard_normal((7, 5))
 
 
 def check_order(name, order, n_in, bias):

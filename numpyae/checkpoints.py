@@ -1,9 +1,11 @@
-"""Checkpoints: everything that a killed training run needs to go on as if nothing had happened.
+"""Checkpoints: the whole state of a training run, so that a killed run can be resumed and ends with the same bits.
 
-One .npz without pickle: the parameters under their names, the optimizer's arrays, the best parameters so far, and one JSON
-string: format version, what to build, epoch, history, the state of the random generator, the optimizer's numbers, and what
-callbacks may have set. It is written beside the old file and then renamed, so a kill at any moment leaves the last finished one.
-Files are checked before they are believed: a ValueError says what is wrong, and then nothing in the model has changed.
+A checkpoint is one .npz without pickle. It holds the parameters under their names, the optimizer's arrays, the best
+parameters so far, and one JSON string: the format version, a description of the model, the epoch, the history, the
+state of the random generator, the optimizer's numbers, and the settings that callbacks may have changed. The file is
+written under another name and then renamed, so a kill at any moment leaves the previous checkpoint whole.
+
+A file is checked before it is used. A ValueError says what is wrong with it, and the model is then unchanged.
 """
 
 import copy
@@ -20,7 +22,7 @@ FORMAT = 1
 
 
 def write_checkpoint(path, model, optimizer, rng, history, best):
-    """Write the state after a whole epoch, atomically. `best`: the flat parameters with the lowest validation loss."""
+    """Write the state after a whole epoch, atomically. `best` (P,): the parameters with the lowest validation loss."""
     adjusted = [[part, name, getattr(owner, name)] for part, owner in owners(model) for name in owner.adjustable]
     record = {"format": FORMAT, "model": describe(model), "dtype": str(model.dtype), "epoch": history.epochs,
               "history": history.as_dict(), "rng": rng.bit_generator.state, "adjusted": adjusted,
@@ -28,12 +30,15 @@ def write_checkpoint(path, model, optimizer, rng, history, best):
                             "arguments": {name: getattr(optimizer, name) for name in optimizer.arguments}}}
     arrays = {f"model/{name}": array for name, array in model.named_parameters().items()}
     arrays |= {f"optimizer/{name}": getattr(optimizer, name) for name in optimizer.memory}
-    text = json.dumps(record, default=operator.methodcaller("tolist"))       # of NumPy's numbers and arrays
+    text = json.dumps(record, default=operator.methodcaller("tolist"))       # for NumPy numbers and arrays
     write_arrays(path, arrays | {"best": best, "checkpoint": np.array(text)})
 
 
 def read_checkpoint(path, model, optimizer, rng, history_class):
-    """Put model, optimizer and rng into the state of the checkpoint. Returns (history, best)."""
+    """Put model, optimizer and rng into the state of the checkpoint; return (history, best).
+
+    Raise ValueError, and change nothing, unless the checkpoint is whole and fits model, optimizer and rng.
+    """
     record, arrays = read_record(path)
     generator = rng.bit_generator.state["bit_generator"]
     try:
@@ -48,12 +53,12 @@ def read_checkpoint(path, model, optimizer, rng, history_class):
         history.check()
         if history.epochs != record["epoch"]:
             raise ValueError(f"its history has {history.epochs} epochs, expected {record['epoch']}")
-        probe = type(optimizer)(**stored["arguments"])   # the constructor refuses what cannot be
+        probe = type(optimizer)(**stored["arguments"])   # the constructor refuses impossible values
         copy.deepcopy(rng).bit_generator.state = record["rng"]
         settable = {(part, name): owner for part, owner in owners(model) for name in owner.adjustable}
         adjusted = [(settable[part, name], name, value) for part, name, value in record["adjusted"]]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{path}: its record is no state to go on from: {error}") from error
+        raise ValueError(f"{path}: cannot resume from its record: {error}") from error
     if record["dtype"] != str(model.dtype):
         raise ValueError(f"{path}: its parameters are {record['dtype']}, those of the model {model.dtype}")
     memory = {name: np.zeros_like(model.w) for name in optimizer.memory}
@@ -70,24 +75,27 @@ def read_checkpoint(path, model, optimizer, rng, history_class):
 
 
 def owners(model):
-    """(name, part) of the model itself and of its parts without parts."""
+    """Return [(name, part), ...]: the model itself under the name "", then its leaves."""
     return [("", model), *model.leaves().items()]
 
 
 def load_model(path):
-    """The trained model of a checkpoint, built anew, with its parameters. ValueError when it is not a whole checkpoint."""
+    """Return the model of a checkpoint, built anew, with the parameters it had.
+
+    Raise ValueError unless the file is a whole checkpoint of a model made of numpyae's classes.
+    """
     record, arrays = read_record(path)
     try:
         model = build(record["model"]).astype(record["dtype"])
     except (KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{path}: describes no model that can be built ({error})") from error
+        raise ValueError(f"{path}: the model that it describes cannot be built ({error})") from error
     fill({f"model/{name}": window for name, window in model.named_parameters().items()},
          {name: array for name, array in arrays.items() if name.startswith("model/")}, path)
     return model
 
 
 def read_record(path):
-    """(the JSON record, the arrays) of a checkpoint."""
+    """Return (the JSON record as a dict, the arrays as a dict) of a checkpoint; raise ValueError for any other file."""
     arrays = read_arrays(path)
     text = arrays.pop("checkpoint", None)
     if text is None or text.dtype.kind != "U":
@@ -96,7 +104,7 @@ def read_record(path):
         record = json.loads(str(text))
         missing = {"format", "model", "dtype", "epoch", "history", "rng", "optimizer", "adjusted"} - record.keys()
     except (ValueError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path}: its record is no JSON object ({error})") from error
+        raise ValueError(f"{path}: its record must be a JSON object ({error})") from error
     if missing or record["format"] != FORMAT:
         raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got format {record.get('format')}"
                          + (f" without {', '.join(sorted(missing))}" if missing else ""))
@@ -104,19 +112,23 @@ def read_record(path):
 
 
 def describe(part, names=None):
-    """Return what to build as JSON-able values: class and constructor arguments; a use and a tied layer name their partner."""
+    """Return a part as a dict for JSON: its class and constructor arguments, or the name of the part it is a use of.
+
+    `names` gives the dotted name of each leaf by its id: a layer that shares parameters names its partner.
+    """
     names = names or {id(leaf): name for name, leaf in part.leaves().items()}
     if part.owner is not part:
         return {"again": names.get(id(part.owner))}
     if isinstance(part, Sequential):
         return {"class": "Sequential", "layers": [describe(layer, names) for layer in part.layers]}
     values = {name: getattr(part, name) for name in part.arguments}
-    return {"class": type(part).__name__, **{name: names.get(id(value)) if name in part.shares else described(value, names)
-                                             for name, value in values.items()}}
+    return {"class": type(part).__name__,
+            **{name: names.get(id(value)) if name in part.shares else described(value, names)
+               for name, value in values.items()}}
 
 
 def described(value, names):
-    """Return an argument as JSON-able values; a part, a penalty or a row of them is described in turn."""
+    """Return an argument as values for JSON: a part, a penalty, or a list of them, is described in turn."""
     if isinstance(value, Described):
         return describe(value, names)
     if isinstance(value, (list, tuple)):
@@ -125,29 +137,35 @@ def described(value, names):
 
 
 def build(description, built=None, name="", whole=None):
-    """Return the model of a description, with fresh parameters. ValueError for classes that are not numpyae's own."""
+    """Return the part that `describe` has described, with fresh parameters; the inverse of `describe`.
+
+    `built` holds the parts that exist already, by dotted name; `name` is the part's own, and `whole` the description of
+    the whole model. Raise ValueError for a class that is not numpyae's own.
+    """
     built, whole = {} if built is None else built, whole or description
-    if name in built:                 # the partner of one that stood before it
+    if name in built:                 # built already, as the partner of an earlier part
         return built[name]
     inside = name + "." if name else ""
     if "again" in description:
         part = partner(description["again"], built, whole).again()
     elif description["class"] == "Sequential":
-        part = Sequential(*[build(layer, built, f"{inside}{index}", whole) for index, layer in enumerate(description["layers"])])
+        part = Sequential(*[build(layer, built, f"{inside}{index}", whole)
+                            for index, layer in enumerate(description["layers"])])
     else:
         cls = classes().get(description["class"])
         if cls is None:
-            raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself and use "
-                             "model.load")
+            raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself "
+                             "and use model.load")
         values = {key: value for key, value in description.items() if key != "class"}
-        part = cls(**{key: partner(value, built, whole) if key in getattr(cls, "shares", ()) else
-                      built_argument(value, built, inside + key, whole) for key, value in values.items()})
+        part = cls(**{key: partner(value, built, whole) if key in cls.shares
+                      else built_argument(value, built, inside + key, whole)
+                      for key, value in values.items()})
     built[name] = part
     return part
 
 
 def classes():
-    """Return {name: class} of numpyae's mathematics: the flat files, not the tools around them."""
+    """Return {name: class} for the classes in the flat files of numpyae, its mathematics without the tools."""
     found, waiting = {}, [Described]
     while waiting:
         cls = waiting.pop()
@@ -158,12 +176,12 @@ def classes():
 
 
 def partner(name, built, whole):
-    """Return the part of that dotted name, built now if it was not yet."""
+    """Return the part with this dotted name; build it now unless that was done before."""
     return build(described_at(whole, name), built, name, whole)
 
 
 def built_argument(value, built, name, whole):
-    """Return the argument that `described` made these JSON-able values of."""
+    """Return the constructor argument for these values from JSON; the inverse of `described`."""
     if isinstance(value, dict):
         return build(value, built, name, whole)
     if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -172,7 +190,7 @@ def built_argument(value, built, name, whole):
 
 
 def described_at(description, name):
-    """The description of the part of that dotted name."""
+    """Return the description of the part with this dotted name."""
     for key in name.split("."):
         description = description["layers"][int(key)] if description["class"] == "Sequential" else description[key]
     return description

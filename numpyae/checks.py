@@ -1,6 +1,6 @@
-"""Checks of arguments: one clear sentence that names the argument, says what was expected and what came.
+"""Checks of arguments: each raises one sentence that names the argument, what was expected, and what came.
 
-Each function takes the name to say, such as "Dense: n_in", and the value. It raises, or lets the value through.
+Each function takes the name to print, such as "Dense: n_in", and the value.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def is_number(value):
-    """Return whether value is a real number; True and False do not count."""
+    """Return whether value is a real number; True and False are not."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
@@ -20,9 +20,13 @@ def check_size(name, size, least=1):
 
 
 def check_number(name, value, low, high, wanted):
-    """Return value as a float; raise ValueError ("name must be wanted, got …") unless it is a finite number in [low, high]."""
-    if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must be {wanted}, got {value if isinstance(value, (int, float, np.number)) else repr(value)}")
+    """Return value as a float; raise ValueError unless it is a finite number in [low, high].
+
+    `wanted` says this in words: "name must be wanted, got value".
+    """
+    number = isinstance(value, (int, float, np.number))
+    if not (number and np.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name} must be {wanted}, got {value if number else repr(value)}")
     return float(value)
 
 
@@ -42,14 +46,17 @@ def check_choice(name, value, choices):
 
 
 def check_part(name, part, kind):
-    """Raise TypeError unless part is an instance of kind; a class without its parentheses gets a hint."""
+    """Raise TypeError unless part is an instance of kind; add a hint where the parentheses of a class are missing."""
     if not isinstance(part, kind):
         hint = f": write {part.__name__}()" if isinstance(part, type) and issubclass(part, kind) else ""
         raise TypeError(f"{name} must be a {kind.__name__}, got {part.__name__ if hint else type(part).__name__}{hint}")
 
 
 def check_data(name, x, width, dtype):
-    """Raise ValueError or TypeError unless x is an array (N, width), N >= 1, finite, and of this dtype."""
+    """Raise ValueError or TypeError unless x is an array (N, width), N >= 1, finite, and of this dtype.
+
+    Any width is right where `width` is None.
+    """
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array, got {type(x).__name__}")
     if x.dtype not in FLOATS:

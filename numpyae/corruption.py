@@ -15,9 +15,17 @@ from numpyae.described import Described
 class Corruption(Described):
     """The contract: draw(x, rng) -> noise, an array of the dtype of x; apply(x, noise) -> x̃."""
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (corruption, x), where the corruption is to be looked at."""
+        yield cls(0.3), rng.random((7, 5))
+
 
 class GaussianNoise(Corruption):
     """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
+
+    formula = {"seen": "{x} + {sigma:g} {noise}"}
+    option = "gaussian"
 
     def __init__(self, sigma):
         self.sigma = check_number("GaussianNoise: sigma", sigma, 0, np.inf, "a number of at least 0")
@@ -37,6 +45,9 @@ class MaskingNoise(Corruption):
     Other than a Dropout layer it does not scale what is left. ValueError unless 0 <= p <= 1.
     """
 
+    formula = {"seen": "{value:g} where {noise} > 0, else {x}"}
+    option = "masking"
+
     def __init__(self, p, value=0.0):
         self.p = check_number("MaskingNoise: p", p, 0, 1, "in [0, 1]")
         self.value = check_number("MaskingNoise: value", value, -np.inf, np.inf, "a finite number")
@@ -55,6 +66,9 @@ class SaltAndPepper(Corruption):
 
     ValueError unless 0 <= p <= 1 and low < high.
     """
+
+    formula = {"seen": "{low:g} where {noise} < 0, {high:g} where {noise} > 0, else {x}"}
+    option = "salt-and-pepper"
 
     def __init__(self, p, low=0.0, high=1.0):
         self.p = check_number("SaltAndPepper: p", p, 0, 1, "in [0, 1]")

@@ -1,17 +1,17 @@
-"""Things that are rebuilt from the arguments of their constructor: layers, losses, penalties, corruptions, optimizers."""
+"""Objects that the arguments of their constructor describe: layers, losses, penalties, corruptions, optimizers."""
 
 
 def arguments_of(cls):
-    """Return the names of the arguments of a class's constructor, without `rng` and `init`: they rebuild an instance."""
+    """Return the names of a constructor's arguments, as a tuple, without `rng` and `init`."""
     code = getattr(cls.__init__, "__code__", None)
     names = code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount] if code else ()
     return tuple(name for name in names if name not in ("rng", "init"))
 
 
 class Described:
-    """A thing that the arguments of its constructor describe: each is an attribute of the same name."""
+    """An object that can be rebuilt from its constructor's arguments: each is kept in an attribute of the same name."""
 
-    shares = ()                       # names of the attributes that hold parts whose parameters this one uses
+    shares = ()                       # names of the attributes that hold parts whose parameters this object uses too
 
     @property
     def arguments(self):
@@ -20,11 +20,11 @@ class Described:
 
     @property
     def owner(self):
-        """The part that has the parameters: this one, or, for a second use (`again`), the first."""
+        """The part that owns the parameters: for a second use (`again`) the first one, else this part itself."""
         return self.first if "first" in self.shares else self
 
     def in_words(self, *settings):
-        """Return Class(settings), with "again" behind them for a second use."""
+        """Return "Class(settings)"; a second use has "again" as its last setting."""
         return f"{type(self).__name__}({', '.join([*settings, *['again'] * (self.owner is not self)])})"
 
     def __repr__(self):

@@ -27,6 +27,16 @@ class DiagonalGaussian(Parametric):
     `size` = 2d is the width the encoder must have.
     """
 
+    formula = {"mu": "{h}[{columns}]", "logvar": "{h}[{columns}], log σ²", "sigma": "e^(½ {logvar})",
+               "epsilon": "drawn from N(0, I)", "z": "{mu} + {sigma} {epsilon}",
+               "KL": "½ Σ_j ({mu}² + {sigma}² - {logvar} - 1)",
+               "KL to another prior": "½ Σ_j (m² + e^v - v - 1), m and v: {mu} and {logvar} in units of the prior",
+               "log q": "-½ Σ_j ({epsilon}² + {logvar} + log 2π)",
+               "dmu|draw": "Σ_k d{z}", "dlogvar|draw": "Σ_k ½ d{z} {epsilon} {sigma}",
+               "dmu|KL": "{mu} / {n}", "dlogvar|KL": "½ ({sigma}² - 1) / {n}",
+               "dmu|KL to another prior": "m / sigma0 / {n}", "dlogvar|KL to another prior": "½ (e^v - 1) / {n}",
+               "dlogvar|log q": "-½ Σ_k dlog q"}
+
     def __init__(self, d):
         check_size("DiagonalGaussian: d", d)
         self.d, self.size = int(d), 2 * int(d)
@@ -116,6 +126,13 @@ class DiagonalGaussian(Parametric):
             dmu, dlogvar = np.add.reduce(dmu, axis=0), np.add.reduce(dlogvar, axis=0)
         return np.concatenate([dmu, dlogvar], axis=1)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (posterior, h), where the posterior is to be checked."""
+        for d in (2, 3):
+            posterior = cls(d)
+            yield posterior, rng.standard_normal((7, posterior.size))
+
 
 class FullGaussian(DiagonalGaussian):
     """q(z|x) = N(μ, Σ), Σ = L Lᵀ, L lower triangular with a positive diagonal ([000]: z = μ + L ε).
@@ -123,6 +140,18 @@ class FullGaussian(DiagonalGaussian):
     The encoder's output h (N, 2d + d(d-1)/2) holds μ; then logvar, with L_jj = σ_j = e^(½ logvar_j); then what is below the
     diagonal of L, row by row. Any h is allowed, and h with zeros at the end is the DiagonalGaussian. `size` = 2d + d(d-1)/2.
     """
+
+    formula = {"mu": "{h}[{columns}]", "logvar": "{h}[{columns}], log σ²", "sigma": "e^(½ {logvar})",
+               "below": "{h}[{columns}]", "L": "{sigma} on the diagonal, {below} beneath",
+               "epsilon": "drawn from N(0, I)", "z": "{mu} + {L} {epsilon}",
+               "KL": "½ Σ_j ({mu}² + {sigma}² - {logvar} - 1) + ½ Σ {below}²",
+               "KL to another prior": "½ Σ_j (m² + e^v - v - 1) + ½ Σ {below}², m, v and below: {mu}, {logvar} and {below} "
+                                      "in units of the prior",
+               "dmu|draw": "Σ_k d{z}", "dlogvar|draw": "Σ_k ½ d{z} {epsilon} {sigma}",
+               "dbelow|draw": "Σ_k below the diagonal of d{z} {epsilon}ᵀ",
+               "dmu|KL": "{mu} / {n}", "dlogvar|KL": "½ ({sigma}² - 1) / {n}", "dbelow|KL": "{below} / {n}",
+               "dmu|KL to another prior": "m / sigma0 / {n}", "dlogvar|KL to another prior": "½ (e^v - 1) / {n}",
+               "dbelow|KL to another prior": "{below} / sigma0² / {n}"}
 
     def __init__(self, d):
         super().__init__(d)

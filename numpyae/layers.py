@@ -41,6 +41,11 @@ class Layer(Parametric):
         """On which side of its kinks each unit was in the last forward, an array of True and False; None without kinks."""
         return None
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (layer, x), where the layer is to be checked: several where one hides something."""
+        yield cls(), rng.standard_normal((7, 5))
+
 
 class Dense(Layer):
     """a = x W + b: every output is a weighted sum of all inputs.
@@ -50,6 +55,7 @@ class Dense(Layer):
     The biases start at 0. ValueError for sizes below 1 or another init.
     """
 
+    formula = {"y": "{x} {W} + {b}", "dx": "d{y} {W}ᵀ", "dW": "{x}ᵀ d{y}", "db": "Σ_n d{y}"}
     W, dW = parameter("W", "weights (n_in, n_out)")
     b, db = parameter("b", "biases (n_out,)")
     decays = ("W",)
@@ -79,6 +85,12 @@ class Dense(Layer):
         if input_gradient:
             return delta @ self.W.T
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield layers of different sizes, and a square one, which a forgotten transpose fits."""
+        yield cls(5, 11, rng=rng), rng.standard_normal((7, 5))
+        yield cls(5, 5, rng=rng), rng.standard_normal((7, 5))
+
     def __repr__(self):
         return self.in_words(f"{self.n_in} -> {self.n_out}")
 
@@ -90,6 +102,7 @@ class TiedDense(Layer):
     the same model, else its gradient is somebody else's.
     """
 
+    formula = {"y": "{x} {W}ᵀ + {b}", "dx": "d{y} {W}", "dW|tied": "d{y}ᵀ {x}", "db": "Σ_n d{y}"}
     b, db = parameter("b", "biases (n_out,)")
     shares = ("dense",)
 
@@ -119,6 +132,12 @@ class TiedDense(Layer):
         db += np.add.reduce(delta, axis=0)
         return delta @ W
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield layers tied to a Dense outside, whose W is checked with them."""
+        yield cls(Dense(11, 5, rng=rng)), rng.standard_normal((7, 5))
+        yield cls(Dense(5, 5, rng=rng)), rng.standard_normal((7, 5))
+
     def __repr__(self):
         return self.in_words(f"{self.n_in} -> {self.n_out}")
 
@@ -130,6 +149,7 @@ class Dropout(Layer):
     `mask` holds 0 and 1, drawn with `rng` (None: fresh entropy), which a model hands over. ValueError unless 0 <= p < 1.
     """
 
+    formula = {"mask": "drawn, 0 or 1", "y": "{x} {mask} / {keep}", "dx": "d{y} {mask} / {keep}"}
     noise_name = "mask"
 
     def __init__(self, p):
@@ -159,6 +179,11 @@ class Dropout(Layer):
             return delta
         return delta * self.mask / self.keep
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield a layer that drops about a third."""
+        yield cls(0.3), rng.standard_normal((7, 5))
+
 
 class TopK(Layer):
     """y = x mask, where mask keeps the k strongest units of each sample ([002] k-sparse function; Makhzani 2013).
@@ -168,6 +193,7 @@ class TopK(Layer):
     the width, or another `by`.
     """
 
+    formula = {"mask": "1 for the winners", "y": "{x} {mask}", "dx": "d{y} {mask}"}
     k = setting("k", "how many units stay; a callback may change it while training")
     adjustable = ("k",)
 
@@ -194,6 +220,12 @@ class TopK(Layer):
     def active_set(self):
         """The winners."""
         return self.mask > 0
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield both measures of strength."""
+        yield cls(2), rng.standard_normal((7, 5))
+        yield cls(2, by="value"), rng.standard_normal((7, 5))
 
 
 class Sequential(Layer):
@@ -240,6 +272,11 @@ class Sequential(Layer):
             else:
                 delta = self.layers[0].backward(delta, input_gradient=False)
         return delta
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield a network of two Dense layers, with some of the units between them off."""
+        yield cls(Dense(5, 11, rng=rng), TopK(3), Dense(11, 2, rng=rng)), rng.standard_normal((7, 5))
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))}; {self._w.size} parameters)"

@@ -1,11 +1,11 @@
-"""PCA: the best linear code, and so the baseline of every autoencoder.
+"""PCA: the best linear code, the baseline for every autoencoder.
 
-Of all ways to write x with K numbers linearly, x ≈ μ + z Vᵀ, the one with the least squared error takes the K directions of
-largest variance. The singular value decomposition of the centred data, X - μ = U S Vᵀ, gives them all at once; no training,
-no rate, no local minima. An autoencoder that is not better than this has learnt nothing that a line could not say. A linear
-autoencoder cannot be better (Baldi & Hornik 1989), and its loss ends at the sum of the dropped eigenvalues.
+A linear code of K numbers, x ≈ μ + z Vᵀ, has the least squared error when V holds the K directions of largest variance.
+The singular value decomposition of the centred data, X - μ = U S Vᵀ, gives them all at once, without training, learning
+rate or local minima. An autoencoder that is not better than this has found only linear structure. A linear autoencoder
+cannot be better (Baldi & Hornik 1989): its lowest loss is the sum of the dropped eigenvalues.
 
-`least_squares` is the other linear problem without training: the weights of basis functions that are fixed.
+`least_squares` is the other linear problem without training: it finds the weights of fixed basis functions.
 """
 
 import numpy as np
@@ -14,10 +14,11 @@ from numpyae.checks import FLOATS, check_data, check_size
 
 
 class PCA:
-    """Principal component analysis with K components, by SVD. `fit(x)` first.
+    """Principal component analysis with K components, by SVD; call `fit(x)` before any other method.
 
-    `mean` (D,), `components` (D, K) with orthonormal columns, `eigenvalues` (D,) of the covariance 1/N (X - μ)ᵀ(X - μ), falling.
-    The mean squared error of `reconstruct` on the data it was fitted to, summed over features, is `eigenvalues[K:].sum()`.
+    `fit` sets `mean` (D,), `components` (D, K) with orthonormal columns, and `eigenvalues` (D,) of the covariance
+    1/N (X - μ)ᵀ(X - μ), the largest first. On the fitted data the squared error of `reconstruct`, summed over features
+    and averaged over samples, is `eigenvalues[K:].sum()`. Raise ValueError unless K is a whole number of at least 1.
     """
 
     def __init__(self, K):
@@ -25,12 +26,15 @@ class PCA:
         self.K = int(K)
 
     def fit(self, x):
-        """Find mean and components of x (N, D). Returns self. ValueError for fewer than K rows or columns, or NaN."""
+        """Find the mean, the components and the eigenvalues of x (N, D); return self.
+
+        Raise ValueError or TypeError unless x has at least K rows and K columns, all finite.
+        """
         check_data("PCA: x", x, None, x.dtype if getattr(x, "dtype", None) in FLOATS else np.dtype(float))
         if self.K > min(x.shape):
             raise ValueError(f"PCA: K must be at most {min(x.shape)}, the smaller side of x, got {self.K}")
         self.mean = x.mean(axis=0)
-        R = np.linalg.qr(x - self.mean, mode="r")        # X = Q R has the singular values of R, which is D x D at most
+        R = np.linalg.qr(x - self.mean, mode="r")        # X - μ = Q R has the singular values of R, at most (D, D)
         _, S, V = np.linalg.svd(R, full_matrices=False)
         self.eigenvalues = np.zeros(x.shape[1], x.dtype)
         self.eigenvalues[:len(S)] = S**2 / len(x)
@@ -38,24 +42,26 @@ class PCA:
         return self
 
     def encode(self, x):
-        """z = (x - μ) V, (N, K). RuntimeError before `fit`, ValueError for x of another width."""
+        """Return z = (x - μ) V, (N, K), for x (N, D); raise RuntimeError before `fit`, ValueError for another width."""
         if not hasattr(self, "components"):
             raise RuntimeError(f"{self!r}: fit(x) must come before encode(x)")
         check_data("PCA: x", x, len(self.mean), self.mean.dtype)
         return (x - self.mean) @ self.components
 
     def decode(self, z):
-        """μ + z Vᵀ, (N, D)."""
+        """Return μ + z Vᵀ, (N, D), for z (N, K)."""
         return self.mean + z @ self.components.T
 
     def reconstruct(self, x):
-        """decode(encode(x)): the nearest point of the plane, (N, D)."""
+        """Return decode(encode(x)), (N, D): the point of the plane that is nearest to x (N, D)."""
         return self.decode(self.encode(x))
 
     def fill(self, x, rounds=100, tolerance=1e-6):
-        """x (N, D) with its NaN filled in by iterated projection: put in the mean, then project and copy back what was missing.
+        """Return x (N, D) with its NaN filled in by iterated projection.
 
-        Fits to x itself. Stops after `rounds`, or when no value moves by more than `tolerance` standard deviations of its column.
+        The missing values start at the column means. Each round fits PCA to the filled x and replaces the missing
+        values by their reconstruction. It stops after `rounds` rounds, or when no value moves by more than `tolerance`
+        standard deviations of its column. Raise ValueError for a column without any value.
         """
         missing = np.isnan(x)
         if missing.all(axis=0).any():
@@ -76,5 +82,8 @@ class PCA:
 
 
 def least_squares(phi, t):
-    """The w (M, K) with the smallest ‖t - Φ w‖², for Φ (N, M) and t (N, K): there Φᵀ(Φ w - t) = 0 ([000] "How do we find w?")."""
+    """Return the w (M, K) that minimises ‖t - Φ w‖², Φ (N, M), t (N, K) ([000] "How do we find w?").
+
+    At the minimum the gradient is zero: Φᵀ(Φ w - t) = 0.
+    """
     return np.linalg.lstsq(phi, t, rcond=None)[0]

@@ -59,10 +59,17 @@ class Loss(Parametric):
         if t.shape != (o.shape[0], o.shape[1] // self.outputs_per_feature):
             raise mismatch(self, o, t)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (loss, output, target), where the loss is to be checked; targets in [0, 1] suit all."""
+        yield cls(), rng.standard_normal((7, 5 * cls.outputs_per_feature)), rng.random((7, 5))
+
 
 class SquaredError(Loss):
     """Σ_d (t_d - o_d)², without ½ and without a mean over d ([000], the loss of the slides; [002] with 1/N)."""
 
+    formula = {"values": "Σ_d ({o} - {t})²", "do": "2 ({o} - {t}) / {n}"}
+    option = "squared-error"
     is_likelihood = False
 
     def forward(self, o, t):
@@ -82,6 +89,9 @@ class SoftmaxCrossEntropy(Loss):
     Targets: integers (N,) from 0 to K - 1, or rows (N, K) of probabilities, one-hot or soft, that sum to 1.
     """
 
+    formula = {"values": "-Σ_k {t} log softmax({o})", "do": "(softmax({o}) - {t}) / {n}",
+               "values of labels": "-log softmax({o})_{t}", "do of labels": "(softmax({o}) - [k = {t}]) / {n}"}
+    option = "classes"
     convention = "a probability of a class"
     takes_logits = takes_labels = True
 
@@ -126,6 +136,13 @@ class SoftmaxCrossEntropy(Loss):
                              f"1, got dtype {t.dtype}, shape {t.shape}" + (f", rows that sum to {t.sum(axis=1).min():.3g} to "
                                                                          f"{t.sum(axis=1).max():.3g}" if t.ndim == 2 else ""))
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield targets of three kinds: classes, probabilities, and rows that do not sum to 1, where another formula is right."""
+        t = rng.random((7, 5))
+        for target in (rng.integers(0, 5, 7), t / t.sum(axis=1, keepdims=True), t):
+            yield cls(), rng.standard_normal((7, 5)), target
+
 
 class BernoulliNLL(Loss):
     """-Σ_d [t log p + (1 - t) log(1 - p)], p = σ(o), in nats ([004] example 5.4.1). Takes logits o; targets in [0, 1].
@@ -135,6 +152,8 @@ class BernoulliNLL(Loss):
     ContinuousBernoulliNLL).
     """
 
+    formula = {"values": "Σ_d [log(1 + e^{o}) - {t} {o}]", "do": "(σ({o}) - {t}) / {n}"}
+    option = "bernoulli"
     convention = "a probability of 0/1 data"
     takes_logits = True
 
@@ -172,6 +191,8 @@ class ContinuousBernoulliNLL(Loss):
     happens at λ = ½ but 0/0 in the formula (there its series serves). Its derivative A'(o) is the mean.
     """
 
+    formula = {"values": "Σ_d [A({o}) - {t} {o}]", "do": "(A'({o}) - {t}) / {n}"}
+    option = "continuous-bernoulli"
     convention = "a density of data in [0, 1]"
     takes_logits = True
 
@@ -207,6 +228,12 @@ class ContinuousBernoulliNLL(Loss):
         """ValueError unless all targets lie in [0, 1]."""
         check_unit_interval(self, t)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield logits on both sides of ±1/4, where the series ends, and logits within."""
+        yield cls(), rng.standard_normal((7, 5)), rng.random((7, 5))
+        yield cls(), rng.uniform(-0.2495, 0.2495, (7, 5)), rng.random((7, 5))
+
 
 class GaussianNLL(Loss):
     """½ Σ_d (t - o)² / σ² + ½ D log(2π σ²), in nats: t ~ N(o, σ² I), one σ for all features.
@@ -215,6 +242,8 @@ class GaussianNLL(Loss):
     ([004]: ρ "might be another parameter to be trained"). ValueError unless sigma > 0.
     """
 
+    formula = {"values": "½ Σ_d [({o} - {t})² / {sigma}² + log 2π{sigma}²]", "do": "({o} - {t}) / {sigma}² / {n}"}
+    option = "gaussian"
     logvar, dlogvar = parameter("logvar", "log σ², one number ()")
 
     def __init__(self, sigma=1.0, learn=False):
@@ -248,6 +277,12 @@ class GaussianNLL(Loss):
         """o + σ ε, ε ~ N(0, I)."""
         return o + self.sigma * rng.standard_normal(o.shape, dtype=o.dtype)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield a fixed σ and a learnt one."""
+        for learn in (False, True):
+            yield cls(0.7, learn), rng.standard_normal((7, 5)), rng.standard_normal((7, 5))
+
 
 class HeteroscedasticGaussianNLL(Loss):
     """½ Σ_d [(t - μ)² / σ² + log σ² + log 2π], in nats: t ~ N(μ, diag σ²), the network says how sure it is.
@@ -256,6 +291,9 @@ class HeteroscedasticGaussianNLL(Loss):
     the data has no best σ: its likelihood grows without bound as logvar falls, until 1/σ² overflows and training diverges.
     """
 
+    formula = {"values": "½ Σ_d [(μ - {t})² / σ² + log 2πσ²], {o} = (μ, log σ²)",
+               "do": "(μ - {t}) / σ² / {n}, and [½ - ½ (μ - {t})² / σ²] / {n}"}
+    option = "heteroscedastic"
     outputs_per_feature = 2
 
     def forward(self, o, t):

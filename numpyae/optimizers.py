@@ -1,9 +1,9 @@
-"""Optimizers: what to do with the gradient.
+"""Optimizers: rules that change the parameters by the gradient.
 
-Every model has one flat vector w and one flat gradient, so an optimizer is a few lines about two vectors, with no loop over
-layers: `step(w, grad)` changes w in place. All start from gradient descent, w_new = w_old - alpha grad ([000]), and remember
-something of the gradients before: their sum (momentum), or their size (AdaGrad, RMSProp), or both (Adam).
-`alpha`, the learning rate, may be changed at any time.
+Every model has one flat vector w and one flat gradient. An optimizer is therefore a few lines about two vectors, with
+no loop over layers: `step(w, grad)` changes w in place. All rules extend gradient descent, w_new = w_old - alpha grad
+([000]), by a summary of the earlier gradients: a decaying sum (momentum), their squares (AdaGrad, RMSProp), or both
+(Adam). `alpha`, the learning rate, may be changed between steps.
 """
 
 import math
@@ -13,14 +13,14 @@ import numpy as np
 from numpyae.checks import check_positive
 from numpyae.described import Described, arguments_of
 
-RATES = ("lr", "rate", "eta", "learning_rate", "step_size")           # other names of alpha
+RATES = ("lr", "rate", "eta", "learning_rate", "step_size")           # names of alpha in other libraries
 
 
 class Optimizer(Described):
     """The contract: step(w, grad) changes w in place. `memory` names the arrays kept between steps."""
 
     memory = ()
-    t = 0                             # steps done
+    t = 0                             # the number of steps done
 
     def __new__(cls, *values, **named):
         for name in RATES:
@@ -29,39 +29,45 @@ class Optimizer(Described):
         return super().__new__(cls)
 
     def set_rates(self, **rates):
-        """Set attributes that must be positive numbers, Python floats: np.float64 would make float32 arrays float64."""
+        """Set attributes that must be positive numbers, as Python floats; raise ValueError for any other value.
+
+        A rate of type np.float64 would turn float32 arrays into float64.
+        """
         for name, value in rates.items():
             setattr(self, name, check_positive(f"{type(self).__name__}: {name}", value))
 
     def step(self, w, grad):
-        """One step: w (P,) changes in place, grad (P,) is only read."""
+        """Take one step: change w (P,) in place; grad (P,) is only read."""
         raise NotImplementedError(f"{type(self).__name__}.step")
 
     def remember(self, w):
-        """At the first step: arrays of zeros in the shape of w. ValueError when w is not the one of the steps before."""
+        """Make the arrays of `memory`, zeros like w, at the first step.
+
+        Raise ValueError if w differs in shape or dtype from the w of the steps before.
+        """
         for name in self.memory:
             kept = getattr(self, name)
             if kept is None:
                 setattr(self, name, np.zeros_like(w))
             elif kept.shape != w.shape or kept.dtype != w.dtype:
-                raise ValueError(f"{self!r}: w must have shape {kept.shape} and dtype {kept.dtype} as in its first step, got "
-                                 f"{w.shape} and {w.dtype}: use one optimizer per model")
+                raise ValueError(f"{self!r}: w must have shape {kept.shape} and dtype {kept.dtype} as in its first "
+                                 f"step, got {w.shape} and {w.dtype}: use one optimizer per model")
 
 
 class GradientDescent(Optimizer):
-    """w -= alpha grad ([000])."""
+    """Gradient descent, w -= alpha grad ([000])."""
 
     def __init__(self, alpha):
         self.set_rates(alpha=alpha)
 
     def step(self, w, grad):
-        """w -= alpha grad."""
+        """Take one step, w -= alpha grad."""
         self.t += 1
         w -= self.alpha * grad
 
 
 class Momentum(Optimizer):
-    """velocity = mu velocity - alpha grad, w += velocity (Polyak 1964; Sutskever 2013, eq. 1-2)."""
+    """Momentum: velocity = mu velocity - alpha grad, w += velocity (Polyak 1964; Sutskever 2013, eq. 1-2)."""
 
     memory = ("velocity",)
     velocity = None
@@ -71,7 +77,7 @@ class Momentum(Optimizer):
         self.mu = check_decay(self, "mu", mu)
 
     def step(self, w, grad):
-        """One step with velocity."""
+        """Take one step: velocity = mu velocity - alpha grad, then w += velocity."""
         self.t += 1
         self.remember(w)
         self.velocity *= self.mu
@@ -80,14 +86,15 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Momentum):
-    """Momentum whose gradient is taken at the point the velocity leads to (Nesterov 1983; Sutskever 2013, eq. 3-4).
+    """Momentum with the gradient at the look-ahead point, w + mu velocity (Nesterov 1983; Sutskever 2013, eq. 3-4).
 
-    Sutskever writes velocity = mu velocity - alpha ∇L(w + mu velocity). We keep the look-ahead point itself in w, since that
-    is where the gradient is asked for: w += mu velocity_new - alpha grad. The paths are the same, seen from that point.
+    Sutskever writes velocity = mu velocity - alpha ∇L(w + mu velocity), w += velocity. Here w is the look-ahead point
+    itself, where the gradient is evaluated. The step is then w += mu velocity_new - alpha grad, and describes the same
+    path.
     """
 
     def step(self, w, grad):
-        """One step with velocity, from look-ahead point to look-ahead point."""
+        """Take one step from look-ahead point to look-ahead point; grad is the gradient at w."""
         self.t += 1
         self.remember(w)
         descent = self.alpha * grad
@@ -97,7 +104,10 @@ class Nesterov(Momentum):
 
 
 class AdaGrad(Optimizer):
-    """squares += grad², w -= alpha grad / (√squares + epsilon) (Duchi 2011): every weight has its own, shrinking rate."""
+    """A rate for each weight, which falls as its squared gradients add up (Duchi 2011):
+
+        squares += grad²,   w -= alpha grad / (√squares + epsilon)
+    """
 
     memory = ("squares",)
     squares = None
@@ -106,7 +116,7 @@ class AdaGrad(Optimizer):
         self.set_rates(alpha=alpha, epsilon=epsilon)
 
     def step(self, w, grad):
-        """One step; the squares only grow."""
+        """Take one step; the squares only grow."""
         self.t += 1
         self.remember(w)
         self.squares += grad * grad
@@ -114,7 +124,10 @@ class AdaGrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    """squares = rho squares + (1 - rho) grad², w -= alpha grad / (√squares + epsilon) (Tieleman & Hinton 2012, lecture 6e)."""
+    """AdaGrad with a moving average of the squares (Tieleman & Hinton 2012, lecture 6e):
+
+        squares = rho squares + (1 - rho) grad²,   w -= alpha grad / (√squares + epsilon)
+    """
 
     memory = ("squares",)
     squares = None
@@ -124,7 +137,7 @@ class RMSProp(Optimizer):
         self.rho = check_decay(self, "rho", rho)
 
     def step(self, w, grad):
-        """One step; the squares are a moving average."""
+        """Take one step; the squares are a moving average."""
         self.t += 1
         self.remember(w)
         self.squares *= self.rho
@@ -133,16 +146,16 @@ class RMSProp(Optimizer):
 
 
 class Adam(Optimizer):
-    """Momentum and RMSProp together, both corrected for their start at 0 (Kingma & Ba 2015, algorithm 1):
+    """Momentum and RMSProp together, both corrected for their start at zero (Kingma & Ba 2015, algorithm 1):
 
         m = β1 m + (1 - β1) grad,      v = β2 v + (1 - β2) grad²
         w -= alpha m̂ / (√v̂ + epsilon),  m̂ = m / (1 - β1^t),  v̂ = v / (1 - β2^t)
 
-    We keep m / (1 - β1) and v / (1 - β2), and fold the constants into rate and epsilon: the same step with fewer passes over
-    memory. It goes through w in pieces that stay in the processor's cache.
+    The arrays m and v hold m / (1 - β1) and v / (1 - β2), and the constants move into rate and epsilon. The step is the
+    same, with fewer passes over memory. It goes through w in pieces that fit into the processor's cache.
     """
 
-    memory = ("m", "v")               # m / (1 - β1) and v / (1 - β2) of the formulas
+    memory = ("m", "v")               # m / (1 - β1) and v / (1 - β2) in the formulas
     m = v = None
     piece = 65536                     # elements; five such arrays of float32 fit into a cache of 2 MB
     scratch = np.zeros(0)
@@ -152,7 +165,7 @@ class Adam(Optimizer):
         self.beta1, self.beta2 = check_decay(self, "beta1", beta1), check_decay(self, "beta2", beta2)
 
     def step(self, w, grad):
-        """One step; m and v are kept without their factors (1 - β)."""
+        """Take one step; m and v are kept without their factors (1 - β)."""
         self.t += 1
         if self.m is None or self.m.shape != w.shape or self.m.dtype != w.dtype:
             self.remember(w)
@@ -177,10 +190,12 @@ class Adam(Optimizer):
 
 
 def lbfgs(model, *data, iterations=400, tolerance=2e-9, rng=None):
-    """Minimise model.loss(*data), all data at once, by scipy's L-BFGS; w is changed. Noise is drawn once and then held.
+    """Minimise model.loss(*data) over all data at once by scipy's L-BFGS; change w and return scipy's OptimizeResult.
 
-    Stops after so many iterations, or when one of them lowers the loss by less than the share `tolerance` of it; 0: when none
-    does. Returns scipy's OptimizeResult (fun: the loss, nit: iterations, message ...). Works in float64 between the calls.
+    Noise is drawn once and then held, so that the loss is a function of w. The search stops after `iterations`
+    iterations, or when one of them lowers the loss by less than `tolerance` times the loss; with tolerance 0, when none
+    lowers it. The result has fun (the loss), nit (the iterations) and message. The search computes in float64. Raise
+    ValueError or TypeError for data that the model cannot be trained on.
     """
     from scipy.optimize import minimize
 

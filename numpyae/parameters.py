@@ -1,14 +1,14 @@
 """All parameters of a model are one vector w, and its gradient is one vector grad.
 
-The slides write the loss as L(w) and the training step as w_new = w_old - alpha grad L(w) ([000]). So do we: a model
-keeps one flat array `w` of length P and one flat array `grad` of the same length. A layer's `W` and `b` are windows into
-`w` (NumPy views: no copy), its `dW` and `db` are windows into `grad`:
+The slides write the loss as L(w) and the training step as w_new = w_old - alpha grad L(w) ([000]). In the same way a
+model has one flat array `w` of length P and one flat array `grad` of the same length. A layer's `W` and `b` are windows
+into `w` (NumPy views, no copies), and its `dW` and `db` are windows into `grad`:
 
     w     [ W of layer 0 | b of layer 0 | W of layer 2 | b of layer 2 | ... ]
     grad  [ dW           | db           | dW           | db           | ... ]
 
-`w -= alpha * grad` is then a whole training step, an optimizer needs no loop over layers, and a gradient check perturbs
-`w[i]`. Copying, pickling and `astype` build the windows anew.
+`w -= alpha * grad` is then a whole training step. An optimizer needs no loop over layers, and a gradient check perturbs
+`w[i]`. Copying, pickling and `astype` make new vectors and place the windows in them.
 """
 
 import copy
@@ -27,27 +27,27 @@ __all__ = ["Parametric", "leaves_of", "parameter", "setting"]
 
 
 class Parametric(Described):
-    """The base of all that has parameters: a layer, a loss, a network, a model.
+    """The base class of everything with parameters: layers, losses, networks, models.
 
-    A leaf declares its own parameters with `add_parameters`, a container takes those of its parts with `add_parts`: the
-    parts' windows then look into the container's vectors.
+    A leaf has parameters of its own, added by `add_parameters`. A container has parts, added by `add_parts`: their
+    windows are then placed in the container's vectors.
     """
 
     _windows = None
     _shapes = {}                      # a leaf's own parameters, by name
     _parts = {}                       # a container's parts, by name
     _w = _grad = np.zeros(0)
-    _container = None                     # the container whose vectors our windows look into
-    adjustable = ()                   # settings that a callback may change while training
-    decays = ()                       # names of the parameters that weight decay is about
+    _container = None                 # the container in whose vectors the windows are
+    adjustable = ()                   # names of the settings that a callback may change while training
+    decays = ()                       # names of the parameters that weight decay penalises
 
     w = property(operator.attrgetter("_w"), lambda self, value: self._copy_in("w", self._w, value), doc=(
-        "All parameters as one flat vector (P,), the slides' **w**: live, so that `w -= alpha * grad` trains."))
+        "All parameters as one flat vector (P,), the slides' **w**. It is live: `w -= alpha * grad` is a step."))
     grad = property(operator.attrgetter("_grad"), lambda self, value: self._copy_in("grad", self._grad, value), doc=(
-        "The gradient of the loss with respect to w, (P,): live, overwritten by the next backward."))
+        "The gradient of the loss with respect to w, (P,). It is live: the next backward overwrites it."))
 
     def add_parameters(self, **values):
-        """Give this layer parameters of its own, such as `W=array, b=array`; `parameter` must declare each."""
+        """Give this layer its own parameters, such as `W=array, b=array`; the class declares each by `parameter`."""
         undeclared = [name for name in values if not isinstance(getattr(type(self), name, None), property)]
         if undeclared or not values:
             raise TypeError(f"{type(self).__name__}: add_parameters needs parameters declared in the class, such as "
@@ -59,19 +59,19 @@ class Parametric(Described):
         self._place(w, np.zeros_like(w))
 
     def add_parts(self, **parts):
-        """Take the parameters of the parts into one w and one grad. The last container built from a part owns it."""
+        """Put the parameters of the parts into one w and one grad. The last container built from a part owns it."""
         self._refuse_both(self._shapes)
         leaves = leaves_of(parts)
         for name, leaf in leaves.items():
             twin = next(other for other in leaves if leaves[other] is leaf)
             if twin != name:
-                raise ValueError(f"{type(self).__name__}: {leaf!r} is in it twice, as {twin} and {name}: build the second "
-                                 "from copy.deepcopy, or share its weights with again() or TiedDense")
+                raise ValueError(f"{type(self).__name__}: {leaf!r} is in it twice, as {twin} and {name}: build the "
+                                 "second from copy.deepcopy, or share its weights with again() or TiedDense")
         dtypes = {leaf.owner.dtype for leaf in leaves.values() if leaf.owner.w.size}
         if len(dtypes) > 1:
             raise TypeError(f"{type(self).__name__}: its parts must have one dtype, got "
                             + " and ".join(sorted(map(str, dtypes))) + ": use astype on a part first")
-        for part in parts.values():   # from here on nothing can fail: parts are taken all together or not at all
+        for part in parts.values():   # nothing can fail from here on: all parts are taken, or none
             if part._container is not None:
                 give_up(part._container, part, self)
             part._container = self
@@ -83,11 +83,11 @@ class Parametric(Described):
 
     def _refuse_both(self, others):
         if others:
-            raise TypeError(f"{type(self).__name__}: it has parts and parameters of its own: put those parameters into a "
-                            "layer, and make that one of the parts")
+            raise TypeError(f"{type(self).__name__}: it has parts and parameters of its own: put those parameters into "
+                            "a layer, and make that layer one of the parts")
 
     def _place(self, w, grad):
-        """Aim all windows, here and in the parts, at these two vectors."""
+        """Place all windows, of this object and of its parts, in these two vectors."""
         self._w, self._grad, start = w, grad, 0
         self._windows = self._windows or Windows()
         for name, shape in self._shapes.items():
@@ -101,7 +101,7 @@ class Parametric(Described):
             start = stop
 
     def _copy_in(self, name, window, value):
-        if value is window:           # `layer.dW += ...` assigns the window back to itself
+        if value is window:           # `layer.dW += ...` assigns the window to itself
             return
         value = np.asarray(value)
         if value.shape != window.shape:
@@ -120,35 +120,36 @@ class Parametric(Described):
         self._grad.fill(0)
 
     def again(self):
-        """Return a second use of the same parameters, with a cache of its own; it must be in one model with this part.
+        """Return a second use of the same parameters, with a cache of its own; both must be in one model.
 
-        A container is copied, with a use for each of its leaves. Uses have no parameters of their own. Their backward adds
-        to the same gradient, so that a value used twice gets the sum of what comes back.
+        A container is copied, with a use in place of each leaf. A use has no parameters of its own. Its backward adds
+        to the same gradient, so the gradient of a parameter is the sum over its uses.
         """
         if self._parts:
             return copy.deepcopy(self, {id(leaf): leaf.again() for leaf in self.leaves().values()})
         for name in self.adjustable:
             if not isinstance(getattr(type(self), name, None), property):
-                raise TypeError(f"{self!r}.again: {name} would be changed in one use alone: declare {name} = setting(\"{name}\")")
+                raise TypeError(f"{self!r}.again: {name} would be changed in one use alone: declare {name} = "
+                                f"setting(\"{name}\")")
         use = object.__new__(type(self))
-        vars(use).update(vars(self), first=self.owner, shares=(*type(self).shares, "first"), _container=None, _shapes={},
-                         _w=self._w[:0], _grad=self._grad[:0])
+        vars(use).update(vars(self), first=self.owner, shares=(*type(self).shares, "first"), _container=None,
+                         _shapes={}, _w=self._w[:0], _grad=self._grad[:0])
         return use
 
     def partners(self):
-        """Return {attribute: part} of the parts whose parameters this one uses too: the Dense of a TiedDense, say."""
+        """Return {attribute: part} for the parts whose parameters this one uses, such as the Dense of a TiedDense."""
         return {name: getattr(self, name) for name in self.shares}
 
     def leaves(self):
-        """Return the parts without parts, by name: {"encoder.0": Dense(784 -> 500), ...}; of a leaf {"": itself}."""
+        """Return the leaves by name, {"encoder.0": Dense(784 -> 500), ...}; for a leaf {"": itself}."""
         return leaves_of(self._parts) if self._parts else {"": self}
 
     def named_parameters(self):
-        """Return {"encoder.0.W": W, ...}: live windows into w."""
+        """Return {"encoder.0.W": W, ...}, live windows into w."""
         return self._named("")
 
     def named_gradients(self):
-        """Return live windows into grad, under the keys of named_parameters."""
+        """Return {"encoder.0.W": dW, ...}, live windows into grad with the keys of named_parameters."""
         return self._named("d")
 
     def _named(self, prefix):
@@ -156,22 +157,22 @@ class Parametric(Described):
                 for name, leaf in self.leaves().items() for own in leaf._shapes}
 
     def astype(self, dtype):
-        """Return a new model with parameters of another dtype, np.float32 or np.float64; this one stays as it is."""
+        """Return a copy with parameters of another dtype, np.float32 or np.float64; this object stays as it is."""
         if np.dtype(dtype) not in FLOATS:
             raise TypeError(f"{type(self).__name__}.astype: dtype must be float32 or float64, got {np.dtype(dtype)}")
         new = copy.deepcopy(self)
         new._place(new._w.astype(dtype), new._grad.astype(dtype))
         for leaf in new.leaves().values():
-            for part in leaf.partners().values():        # of a leaf that was taken out of its model
+            for part in leaf.partners().values():        # a leaf outside its model brings its partners along
                 part._place(part._w.astype(dtype, copy=False), part._grad.astype(dtype, copy=False))
         return new
 
     def save(self, path):
-        """Write the parameters as one .npz of named arrays: atomically, so that a killed save leaves the old file."""
+        """Write the parameters as one .npz of named arrays, atomically: a killed save leaves the old file whole."""
         write_arrays(path, self.named_parameters())
 
     def load(self, path):
-        """Read parameters written by `save` into w. ValueError unless names and shapes fit; then nothing has changed."""
+        """Read the parameters of a file written by `save`; raise ValueError, and change nothing, unless they fit."""
         fill(self.named_parameters(), read_arrays(path), path)
 
     def __getstate__(self):
@@ -191,5 +192,5 @@ class Parametric(Described):
 
 
 def leaves_of(parts):
-    """Return the parts without parts of a dict of parts, by their dotted names."""
+    """Return {dotted name: leaf} for a dict of parts; a leaf is a part without parts."""
     return {f"{name}.{rest}".rstrip("."): leaf for name, part in parts.items() for rest, leaf in part.leaves().items()}

@@ -18,7 +18,7 @@ The mean of a mini-batch is not the mean of all data. KL is convex, so a batch's
 
 import numpy as np
 
-from numpyae.activations import Sigmoid
+from numpyae.activations import ELU, Sigmoid, Tanh, mlp
 from numpyae.checks import check_choice, check_number, check_positive, check_size
 from numpyae.described import Described
 from numpyae.layers import Dense
@@ -58,12 +58,19 @@ class Penalty(Described):
         """weight = ∂L/∂value. Adds to dW what belongs there; {index: ∂L/∂(output of the layer)} for the rest."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield (penalty, network, x), where the penalty is to be checked: on the layers of this network, when it has seen x."""
+        yield cls(0.3), mlp([5, 3, 2], output=Tanh, rng=rng), rng.standard_normal((7, 5))
+
 
 class Sparsity(Penalty):
     """weight Σ_j s(m_j) over the units, or, with over="units", weight 1/N Σ_n s(m_n) over the samples; s is the subclass's.
 
     ValueError for another `over`, or a layer that does not keep its output h.
     """
+
+    abstract = True
 
     term = "sparsity"
 
@@ -93,6 +100,12 @@ class Sparsity(Penalty):
         dh = dm / self.h.shape[self.axis] if self.over == "batch" else dm[:, None] / self.h.shape[self.axis]
         return {self.index: dh + np.zeros_like(self.h)}
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield both means, of activations in (0, 1)."""
+        for over in ("batch", "units"):
+            yield cls(0.4, 0.7, over=over), mlp([5, 3, 2], output=Sigmoid, rng=rng), rng.standard_normal((7, 5))
+
 
 class KLSparsity(Sparsity):
     """s(m) = KL(ρ ‖ m) = ρ log ρ/m + (1 - ρ) log (1 - ρ)/(1 - m), in nats, between coins; 0 at m = ρ ([003] §4; CS294A, eq. 5).
@@ -101,6 +114,8 @@ class KLSparsity(Sparsity):
     in (0, 1): Sigmoid. Where rounding has made a mean 0 or 1 it is taken for the nearest number that is not, so that value
     and slope stay finite. ValueError unless 0 < rho < 1, or for another activation.
     """
+
+    option = "kl"
 
     def __init__(self, rho, weight, at=None, over="batch"):
         super().__init__(rho, weight, at, over)
@@ -123,9 +138,19 @@ class KLSparsity(Sparsity):
         m = inside(m)
         return (1 - self.rho) / (1 - m) - self.rho / m
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield both means, and a unit whose mean is rounded to 1."""
+        yield from super().examples(rng)
+        network = mlp([5, 2], output=Sigmoid, rng=rng)
+        network.layers[0].b = [0, 100]
+        yield cls(0.1, 0.7), network, rng.standard_normal((7, 5))
+
 
 class L1Sparsity(Sparsity):
     """s(m) = |m - ρ|, for any activation ([002] "L1"). At m = ρ, where there is no slope, we take 0."""
+
+    option = "l1"
 
     def distance(self, m):
         """|m - ρ|."""
@@ -138,6 +163,8 @@ class L1Sparsity(Sparsity):
 
 class L2Sparsity(Sparsity):
     """s(m) = (m - ρ)², for any activation ([002] "squared L2")."""
+
+    option = "l2"
 
     def distance(self, m):
         """(m - ρ)²."""
@@ -164,6 +191,7 @@ class Contraction(Penalty):
     ValueError for layers other than Dense and elementwise activations with a second derivative.
     """
 
+    option = "contraction"
     term = "contraction"
 
     def __init__(self, weight, at=None, samples=None):
@@ -226,6 +254,13 @@ class Contraction(Penalty):
                 dE = dP @ above.W
         return added
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield one, two and three layers, exact and sampled, and a linear code."""
+        yield from super().examples(rng)
+        for samples, sizes, output in ((None, [5, 2], Sigmoid), (None, [5, 3, 2], None), (2, [5, 11, 3, 2], ELU)):
+            yield cls(0.3, samples=samples), mlp(sizes, output=output, rng=rng), rng.standard_normal((7, 5))
+
 
 class WeightDecay(Penalty):
     """weight Σ W², over the weights of the whole model, without ½ (CS294A has λ/2); biases are left alone.
@@ -233,6 +268,8 @@ class WeightDecay(Penalty):
     A layer says which of its parameters decay (`decays`); those that a TiedDense or a second use shares count once.
     """
 
+    formula = {"dW": "2 · {weight:g} {W}"}
+    option = "decay"
     term = "weight decay"
     on_weights = True
 

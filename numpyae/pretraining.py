@@ -1,13 +1,15 @@
-"""Pre-training: a deep network, one layer at a time ([002] "greedy layer-wise"; Hinton & Salakhutdinov 2006; Vincent 2010).
+"""Pre-training: a deep network, one layer at a time ([002] "greedy layer-wise").
 
-Before good initialisations and rectifiers, gradients died on their way down a deep network. The way round: train the
-lowest layer alone to make a code of the data, then the next to make a code of that code, and so on; then put all of them on
-top of each other, unroll the stack into encoder and decoder, and only now train everything together ("fine-tuning").
+Before good initialisations and rectifiers, gradients vanished on their way down a deep network. Pre-training avoids
+this. First the lowest layer is trained alone to encode the data. Then the next layer is trained to encode that code,
+and so on. Finally the stack is unrolled into an encoder and a decoder, and all layers are trained together
+("fine-tuning").
 
-    x ─▶ layer 1 ─▶ h1 ─▶ layer 2 ─▶ h2 …            each trained on what the one below gives
-    x ─▶ W1 ─▶ W2 ─▶ code ─▶ W2ᵀ ─▶ W1ᵀ ─▶ o         unrolled: the same W up and, transposed, down
+    x ─▶ layer 1 ─▶ h1 ─▶ layer 2 ─▶ h2 …            each layer is trained on the output of the one below
+    x ─▶ W1 ─▶ W2 ─▶ code ─▶ W2ᵀ ─▶ W1ᵀ ─▶ o         unrolled: the decoder starts with the transposed weights
 
-A layer is an RBM or a one-layer denoising autoencoder. The stack can also carry a classifier instead of the decoder.
+A layer is an RBM (Hinton & Salakhutdinov 2006) or a one-layer denoising autoencoder (Vincent 2010). A classifier may
+take the place of the decoder.
 """
 
 import numpy as np
@@ -23,9 +25,10 @@ from numpyae.training import fit
 
 
 def stack_rbms(x, sizes, epochs, batch_size=100, alpha=0.05, linear_code=True, rng=None, progress=None):
-    """RBMs of these sizes, [784, 500, 30] say, each trained on the code of the one below; x (N, sizes[0]) in [0, 1].
+    """Return a list of RBMs, each trained on the code of the one below; x (N, sizes[0]) in [0, 1].
 
-    linear_code: the last has real hidden units, and a fiftieth of the rate alpha, since nothing bounds them.
+    `sizes` are the numbers of units, such as [784, 500, 30]. With `linear_code` the last RBM has gaussian hidden units
+    and the rate alpha / 50, since these units are unbounded.
     """
     rng, stack = np.random.default_rng(rng), []
     for n_in, n_out in zip(sizes[:-1], sizes[1:]):
@@ -39,9 +42,10 @@ def stack_rbms(x, sizes, epochs, batch_size=100, alpha=0.05, linear_code=True, r
 
 
 def stack_denoisers(x, sizes, corruption, epochs, batch_size=100, alpha=1e-3, rng=None, progress=None):
-    """One-layer denoising autoencoders with tied weights and sigmoid units, each trained on the code of the one below.
+    """Return a list of denoising autoencoders, each trained on the code of the one below; x (N, sizes[0]) in [0, 1].
 
-    x (N, sizes[0]) in [0, 1]; sizes as in `stack_rbms`. All have bounded codes, the last one too.
+    `sizes` are the numbers of units, such as [784, 500, 30]. Each autoencoder has one layer with tied weights and
+    sigmoid units, so every code is in (0, 1), the last one too.
     """
     rng, stack = np.random.default_rng(rng), []
     for n_in, n_out in zip(sizes[:-1], sizes[1:]):
@@ -54,10 +58,10 @@ def stack_denoisers(x, sizes, corruption, epochs, batch_size=100, alpha=1e-3, rn
 
 
 def unroll(stack, criterion):
-    """The deep autoencoder that a stack adds up to, untied from here on.
+    """Return the deep Autoencoder of a stack; encoder and decoder have weights of their own.
 
-    A criterion that takes logits, such as BernoulliNLL, gets them; for another a Sigmoid stands at the end. ValueError for
-    an RBM with gaussian visible units, whose way back has no Sigmoid.
+    The decoder ends in logits for a criterion that takes logits, such as BernoulliNLL, and in a Sigmoid for any other.
+    Raise ValueError for an RBM with gaussian visible units, whose decoder has no Sigmoid.
     """
     up, down = [], []
     for W, b, c, linear in map(weights, stack):
@@ -67,16 +71,19 @@ def unroll(stack, criterion):
 
 
 def classifier(stack, classes, rng=None):
-    """The stack's encoder with a layer of logits on top, to be fine-tuned on labels ([002]: "a supervised learning phase")."""
+    """Return a Regression for labels: the stack's encoder with a layer of logits on top, one for each of `classes`.
+
+    It is to be fine-tuned on labelled data ([002]: "a supervised learning phase").
+    """
     layers = []
     for W, _, c, linear in map(weights, stack):
         layers += [dense(W, c)] + ([] if linear else [Sigmoid()])
-    top = Dense(layers[-1].n_out if isinstance(layers[-1], Dense) else layers[-2].n_out, classes, rng=rng)
-    return Regression(Sequential(*layers, top.astype(layers[0].dtype)), SoftmaxCrossEntropy())
+    top = Dense(len(c), classes, rng=rng).astype(c.dtype)
+    return Regression(Sequential(*layers, top), SoftmaxCrossEntropy())
 
 
 def weights(part):
-    """W, visible bias, hidden bias of a layer of the stack, and whether its hidden units are linear."""
+    """Return (W, visible bias, hidden bias, whether the hidden units are linear) of one member of a stack."""
     if isinstance(part, RBM):
         if part.visible == "gaussian":
             raise ValueError(f"unroll, classifier: the visible units must be bernoulli, got {part!r}")
@@ -85,7 +92,7 @@ def weights(part):
 
 
 def dense(W, b):
-    """A Dense with these values."""
+    """Return a Dense with these weights and biases, in their dtype."""
     layer = Dense(*W.shape, init="zeros")
     layer.W, layer.b = W, b
     return layer.astype(W.dtype)

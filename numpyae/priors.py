@@ -15,11 +15,35 @@ from numpyae.checks import check_size
 from numpyae.parameters import Parametric, parameter
 
 
-class GaussianPrior(Parametric):
+class Prior(Parametric):
+    """The contract: log_density(z) -> log p(z), and backward(dlog_p) -> dz, which adds the gradients of own parameters."""
+
+    def log_density(self, z):
+        """Return log p(z) in nats, (N,) or (K, N), for z (N, d) or (K, N, d)."""
+        raise NotImplementedError(f"{type(self).__name__}.log_density")
+
+    def backward(self, dlog_p):
+        """Turn dlog_p = ∂L/∂log p(z) into ∂L/∂z, of the shape of z."""
+        raise NotImplementedError(f"{type(self).__name__}.backward")
+
+    def sample(self, n, rng=None, dtype=np.float64):
+        """Draw n codes z ~ p(z), (n, d)."""
+        raise NotImplementedError(f"{type(self).__name__}.sample")
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield (prior, z), where the prior is to be checked: at one draw and at three for each sample."""
+        yield cls(2), rng.standard_normal((7, 2))
+        yield cls(2), rng.standard_normal((3, 7, 2))
+
+
+class GaussianPrior(Prior):
     """p(z) = N(μ₀, diag σ₀²) over d numbers, fixed; μ₀ and σ₀ are numbers or d of them. N(0, I) unless said otherwise.
 
     ValueError unless μ₀ is finite and σ₀ positive.
     """
+
+    formula = {"log p(z)": "-½ Σ_j [(({z} - μ₀) / σ₀)² + log 2πσ₀²]", "dz": "-dlog p ({z} - μ₀) / σ₀²"}
 
     def __init__(self, d, mu=0.0, sigma=1.0):
         check_size("GaussianPrior: d", d)
@@ -58,13 +82,20 @@ class GaussianPrior(Parametric):
         mu, sigma = np.asarray(self.mu, dtype=dtype), np.asarray(self.sigma, dtype=dtype)
         return mu + sigma * rng.standard_normal((n, self.d), dtype=dtype)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield N(0, I) and another, at one draw and at three for each sample."""
+        yield from super().examples(rng)
+        yield cls(2, 0.5, 1.7), rng.standard_normal((3, 7, 2))
 
-class MixturePrior(Parametric):
+
+class MixturePrior(Prior):
     """p(z) = Σ_c π_c N(z; μ_c, diag σ_c²), C Gaussians over d numbers, learnt: π = softmax(logits), σ² = e^logvar.
 
     Starts with equal π_c, σ_c = 1 and μ_c drawn from N(0, I). ValueError unless d and C are at least 1.
     """
 
+    formula = {"log p(z)": "log Σ_c π_c N({z}; μ_c, σ_c²)", "dz": "-dlog p Σ_c p(c|z) ({z} - μ_c) / σ_c²"}
     logits, dlogits = parameter("logits", "log π_c up to a constant, (C,)")
     mu, dmu = parameter("mu", "means (C, d)")
     logvar, dlogvar = parameter("logvar", "log σ_c², (C, d)")
@@ -115,3 +146,9 @@ class MixturePrior(Parametric):
         pi = np.exp(self.log_pi()).astype(np.float64)
         c = rng.choice(self.C, n, p=pi / pi.sum())
         return (self.mu[c] + np.exp(0.5 * self.logvar[c]) * rng.standard_normal((n, self.d))).astype(dtype)
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield a mixture of three, at one draw and at five for each sample."""
+        for draws in ((), (5,)):
+            yield cls(2, 3, rng), rng.standard_normal((*draws, 7, 2))

@@ -1,17 +1,23 @@
 """The restricted Boltzmann machine: how deep autoencoders were first trained ([002]; Hinton & Salakhutdinov 2006).
 
-Two layers of units, visible v and hidden h, every pair (v_i, h_j) joined by a weight, and a probability instead of a function:
+It has two layers of units, visible v and hidden h, a weight for every pair (v_i, h_j), and a joint distribution:
 
     E(v, h) = -vᵀW h - bᵀv - cᵀh            p(v, h) = e^-E(v, h) / Z
 
-Given one layer, the units of the other are independent, so both directions are one line:
+Given one layer, the units of the other are independent, so both conditional distributions are one line:
 
     p(h_j = 1 | v) = σ(c_j + (v W)_j)        p(v_i = 1 | h) = σ(b_i + (W h)_i)
 
-Summing over h leaves p(v) = e^-F(v) / Z with the free energy F(v) = -bᵀv - Σ_j log(1 + e^(c_j + (v W)_j)). The gradient of
--log p(v) is ∂F(v) minus its mean under the model. That mean is out of reach, so contrastive divergence (Hinton 2002) takes it
-where k rounds of sampling, started at the data, have led: v_k, the "fantasy". The W of an RBM is the W of an encoder's layer, and
-its transpose that of a decoder's: a stack of them, each trained on the hidden units of the one below, unrolls into an autoencoder.
+The sum over h gives p(v) = e^-F(v) / Z with the free energy
+
+    F(v) = -bᵀv - Σ_j log(1 + e^(c_j + (v W)_j))
+
+The gradient of -log p(v) is ∂F(v) minus the mean of ∂F under the model. This mean is too expensive to compute.
+Contrastive divergence (Hinton 2002) replaces it by ∂F(v_k): v_k, the "fantasy", is the result of k rounds of sampling
+that start at the data.
+
+The W of an RBM serves as the W of an encoder's layer, and its transpose as the W of a decoder's layer. So a stack of
+RBMs, each trained on the hidden units of the one below, is unrolled into an autoencoder.
 """
 
 import numpy as np
@@ -22,12 +28,13 @@ from numpyae.parameters import parameter
 
 
 class RBM(Model):
-    """A restricted Boltzmann machine of n_visible and n_hidden units: W (n_visible, n_hidden), b and c the biases.
+    """A restricted Boltzmann machine: W (n_visible, n_hidden), biases b (n_visible,) and c (n_hidden,).
 
-    hidden="gaussian": real hidden units h | v ~ N(c + v W, I), for a linear code. visible="gaussian": real data of variance
-    about 1, v | h ~ N(b + W h, I). `k` rounds of Gibbs sampling. `loss` is F(x) - F(v_k), whose gradient with v_k held is that
-    of contrastive divergence; it is no measure of quality. W starts as N(0, 0.01²) (Hinton 2010, §8).
-    ValueError for sizes or k below 1, or other kinds of units.
+    hidden="gaussian" gives real hidden units, h | v ~ N(c + v W, I), for a linear code. visible="gaussian" is for real
+    data of variance about 1, v | h ~ N(b + W h, I). `k` is the number of rounds of Gibbs sampling. `loss` is
+    F(x) - F(v_k); its gradient with v_k held fixed is that of contrastive divergence. Its value does not measure the
+    quality of the model. W starts as N(0, 0.01²) (Hinton 2010, §8). Raise ValueError for sizes or k below 1, and for
+    other kinds of units.
     """
 
     W, dW = parameter("W", "weights (n_visible, n_hidden)")
@@ -35,19 +42,24 @@ class RBM(Model):
     c, dc = parameter("c", "biases of the hidden units (n_hidden,)")
 
     def __init__(self, n_visible, n_hidden, visible="bernoulli", hidden="bernoulli", k=1, rng=None):
-        check_size("RBM: n_visible", n_visible)
-        check_size("RBM: n_hidden", n_hidden)
-        check_size("RBM: k", k)
+        for name, size in (("n_visible", n_visible), ("n_hidden", n_hidden), ("k", k)):
+            check_size(f"RBM: {name}", size)
         for name, kind in (("visible", visible), ("hidden", hidden)):
             check_choice(f"RBM: {name}", kind, ("bernoulli", "gaussian"))
         if visible == hidden == "gaussian":
-            raise ValueError("RBM: one kind of units must be bernoulli: with both gaussian p(v, h) need not be normalisable")
-        self.n_visible, self.n_hidden, self.visible, self.hidden, self.k = int(n_visible), int(n_hidden), visible, hidden, int(k)
-        self.add_parameters(W=0.01 * np.random.default_rng(rng).standard_normal((n_visible, n_hidden)), b=np.zeros(n_visible),
-                            c=np.zeros(n_hidden))
+            raise ValueError("RBM: one kind of units must be bernoulli: with both gaussian p(v, h) need not be "
+                             "normalisable")
+        self.n_visible, self.n_hidden, self.k = int(n_visible), int(n_hidden), int(k)
+        self.visible, self.hidden = visible, hidden
+        W = 0.01 * np.random.default_rng(rng).standard_normal((n_visible, n_hidden))
+        self.add_parameters(W=W, b=np.zeros(n_visible), c=np.zeros(n_hidden))
 
     def free_energy(self, v):
-        """F(v) (N,), up to the constant of Z: -log Σ_h e^-E(v, h). ValueError or TypeError for v of another shape or dtype."""
+        """Return the free energy F(v) = -log Σ_h e^-E(v, h), (N,), for v (N, n_visible).
+
+        For gaussian hidden units the sum is an integral, and an additive constant is left out. Raise ValueError or
+        TypeError for v of another shape or dtype.
+        """
         self.require("v", v, self.n_visible)
         a = v @ self.W + self.c
         over_h = 0.5 * a * a if self.hidden == "gaussian" else np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
@@ -55,35 +67,39 @@ class RBM(Model):
         return np.add.reduce(of_v, axis=1) - np.add.reduce(over_h, axis=1)
 
     def encode(self, v):
-        """E[h | v], (N, n_hidden): σ(c + v W), or c + v W for gaussian units."""
+        """Return E[h | v], (N, n_hidden), for v (N, n_visible): σ(c + v W), or c + v W for gaussian units."""
         self.require("v", v, self.n_visible)
         a = v @ self.W + self.c
         return a if self.hidden == "gaussian" else sigma(a)
 
     def decode(self, h):
-        """E[v | h], (N, n_visible)."""
+        """Return E[v | h], (N, n_visible), for h (N, n_hidden): σ(b + h Wᵀ), or b + h Wᵀ for gaussian units."""
         self.require("h", h, self.n_hidden)
         a = h @ self.W.T + self.b
         return a if self.visible == "gaussian" else sigma(a)
 
     def require(self, name, units, width):
-        """ValueError or TypeError unless units are (N, width), of the dtype of the parameters."""
+        """Raise ValueError or TypeError unless units are (N, width), of the dtype of the parameters."""
         if not isinstance(units, np.ndarray) or units.ndim != 2 or units.shape[1] != width:
-            raise ValueError(f"RBM: {name} must have shape (N, {width}), got {getattr(units, 'shape', type(units).__name__)}")
+            raise ValueError(f"RBM: {name} must have shape (N, {width}), got "
+                             f"{getattr(units, 'shape', type(units).__name__)}")
         if units.dtype != self.dtype:
             raise TypeError(f"RBM: {name} must be {self.dtype}, as the parameters are, got {units.dtype}")
 
     def reconstruct(self, v):
-        """decode(encode(v)), without sampling."""
+        """Return decode(encode(v)), (N, n_visible), without sampling."""
         return self.decode(self.encode(v))
 
     def gibbs(self, v, rng):
-        """One round of sampling: h ~ p(h | v), then v ~ p(v | h)."""
-        h = draw(self.encode(v), self.hidden, rng)
-        return draw(self.decode(h), self.visible, rng)
+        """Return v after one round of sampling: h ~ p(h | v), then v ~ p(v | h); (N, n_visible)."""
+        h = sample_units(self.encode(v), self.hidden, rng)
+        return sample_units(self.decode(h), self.visible, rng)
 
     def loss(self, x, rng=None, noise=None, training=True):
-        """1/N Σ_n F(x_n) - F(v_n), v the fantasy after k rounds from x; terms: {"data": F(x), "fantasy": -F(v)}."""
+        """Return 1/N Σ_n [F(x_n) - F(v_n)], v the fantasy after k rounds of sampling from x (N, n_visible).
+
+        `terms` are {"data": 1/N Σ F(x_n), "fantasy": -1/N Σ F(v_n)}; `noise["fantasy"]` is v.
+        """
         rng = self.begin(rng, noise, training)
         if noise is None:
             rng, v = np.random.default_rng(rng), x
@@ -97,7 +113,10 @@ class RBM(Model):
         return self.total()
 
     def backward(self):
-        """dW = -Σ_n weight x_nᵀ E[h | x_n], and the same of the fantasy with the other sign; db, dc likewise."""
+        """Return grad: dW = -Σ_n weight_n v_nᵀ E[h | v_n], summed over the data and the fantasy; db and dc likewise.
+
+        The weights are ∂L/∂F: 1/N for the data, -1/N for the fantasy.
+        """
         self.from_zero()
         dW, db, dc = self.dW, self.db, self.dc
         for v, weight in ((self.x, self.weights["data"]), (self.v, self.weights["fantasy"])):
@@ -111,21 +130,27 @@ class RBM(Model):
         return f"RBM({self.n_visible} {self.visible} - {self.n_hidden} {self.hidden}; {self._w.size} parameters)"
 
     def check(self, x):
-        """x (N, n_visible) finite; in [0, 1] for bernoulli units."""
+        """Raise ValueError or TypeError unless x (N, n_visible) is finite, and in [0, 1] for bernoulli units."""
         check_data("RBM: x", x, self.n_visible, self.dtype)
         if self.visible == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
             raise ValueError(f"RBM: x must lie in [0, 1] for bernoulli units, got {x.min():.4g} to {x.max():.4g}: "
                              'take visible="gaussian"')
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield the three kinds of machines."""
+        for visible, hidden in (("bernoulli", "bernoulli"), ("gaussian", "bernoulli"), ("bernoulli", "gaussian")):
+            yield cls(5, 11, visible, hidden, rng=rng), rng.random((7, 5))
+
 
 def sigma(a):
-    """σ(a), without overflow."""
+    """Return σ(a) = 1 / (1 + e^-a), without overflow."""
     e = np.exp(-np.abs(a))
     return np.maximum(e, a >= 0) / (1 + e)
 
 
-def draw(mean, kind, rng):
-    """A sample of units of this kind with this mean."""
+def sample_units(mean, kind, rng):
+    """Return a sample of units of this kind, "bernoulli" or "gaussian", with this mean (N, width)."""
     if kind == "gaussian":
         return mean + rng.standard_normal(mean.shape, dtype=mean.dtype)
     return (rng.random(mean.shape, dtype=mean.dtype) < mean).astype(mean.dtype)

@@ -1,10 +1,10 @@
-"""A layer belongs to one model: the last one built from it. An earlier one says so, whatever is asked of it."""
+"""Ownership: a layer belongs to the last model built from it, and every use of an earlier model is an error."""
 
 import functools
 
 
 class Taken:
-    """A container whose part now belongs to another: reading it or calling its methods raises a ValueError that says so."""
+    """A container that has lost a part to another: every read, assignment or call raises a ValueError that says so."""
 
     def __getattribute__(self, name):
         state = object.__getattribute__(self, "__dict__")
@@ -20,16 +20,16 @@ class Taken:
 
 
 def refuse(why, *values, **named):
-    """Raise the ValueError that says who has taken the part."""
+    """Raise a ValueError that says which container has taken the part."""
     raise ValueError(why)
 
 
 def give_up(container, part, taker):
-    """Turn a container, and those it is in, into Taken: `part` of it now belongs to `taker`."""
+    """Turn a container, and every container around it, into Taken: its `part` now belongs to `taker`."""
     if container._container is not None:
         give_up(container._container, part, taker)
     why = (f"{type(container).__name__}: its part {part!r} now belongs to another {type(taker).__name__}; "
-           "build that one from copy.deepcopy of the part to use both")
+           "to use both, build that one from copy.deepcopy of the part")
     for other in container._parts.values():
         other._container = None
     container.__dict__ = {"why": why, "was": type(container)}

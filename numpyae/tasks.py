@@ -1,13 +1,13 @@
-"""Tasks: what a trained VAE is good for, besides a bound ([001], [002] and [004] list these).
+"""Tasks: the uses of a trained VAE ([001], [002] and [004] list them).
 
     draw new samples           model.sample(n)
-    reconstruct, denoise       model.reconstruct(x): train with `corruption` for the latter
-    stand in for log p(x)      model.elbo(x), or closer, model.log_likelihood(x) ([003] §6)
-    find anomalies             -model.elbo(x): the larger, the stranger
-    features                   model.encode(x), then evaluation.probe or cluster_purity
+    reconstruct, denoise       model.reconstruct(x); to denoise, train with `corruption`
+    estimate log p(x)          model.elbo(x), or closer, model.log_likelihood(x) ([003] §6)
+    find anomalies             -model.elbo(x): large for unusual x
+    extract features           model.encode(x), then evaluation.probe or cluster_purity
 
-Here are those that take more than a line: the neighbours of a sample, the way from one sample to another, missing pixels, and
-more labelled samples than one has.
+The functions of this file are the uses that take more than one line: variations of a sample, interpolation between two
+samples, missing pixels, and additional labelled samples.
 """
 
 import numpy as np
@@ -17,9 +17,11 @@ from numpyae.vae import VAE
 
 
 def neighbours(model, x, n, scale=1.0, rng=None):
-    """n variations of each row of x, (N, n, D): E[x|z] at z = μ(x) + scale σ(x) ε, draws from q(z|x), which is made wider by `scale`.
+    """Return n variations of each row of x (N, D), (N, n, D): E[x|z] at random codes z around μ(x).
 
-    ValueError unless scale >= 0.
+        z = μ(x) + scale σ(x) ε,   ε ~ N(0, I)
+
+    With scale = 1 the codes are draws from q(z|x). Raise ValueError unless n >= 1 and scale >= 0.
     """
     check_part("neighbours: model", model, VAE)
     check_size("neighbours: n", n)
@@ -33,48 +35,49 @@ def neighbours(model, x, n, scale=1.0, rng=None):
 
 
 def interpolate(model, start, end, steps, spherical=True):
-    """The way from one sample to another, (steps, D): E[x|z] along the codes between μ(start) and μ(end), rows (D,), ends included.
+    """Return a path from one sample (D,) to another, (steps, D): E[x|z] at codes z from z₀ = μ(start) to z₁ = μ(end).
 
-        straight     z(s) = (1 - s) z₀ + s z₁
+        straight     z(s) = (1 - s) z₀ + s z₁,   s = 0 … 1
         spherical    z(s) = [sin((1 - s) Ω) z₀ + sin(s Ω) z₁] / sin Ω,   Ω the angle between z₀ and z₁ (White 2016)
 
-    In many dimensions N(0, I) is a shell of radius √d; the straight way leaves it, the spherical one does not. Codes in opposite
-    directions have no shortest arc between them: ValueError.
+    In many dimensions N(0, I) is concentrated near a sphere of radius √d. The straight path leaves this shell, the
+    spherical path stays in it. Raise ValueError for codes in opposite directions: they have no shortest arc.
     """
     check_part("interpolate: model", model, VAE)
     check_size("interpolate: steps", steps)
     if np.ndim(start) != 1 or np.shape(start) != np.shape(end):
-        raise ValueError(f"interpolate: start and end must be two rows of one length, got shapes {np.shape(start)} and {np.shape(end)}")
+        raise ValueError(f"interpolate: start and end must be two rows of one length, got shapes {np.shape(start)} and "
+                         f"{np.shape(end)}")
     z0, z1 = model.encode(np.stack([start, end]))
     s = np.linspace(0, 1, steps, dtype=z0.dtype)[:, None]
-    if not spherical:
-        return model.decode((1 - s) * z0 + s * z1)
-    lengths = np.linalg.norm(z0) * np.linalg.norm(z1)
-    cosine = np.clip(z0 @ z1 / lengths, -1, 1) if lengths > 0 else 1.0
-    omega = np.arccos(cosine)
-    if np.sin(omega) < 1e-3:
-        if cosine < 0:
-            raise ValueError("interpolate: start and end must not have codes in opposite directions, for which no arc is the shortest: "
-                             "take spherical=False")
-        return model.decode((1 - s) * z0 + s * z1)       # so small an angle that the two ways are the same
-    z = (np.sin((1 - s) * omega) * z0 + np.sin(s * omega) * z1) / np.sin(omega)
+    z = (1 - s) * z0 + s * z1
+    if spherical:
+        lengths = np.linalg.norm(z0) * np.linalg.norm(z1)
+        cosine = np.clip(z0 @ z1 / lengths, -1, 1) if lengths > 0 else 1.0
+        omega = np.arccos(cosine)
+        if np.sin(omega) < 1e-3 and cosine < 0:
+            raise ValueError("interpolate: start and end must not have codes in opposite directions, which have no "
+                             "shortest arc: take spherical=False")
+        if np.sin(omega) >= 1e-3:                        # below, both paths are equal
+            z = (np.sin((1 - s) * omega) * z0 + np.sin(s * omega) * z1) / np.sin(omega)
     return model.decode(z.astype(z0.dtype))
 
 
 def fill_in(model, x, missing, rounds=100, rng=None):
-    """x (N, D) with its missing features filled in, by pseudo-Gibbs sampling (Rezende 2014, appendix F):
+    """Return x (N, D) with its missing features filled in by pseudo-Gibbs sampling (Rezende 2014, appendix F).
 
-        z ~ q(z|x),   then x_missing ~ p(x|z), what is known stays;   again, `rounds` times
+        z ~ q(z|x),   x_missing ~ p(x|z),   x_known unchanged;   repeat `rounds` times
 
-    The last round puts in E[x|z] in place of a draw. missing (N, D) is True where x is not known; what stands there is not looked
-    at, it may be NaN. The chain starts at the mean of what p(z) makes. ValueError for a mask of another shape or kind.
+    missing (N, D) is True where x is unknown; x may be NaN there. The chain starts at the mean of 256 samples of the
+    model. The last round takes E[x|z] instead of a draw. Raise ValueError unless missing is a boolean array of the
+    shape of x.
     """
     check_part("fill_in: model", model, VAE)
     check_size("fill_in: rounds", rounds)
     missing = np.asarray(missing)
     if missing.shape != np.shape(x) or missing.dtype != bool:
-        raise ValueError(f"fill_in: missing must be True and False of the shape of x, {np.shape(x)}, got {missing.dtype} of shape "
-                         f"{missing.shape}")
+        raise ValueError(f"fill_in: missing must be a boolean array of the shape of x, {np.shape(x)}, got "
+                         f"{missing.dtype} of shape {missing.shape}")
     rng = np.random.default_rng(rng)
     known = np.where(missing, model.dtype.type(0), x)
     model.check(known)
@@ -89,9 +92,10 @@ def fill_in(model, x, missing, rounds=100, rng=None):
 
 
 def augment(model, x, y, n, scale=1.0, rng=None):
-    """x (N, D) and its labels y (N,), each with n `neighbours` behind it that have its label: ((N + nN, D), (N + nN,)).
+    """Return (x, y) with n `neighbours` of each row appended, which have its label: shapes (N + nN, D) and (N + nN,).
 
-    For few labels and many samples without: the model has seen them all, and knows in which directions a sample may vary.
+    x is (N, D), y is (N,). This helps where few of many samples have labels: the model was trained on all of them, and
+    has learnt the directions in which a sample may vary. Raise ValueError unless there is one label for each row.
     """
     if np.shape(y) != (len(x),):
         raise ValueError(f"augment: y must have a label for each row of x, shape ({len(x)},), got shape {np.shape(y)}")

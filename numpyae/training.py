@@ -1,4 +1,4 @@
-"""Training: cut the data into batches, take one step per batch, look up after every epoch.
+"""Training: split the data into batches, take one step per batch, look at the loss after every epoch.
 
 [000]'s loop, with mini-batches instead of single samples:
 
@@ -7,9 +7,9 @@
         for each batch: loss, backward, step
     until a stopping criterion is satisfied
 
-`fit` is that loop, for every model and optimizer. All it adds is bookkeeping: a History, early stopping on data that was not
-trained on, checkpoints after whole epochs, and a clear stop when the loss leaves the numbers. `online_backprop` is [000]'s
-algorithm as it stands there: one sample at a time, forward, backward and step in one loop, no layers and no optimizer.
+`fit` is that loop, for every model and optimizer. It adds only bookkeeping: a History, early stopping on held-out data,
+a checkpoint after each epoch, and an error when the loss is no longer finite. `online_backprop` is [000]'s algorithm
+line for line: one sample at a time, with forward, backward and step in one loop, without an optimizer.
 """
 
 import math
@@ -20,24 +20,25 @@ import time
 import numpy as np
 
 from numpyae.activations import Identity
-from numpyae.checks import check_data, check_size, is_number
+from numpyae.checks import check_data, check_positive, check_size, is_number
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
 from numpyae.layers import Dense, Layer
 from numpyae.optimizers import Optimizer
 
-LINES = 100                           # of progress that stay, at the most
-VALIDATION_ROWS = 2000                # of the validation data that go through the model at once
+LINES = 100                           # the largest number of progress lines that stay
+CLEAR = "\r\033[K"                    # clears the last line of a terminal
+VALIDATION_ROWS = 2000                # rows of the validation data that go through the model at once
 
 
 class Diverged(ArithmeticError):
-    """The loss or a parameter became NaN or infinite; the model is back at the end of its last whole epoch."""
+    """The loss or a parameter has become NaN or infinite. The parameters are those of the last whole epoch again."""
 
 
 class History:
-    """What happened, per epoch: `loss`, `terms` (name -> list), `validation`, `seconds`; `stopped` says why it ended.
+    """The record of a training run, one value per epoch: `loss`, `terms` (name -> list), `validation`, `seconds`.
 
-    `loss` and `terms` are means over the epoch's batches while the parameters move; `validation` is the loss on held-out data
-    at the end of the epoch. `best` is the index of the epoch of the lowest validation loss, None without validation.
+    `loss` and `terms` are means over the samples of an epoch, while the parameters change. `validation` is the loss on
+    held-out data at the end of the epoch. `stopped` says why the training ended.
     """
 
     def __init__(self, loss=(), terms=None, validation=(), seconds=(), stopped=None):
@@ -47,18 +48,18 @@ class History:
 
     @property
     def epochs(self):
-        """Number of whole epochs."""
+        """The number of whole epochs."""
         return len(self.loss)
 
     @property
     def best(self):
-        """Index of the epoch with the lowest validation loss."""
+        """The index of the epoch with the lowest validation loss; None without validation."""
         if not self.validation:
             return None
         return int(np.argmin(np.nan_to_num(self.validation, nan=np.inf)))
 
     def add(self, terms, validation, seconds):
-        """Append one epoch."""
+        """Append one epoch: its terms (a dict of floats), its validation loss or None, and its duration."""
         self.loss.append(sum(terms.values()))
         for name, value in terms.items():
             self.terms.setdefault(name, []).append(value)
@@ -67,15 +68,15 @@ class History:
         self.seconds.append(seconds)
 
     def check(self):
-        """ValueError unless all of it is numbers, one per epoch."""
+        """Raise ValueError unless every list holds one number per epoch."""
         lists = [self.loss, self.seconds, *self.terms.values(), *([self.validation] if self.validation else [])]
         if any(len(values) != self.epochs for values in lists):
-            raise ValueError(f"History: expected {self.epochs} values of everything, got {[len(values) for values in lists]}")
+            raise ValueError(f"History: expected {self.epochs} values in every list, got {list(map(len, lists))}")
         if not all(isinstance(value, (int, float)) for values in lists for value in values):
             raise ValueError("History: expected numbers")
 
     def as_dict(self):
-        """JSON-able: History(**history.as_dict()) is the same history."""
+        """Return the history as a dict for JSON; History(**history.as_dict()) is an equal history."""
         return dict(vars(self))
 
     def __repr__(self):
@@ -83,18 +84,22 @@ class History:
         return f"History({self.epochs} epochs{last}, {sum(self.seconds):.1f} s, stopped: {self.stopped})"
 
 
-def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, patience=None, each_epoch=None, callbacks=(),
-        checkpoint=None, resume=None, progress=None):
-    """Train the model on the data, arrays of as many rows each, until `epochs` epochs are done. Returns a History.
+def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, patience=None, each_epoch=None,
+        callbacks=(), checkpoint=None, resume=None, progress=None):
+    """Train the model on the data, arrays with equal numbers of rows, until `epochs` epochs are done. Return a History.
 
-    validation: held-out data (an array or a tuple), whose loss is taken after every epoch. patience: stop when it has not
-    improved for so many epochs; then the best parameters are restored. each_epoch(rng, *data) -> data makes the epoch's data
-    (binarised anew, say). callback(model, history, optimizer) runs after each epoch and may set `optimizer.alpha`, `model.beta`
-    ... as functions of the epoch. checkpoint: a path, written after every epoch; resume: such a path, to go on from: the
-    same call killed and resumed gives the same parameters, bit for bit. progress: True live line or plain lines, False nothing,
-    None a live line on a terminal only. Ctrl-C ends with what was learnt so far.
+    validation    held-out data, an array or a tuple; their loss is computed after every epoch
+    patience      stop when the validation loss has not improved for this many epochs, and restore the best parameters
+    each_epoch    a function (rng, *data) -> data that makes the data of each epoch, such as a new binarisation
+    callbacks     functions (model, history, optimizer), called after each epoch; they may set `optimizer.alpha`,
+                  `model.beta`, … as functions of the epoch
+    checkpoint    the path of a file to write after every epoch
+    resume        the path of a checkpoint to go on from: a run that was killed and resumed ends with the parameters of
+                  an uninterrupted one, bit for bit
+    progress      True: a live line on a terminal, plain lines elsewhere; None: only the live line; False: nothing
 
-    ValueError or TypeError for data that do not fit, before the first step. Diverged when the loss is no longer a number.
+    Ctrl-C ends the training and keeps the parameters learnt so far. Raise ValueError or TypeError before the first step
+    if the data do not fit the model, and Diverged when the loss is no longer finite.
     """
     sample = data if each_epoch is None else as_tuple(each_epoch(np.random.default_rng(0), *data))
     validation = check_arguments(model, sample, optimizer, epochs, batch_size, validation, patience, checkpoint)
@@ -103,8 +108,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
     if resume is not None:
         history, best = read_checkpoint(resume, model, optimizer, rng, History)
         if history.epochs and bool(history.validation) != (validation is not None):
-            raise ValueError(f"fit: resume {resume} was trained {'with' if history.validation else 'without'} validation data, "
-                             "and must go on so")
+            raise ValueError(f"fit: resume {resume} was trained {'with' if history.validation else 'without'} "
+                             "validation data and must go on in the same way")
         if checkpoint is not None:
             write_checkpoint(checkpoint, model, optimizer, rng, history, best)
     lines = Progress(epochs, progress)
@@ -112,12 +117,11 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
         while history.epochs < epochs and not exhausted(history, patience):
             start = time.perf_counter()
             good = model.w.copy()
-            batch = data
+            batch = data if each_epoch is None else as_tuple(each_epoch(rng, *data))
             if each_epoch is not None:
-                batch = as_tuple(each_epoch(rng, *data))
                 check_batch(model, batch)
             terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
-            value = validation and validation_loss(model, validation)
+            value = None if validation is None else validation_loss(model, validation)
             history.add(terms, value, time.perf_counter() - start)
             if history.best == history.epochs - 1:
                 best = model.w.copy()
@@ -139,13 +143,15 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
 
 
 def online_backprop(network, x, t, alpha, epochs, tolerance=0.0):
-    """[000]'s algorithm for backprop ("on-line" aka "stochastic" learning), line for line; x (N, D), t (N, M). Returns a History.
+    """Train the network by [000]'s "Algorithm for backprop (on-line aka stochastic learning)", line for line.
 
-    For the squared error Σ (t - o)² of one sample the residual t - o is -½ ∂L/∂o, so this descends with the rate alpha = 2 α of
-    a gradient step. One repair: the slides propagate δ without φ', which is right for one hidden layer and a linear output
-    only. Stops after `epochs` epochs, or when the mean error of one is at most `tolerance`.
-    ValueError for a network that is not Dense layers with elementwise activations between, or a rate that is not positive;
-    Diverged when the error is no longer a number.
+    x (N, D), t (N, M). The error of one sample is Σ (t - o)², so its residual t - o is -½ ∂L/∂o: a step with `alpha`
+    is a gradient step with the rate alpha / 2. One line is repaired: the slides propagate δ without φ', which is right
+    only for one hidden layer and a linear output. Stop after `epochs` epochs, or when the mean error of an epoch is at
+    most `tolerance`. Return a History.
+
+    Raise ValueError for a network other than Dense layers, each followed by at most one elementwise activation, and for
+    a rate that is not positive. Raise Diverged when the error is no longer finite.
     """
     layers = dense_and_activation(network)
     check_online(network, x, t, alpha, epochs, tolerance)
@@ -165,12 +171,12 @@ def online_backprop(network, x, t, alpha, epochs, tolerance=0.0):
                 for k in range(len(layers) - 1, -1, -1):         # for all k:
                     W, b, phi = layers[k]
                     step = delta * phi.derivative()              # δ_kj φ'(·)
-                    delta = W @ step                             # propagate back: Σ_j δ_kj w_ij, and here the repair: φ'
+                    delta = W @ step                             # propagate back: Σ_j δ_kj w_ij (the repair: with φ')
                     W += inputs[k][:, None] * (alpha * step)     # update the weights: α δ_kj φ'(·) x_i
                     b += alpha * step
         if not np.isfinite(network.w).all():
             stop_online(network, history, len(x) - 1, alpha, good)
-        history.add({"error": error / len(x)}, None, time.perf_counter() - start)      # (this is called one epoch)
+        history.add({"error": error / len(x)}, None, time.perf_counter() - start)    # (this is called one epoch)
         if history.loss[-1] <= tolerance:                        # until stopping criterion satisfied
             history.stopped = "tolerance"
     history.stopped = history.stopped or "epochs"
@@ -178,7 +184,10 @@ def online_backprop(network, x, t, alpha, epochs, tolerance=0.0):
 
 
 def dense_and_activation(network):
-    """[(W, b, φ), ...] of a network in which every Dense is followed by at most one elementwise activation; else ValueError."""
+    """Return [(W, b, φ), ...] of a network, φ = Identity() where no activation follows a Dense.
+
+    Raise ValueError unless each Dense is followed by at most one elementwise activation, and no other layer is there.
+    """
     if not isinstance(network, Layer):
         raise TypeError(f"online_backprop: network must be a Layer, got {type(network).__name__}")
     found = []
@@ -194,32 +203,31 @@ def dense_and_activation(network):
 
 
 def check_online(network, x, t, alpha, epochs, tolerance):
-    """Everything that can be known to be wrong before the first sample."""
+    """Raise ValueError or TypeError for an argument of `online_backprop` that is wrong."""
     check_data("online_backprop: x", x, network.n_in, network.dtype)
     check_data("online_backprop: t", t, network.n_out, network.dtype)
     if len(t) != len(x):
         raise ValueError(f"online_backprop: t must have as many rows as x, {len(x)}, got {len(t)}")
-    if not (is_number(alpha) and 0 < alpha < math.inf):
-        raise ValueError(f"online_backprop: alpha must be a positive number, got {alpha!r}")
+    check_positive("online_backprop: alpha", alpha)
     check_size("online_backprop: epochs", epochs, least=0)
     if not (is_number(tolerance) and tolerance >= 0):
         raise ValueError(f"online_backprop: tolerance must be a number of at least 0, got {tolerance!r}")
 
 
 def stop_online(network, history, n, alpha, good):
-    """Raise Diverged: epoch, sample, hint. The weights are those before this epoch again."""
+    """Restore the weights `good` and raise Diverged, which names the epoch and the sample and gives a hint."""
     network.w = good
-    raise Diverged(f"online_backprop diverged in epoch {history.epochs + 1}, sample {n + 1}: the error or a weight is no longer "
-                   f"finite. Hint: a smaller rate, alpha = {alpha / 10:g} instead of {alpha:g}, or data of smaller scale. The "
-                   f"weights are back at the end of epoch {history.epochs}.")
+    raise Diverged(f"online_backprop diverged in epoch {history.epochs + 1}, sample {n + 1}: the error or a weight is "
+                   f"no longer finite. Hint: a smaller rate, alpha = {alpha / 10:g} instead of {alpha:g}, or data of "
+                   f"smaller scale. The weights are back at the end of epoch {history.epochs}.")
 
 
 def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):
-    """One epoch: shuffle, then one step per batch. Returns the mean of every term over the samples."""
+    """Train for one epoch: shuffle, then one step per batch. Return the mean of every term over the samples, a dict."""
     N = len(data[0])
     order = rng.permutation(N)
     sums = {}
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):        # we look at the loss ourselves
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):        # the loss is checked below
         for start in range(0, N, batch_size):
             rows = order[start:start + batch_size]
             batch = [array.take(rows, axis=0) for array in data]
@@ -236,7 +244,7 @@ def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):
 
 
 def validation_loss(model, data):
-    """The mean loss on held-out data, with training=False and always the same noise, so that epochs compare."""
+    """Return the mean loss on held-out data, with training=False and a fixed seed, so that epochs are comparable."""
     rng = np.random.default_rng(0)
     N, total = len(data[0]), 0.0
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -247,24 +255,24 @@ def validation_loss(model, data):
 
 
 def exhausted(history, patience):
-    """Has the validation loss not improved for `patience` epochs?"""
+    """Return whether `patience` epochs have passed since the lowest validation loss."""
     return patience is not None and history.epochs > 0 and history.epochs - 1 - history.best >= patience
 
 
 def stop_diverged(model, optimizer, history, step, good):
-    """Raise Diverged: epoch, step, term, largest gradient, hint. The parameters are those before this epoch again."""
+    """Restore the parameters `good` and raise Diverged, which names epoch, step and terms and gives a hint."""
     bad = [name for name, value in model.terms.items() if not math.isfinite(value)]
     what = " and ".join(f"the term {name} is {model.terms[name]}" for name in bad) or "a parameter is no longer finite"
     gradient = float(np.abs(model.grad).max())
     model.w = good
-    raise Diverged(f"training diverged in epoch {history.epochs + 1}, step {step + 1}: {what}; the largest |gradient| of the last "
-                   f"step was {gradient:.3g}. Hint: a smaller rate, alpha = {optimizer.alpha / 10:g} instead of {optimizer.alpha:g}"
-                   ", with a new optimizer, or data of smaller scale. The parameters are back at the end of epoch "
-                   f"{history.epochs}.")
+    raise Diverged(f"training diverged in epoch {history.epochs + 1}, step {step + 1}: {what}; the largest |gradient| "
+                   f"of the last step was {gradient:.3g}. Hint: a smaller rate, alpha = {optimizer.alpha / 10:g} "
+                   f"instead of {optimizer.alpha:g}, with a new optimizer, or data of smaller scale. The parameters "
+                   f"are back at the end of epoch {history.epochs}.")
 
 
 def check_arguments(model, data, optimizer, epochs, batch_size, validation=None, patience=None, checkpoint=None):
-    """Everything that can be known to be wrong before the first step. Returns the validation data as a tuple, or None."""
+    """Raise an error for an argument of `fit` that is wrong. Return the validation data as a tuple, or None."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"fit: optimizer must be an Optimizer such as Adam(1e-3), got {optimizer!r}")
     check_size("fit: epochs", epochs, least=0)
@@ -285,19 +293,20 @@ def check_arguments(model, data, optimizer, epochs, batch_size, validation=None,
 
 
 def check_batch(model, data):
-    """As many arrays as the model's loss takes, and each fit for it."""
+    """Raise ValueError or TypeError unless the model can be trained on these arrays."""
     if len(data) != len(model.batch_names):
-        raise ValueError(f"fit: a {type(model).__name__} is trained on ({', '.join(model.batch_names)}), got {len(data)} arrays")
+        raise ValueError(f"fit: a {type(model).__name__} is trained on ({', '.join(model.batch_names)}), "
+                         f"got {len(data)} arrays")
     model.check(*data)
 
 
 def as_tuple(data):
-    """A tuple of arrays, from a tuple, a list or one array."""
+    """Return a tuple of arrays for a tuple, a list or one array."""
     return tuple(data) if isinstance(data, (tuple, list)) else (data,)
 
 
 class Progress:
-    """On a terminal a live line; there and elsewhere a line per epoch that stays, LINES of them at most."""
+    """The progress of `fit`: a live line on a terminal, and everywhere at most LINES lines that stay, one per epoch."""
 
     def __init__(self, epochs, wanted):
         terminal = sys.stdout.isatty()
@@ -307,33 +316,29 @@ class Progress:
 
     def step(self, history, row, N, loss):
         """Refresh the live line, at most ten times a second: epoch, loss, samples per second, time left."""
-        if not self.live:
-            return
         now = time.perf_counter()
-        if now - self.shown < 0.1:
+        if not self.live or now - self.shown < 0.1:
             return
         self.shown = now
         share = (self.done + row / N) / max(self.epochs - history.epochs + self.done, 1)
         rate = (self.done * N + row) / (now - self.start)
         left = (now - self.start) * (1 - share) / share
         line = f"epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  {left:.0f} s left"
-        sys.stdout.write("\r\033[K" + line)
-        sys.stdout.flush()
+        print(CLEAR + line, end="", flush=True)
 
     def epoch(self, history):
-        """One line that stays, after each epoch, or of many epochs after some."""
+        """Print a line that stays: after every epoch, or after every few when there are more than LINES epochs."""
         self.done += 1
         between = -(-self.epochs // LINES)
         if not (self.live or self.plain) or (history.epochs % between and history.epochs != self.epochs):
             return
-        terms = "".join(f"  {name} {values[-1]:.5g}" for name, values in history.terms.items()) if len(history.terms) > 1 else ""
-        held_out = f"  validation {history.validation[-1]:.5g}" if history.validation else ""
-        line = f"epoch {history.epochs}/{self.epochs}  loss {history.loss[-1]:.5g}{terms}{held_out}  {history.seconds[-1]:.1f} s"
-        sys.stdout.write(f"\r\033[K{line}\n" if self.live else line + "\n")
-        sys.stdout.flush()
+        terms = history.terms.items() if len(history.terms) > 1 else ()
+        lists = [("loss", history.loss), *terms, ("validation", history.validation)]
+        numbers = "".join(f"  {name} {values[-1]:.5g}" for name, values in lists if values)
+        line = f"epoch {history.epochs}/{self.epochs}{numbers}  {history.seconds[-1]:.1f} s"
+        print(CLEAR * self.live + line, flush=True)
 
     def close(self):
-        """Leave the terminal at the start of a line."""
+        """Clear the live line."""
         if self.live and self.shown:
-            sys.stdout.write("\r\033[K")
-            sys.stdout.flush()
+            print(CLEAR, end="", flush=True)

@@ -17,13 +17,15 @@ import warnings
 
 import numpy as np
 
+from numpyae.activations import mlp
 from numpyae.checks import check_choice, check_data, check_number, check_part, check_size
-from numpyae.corruption import Corruption
-from numpyae.latent import DiagonalGaussian
+from numpyae.corruption import Corruption, MaskingNoise
+from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Layer
 from numpyae.losses import BernoulliNLL, Loss
 from numpyae.models import Model, as_network, check_fit_together, replayed
-from numpyae.priors import GaussianPrior, MixturePrior
+from numpyae.penalties import L2Sparsity
+from numpyae.priors import GaussianPrior, MixturePrior, Prior
 
 CHUNK = 4096                          # rows that an evaluation sends through a network at once
 
@@ -196,6 +198,15 @@ class VAE(Model):
             warnings.warn("VAE: x has values between 0 and 1, for which BernoulliNLL gives a bound that is no probability of x: binarise "
                           "(datasets.binarize), or take ContinuousBernoulliNLL or GaussianNLL(learn=True)", stacklevel=3)
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield one draw and several, other priors than N(0, I), both kinds of KL."""
+        for options in ({}, {"samples": 3, "beta": 0.5}, {"prior": GaussianPrior(2, 0.5, 1.7)},
+                        {"prior": GaussianPrior(2, 0.5, 1.7), "kl": "sampled"},
+                        {"prior": MixturePrior(2, 3, rng), "kl": "sampled", "samples": 3, "corruption": MaskingNoise(0.3)}):
+            encoder, decoder = mlp([5, 4], rng=rng), mlp([2, 5], rng=rng)
+            yield cls(encoder, decoder, BernoulliNLL(), DiagonalGaussian(2), **options), rng.random((7, 5))
+
 
 class IWAE(VAE):
     """The importance-weighted bound (Burda 2016, eq. 8): loss = -1/N Σ_n log 1/K Σ_k w_kn, in nats, K = samples, and
@@ -206,6 +217,8 @@ class IWAE(VAE):
     weighted, so there is no beta.
     """
 
+    formula = {"share": "w_k / Σ_k w_k, w_k = {log p(z):p(z)} / (e^{NLL} {log q:q})",
+               "bound": "-log 1/{samples:g} Σ_k {log p(z):p(z)} / (e^{NLL} {log q:q})"}
     adjustable = ()
 
     def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=5, penalties=()):
@@ -248,6 +261,14 @@ class IWAE(VAE):
         self.encoder.backward(dh, added=added["encoder"], input_gradient=False)
         return self._grad
 
+    @classmethod
+    def examples(cls, rng):
+        """Yield two draws from a full covariance under N(0, I), and three under a mixture."""
+        encoder, decoder = mlp([5, 9], rng=rng), mlp([3, 5], rng=rng)
+        yield cls(encoder, decoder, BernoulliNLL(), FullGaussian(3), samples=2), rng.random((7, 5))
+        encoder, decoder = mlp([5, 4], rng=rng), mlp([2, 5], rng=rng)
+        yield cls(encoder, decoder, BernoulliNLL(), DiagonalGaussian(2), MixturePrior(2, 3, rng), samples=3), rng.random((7, 5))
+
 
 class ScoreFunctionVAE(VAE):
     """The VAE whose encoder learns by the score function, ∇ E_q[f(z)] = E_q[f(z) ∇ log q(z|x)], f = -log p(x|z) (Williams 1992).
@@ -256,24 +277,38 @@ class ScoreFunctionVAE(VAE):
     finite differences must disagree. It needs no ∂f/∂z, and pays for that with variance. The KL must be analytic.
     """
 
+    no_trace = "has no way back through z to show: trace the VAE of the same parts"
     analytic_only = True
+    exact = False
 
     def backward(self):
         """do, back through the decoder for its own sake; what z did is told by -log p(x|z) alone: dh = Σ_k nll_k ∇ log q(z_k|x) / K N."""
         added = self.from_zero()
         z, weight = self.posterior.z, self.weights["reconstruction"]
         do = self.likelihood.backward(weight)
-        self.decoder.backward(do, added=added["decoder"], input_gradient=False)
+        self.decoder.backward(do, input_gradient=False)
+        dz = np.zeros_like(z)
+        if added["decoder"]:          # a penalty on the decoder is no part of f: its way back leads through z
+            dz = self.decoder.backward(0 * do, added=added["decoder"]).reshape(z.shape)
         f = self.nll * weight
         dh = self.posterior.score_backward(f.reshape(z.shape[:-1]))
-        dh = dh + self.posterior.backward(np.zeros_like(z), self.weights["kl"])
+        dh = dh + self.posterior.backward(dz, self.weights["kl"])
         self.encoder.backward(dh, added=added["encoder"], input_gradient=False)
         return self._grad
+
+    @classmethod
+    def examples(cls, rng):
+        """Yield both posteriors with three draws, and one draw with a penalty on the decoder."""
+        penalties = [L2Sparsity(0.1, 0.7, at="decoder.1")]
+        for posterior, options in ((DiagonalGaussian(2), {"samples": 3}), (FullGaussian(3), {"samples": 3}),
+                                   (DiagonalGaussian(2), {"penalties": penalties})):
+            encoder, decoder = mlp([5, posterior.size], rng=rng), mlp([posterior.d, 3, 5], rng=rng)
+            yield cls(encoder, decoder, BernoulliNLL(), posterior, **options), rng.random((7, 5))
 
 
 def check_prior(model, prior, posterior, kl, analytic_only):
     """TypeError or ValueError unless this prior goes with the posterior, and its KL can be had in this way."""
-    if not isinstance(prior, (GaussianPrior, MixturePrior)):
+    if not isinstance(prior, Prior):
         raise TypeError(f"{model}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
     if prior.d != posterior.d:
         raise ValueError(f"{model}: prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}")

@@ -1,10 +1,10 @@
-"""Windows: a layer's W and dW look into the vectors w and grad of the model that the layer is in.
+"""Windows: a layer's W and dW are views of the vectors w and grad of the model that the layer is in.
 
-A window is a NumPy view, no copy. Windows come apart silently when somebody writes `dense.W = new_array`: the name would
-point to another array, and `w` would never hear of it. Therefore `W, dW = parameter("W")` declares a parameter in a class
-body, and assignment copies into the window. Reading `dense.W` costs no Python frame, so a debugger never stops there.
+A window is a NumPy view, not a copy. An ordinary attribute would lose it at `dense.W = new_array`: the name would be
+bound to another array, and w would not change. Therefore a class declares its parameters with `W, dW = parameter("W")`,
+and an assignment copies into the window. Reading `dense.W` runs no Python function, so a debugger never stops there.
 
-The windows of a layer live in one small object, which all uses of the layer share (`layer.again()`).
+The windows of a layer are kept in one small object, which all uses of the layer share (`layer.again()`).
 """
 
 import operator
@@ -13,7 +13,7 @@ import operator
 def parameter(name, meaning="parameters"):
     """Declare a parameter and its gradient in a class body: `W, dW = parameter("W", "weights (n_in, n_out)")`.
 
-    Reading gives the window into w (or grad); assigning checks the shape and copies into it.
+    Reading an attribute returns the window into w (or grad). Assigning checks the shape and copies into the window.
     """
     return (_window(name, f"{name}: {meaning}, a window into w. Assigning checks the shape and copies into it."),
             _window("d" + name, f"d{name} = ∂L/∂{name}, a window into grad. backward adds to it."))
@@ -42,5 +42,5 @@ class Windows:
     def __init__(self, **values):
         vars(self).update(values)
 
-    def __getstate__(self):           # without the views: the owner aims the windows of a copy itself
+    def __getstate__(self):           # without the views: the owner of a copy places its windows itself
         return {name: value for name, value in vars(self).items() if getattr(value, "base", None) is None}

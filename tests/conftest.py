@@ -5,10 +5,11 @@ import pathlib
 
 import matplotlib
 
+from numpyae.datasets import NAMES
+
 matplotlib.use("Agg")
 
-DATA_SETS = ("20news", "binarized-mnist", "ecg5000", "fashion-mnist", "frey-faces", "horse-colic", "kodak", "mnist", "odds", "olivetti",
-             "optdigits")
+DATA_SETS = [name for name, record in NAMES.items() if record.files]
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -8,6 +8,7 @@ import matplotlib.figure
 import pytest
 
 from numpyae import course, plots
+from numpyae.cli import main
 from numpyae.course import lectures
 
 FOLDER = pathlib.Path(__file__).parents[1] / "lectures"
@@ -239,6 +240,20 @@ def test_find(tmp_path, monkeypatch):
     (tmp_path / "11_last.py").write_text("# %% [markdown]\n# # 11. Last\n", encoding="utf-8")
     (tmp_path / "step_through.py").write_text("")
     assert course.find() == {2: (tmp_path / "02_second.py", "2. Second: a title"), 11: (tmp_path / "11_last.py", "11. Last")}
+
+
+def test_a_lecture_says_number_title_and_time_in_its_head(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lectures, "FOLDER", tmp_path)
+    path = tmp_path / "15_mine.py"
+    path.write_text("# %% [markdown]\n# # 15. Mine: a title\n#\n# Takes about 5 s; with `--full` the same.\n", encoding="utf-8")
+    assert course.find()[15].title == "15. Mine: a title" and course.find()[15].seconds == 5
+    assert main(["lecture"]) == 0
+    assert re.fullmatch(r"15\. Mine: a title\n    .*15_mine\.py, about 5 s\n", capsys.readouterr().out)
+    path.write_text("# %% [markdown]\n# # 15. Mine\n", encoding="utf-8")
+    assert course.find()[15].seconds is None
+    path.write_text("print(1)\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="15_mine.py: the first cell must say number and title: # # 15. Title"):
+        course.find()
 
 
 def test_full(monkeypatch):

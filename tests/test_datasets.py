@@ -17,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numpyae import datasets
+from numpyae.cli import main
 from numpyae.datasets import download, typeset
+from numpyae.datasets.records import RECORDS, Record
 from tests.conftest import DATA_SETS
 
 FLOATS = (np.float32, np.float64)
@@ -710,11 +712,12 @@ class Place:
         self.requests.clear()
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.delenv("NUMPYAE_DATA", raising=False)
-        monkeypatch.setitem(download.FILES, "toy", {"a.gz": (len(BODY), hashlib.sha256(BODY).hexdigest())})
+        files = {"a.gz": (len(BODY), hashlib.sha256(BODY).hexdigest())}
+        monkeypatch.setitem(RECORDS, "toy", Record("toy", "bytes", lambda folder, dtype: None, files=files))
 
     def fetch(self, *manners, part=None, **options):
         mirrors = tuple(f"http://127.0.0.1:{self.server.server_port}/{manner}/" for manner in manners)
-        self.monkeypatch.setitem(download.MIRRORS, "toy", mirrors)
+        self.monkeypatch.setitem(RECORDS, "toy", RECORDS["toy"]._replace(mirrors=mirrors))
         if part is not None:
             self.cache.mkdir(parents=True, exist_ok=True)
             self.part.write_bytes(part)
@@ -794,12 +797,13 @@ def test_html_does_not_spoil_what_was_there(place):
 
 
 def test_without_a_network_one_sentence_says_what_to_put_where(place, monkeypatch):
-    monkeypatch.setitem(download.MIRRORS, "mnist", ("http://127.0.0.1:9/",))       # the discard port: nobody listens
+    nobody = RECORDS["mnist"]._replace(mirrors=("http://127.0.0.1:9/",))           # the discard port: nobody listens
+    monkeypatch.setitem(RECORDS, "mnist", nobody)
     with pytest.raises(ConnectionError) as error:
         datasets.load("mnist")
     message = str(error.value)
     assert "\n" not in message and "$NUMPYAE_DATA/mnist" in message and str(place.cache.parent / "mnist") in message
-    assert all(file in message for file in download.FILES["mnist"])
+    assert all(file in message for file in RECORDS["mnist"].files)
 
 
 def test_own_folder_is_preferred_checked_and_never_changed(place, monkeypatch, tmp_path):
@@ -847,6 +851,82 @@ def test_a_killed_download_leaves_only_its_part(place):
 def test_unknown_name_cannot_be_fetched():
     with pytest.raises(ValueError, match="fetch: name must be one of mnist, fashion-mnist, 20news, .*, got 'digits'"):
         download.fetch("digits")
+
+
+# records
+
+
+@pytest.fixture
+def records():
+    """The records; those that a test registers are forgotten after it."""
+    before = dict(RECORDS)
+    yield RECORDS
+    RECORDS.clear()
+    RECORDS.update(before)
+
+
+def test_a_set_of_ones_own_loads_is_listed_and_shown(records, capsys):
+    @datasets.data_set("circle", "300 + 100 points on a circle", convention="plane coordinates, radius 1")
+    def circle(rng, dtype):
+        a = rng.uniform(0, 2 * np.pi, 400)
+        x = np.column_stack([np.cos(a), np.sin(a)]).astype(dtype)
+        return x[:300], None, x[300:], None
+
+    data = datasets.load("circle", np.float32)
+    assert data.x.shape == (300, 2) and data.x_test.shape == (100, 2) and data.x.dtype == np.float32
+    assert data.name == "circle" and data.y is data.image_shape is None and data.convention == "plane coordinates, radius 1"
+    assert np.array_equal(data.x, datasets.load("circle", np.float32).x)
+    assert datasets.listing().splitlines()[-1].split(maxsplit=1) == ["circle", "300 + 100 points on a circle; generated"]
+    assert main(["data", "circle"]) == 0
+    shown = capsys.readouterr().out
+    assert "(300, 2)" in shown and "circle: plane coordinates, radius 1" in shown
+    assert main(["data"]) == 0 and capsys.readouterr().out == datasets.listing() + "\n"
+    with pytest.raises(ValueError, match="name must be one of digits, .*, circle, or the path"):
+        datasets.load("square")
+
+
+def test_a_set_of_ones_own_with_files_is_found_verified_and_read(records, monkeypatch, tmp_path):
+    content = npy_bytes(np.arange(12, dtype=np.uint8).reshape(3, 2, 2))
+
+    @datasets.data_set("tiny", "3 pictures, 2 x 2 grey", convention="grey levels", image_shape=(2, 2), source="my drawer",
+                       licence="CC0", files={"tiny.npy": (len(content), hashlib.sha256(content).hexdigest())})
+    def tiny(folder, dtype):
+        return datasets.read(folder / "tiny.npy")[0].reshape(3, 4).astype(dtype), None, None, None
+
+    monkeypatch.setenv("NUMPYAE_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(FileNotFoundError, match="tiny: there is no tiny.npy in .*the files come from: my drawer"):
+        datasets.load("tiny")
+    with pytest.raises(ValueError, match="fetch: name must be one of mnist, .*, tiny, got 'square'"):
+        download.fetch("square")
+    (tmp_path / "tiny").mkdir()
+    path = write(tmp_path / "tiny" / "tiny.npy", content)
+    data = datasets.load("tiny")
+    assert data.x.tolist() == np.arange(12.0).reshape(3, 4).tolist() and data.image_shape == (2, 2)
+    assert "tiny" in datasets.listing() and datasets.listing().endswith("3 pictures, 2 x 2 grey; your own copy")
+    write(path, content[:-1] + b"?")
+    with pytest.raises(ValueError, match="tiny.npy: expected the file with SHA-256"):
+        datasets.load("tiny")
+
+
+@pytest.mark.parametrize("about, sentence", [
+    ({}, 'data set \'toy\': its record must say the convention, such as convention="plane coordinates, radius 1"'),
+    ({"convention": "grey", "files": {"a": (1, "")}, "licence": "MIT"}, "must say the source, such as source=\"UCI"),
+    ({"convention": "grey", "files": {"a": (1, "")}, "source": "me"}, "must say the licence, such as licence=\"CC BY 4.0\""),
+    ({"convention": "grey", "summary": ""}, "must say the summary, such as summary="),
+    ({"convention": "grey", "name": "mnist"}, "data set 'mnist': there is one of that name already: 60 000 . 10 000 handwritten")])
+def test_a_record_that_says_too_little_is_a_sentence_with_the_line_to_write(records, about, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        datasets.data_set(**{"name": "toy", "summary": "a toy", **about})(lambda rng, dtype: None)
+    assert "toy" not in records
+
+
+def test_every_record_says_what_the_readme_of_a_set_says():
+    for name, record in RECORDS.items():
+        assert record.name == name and record.convention and record.origin in datasets.listing()
+        assert record.files or record.origin == "generated"
+        assert all(len(sha) == 64 and size > 0 for size, sha in record.files.values())
+    assert [record.origin for record in RECORDS.values() if record.mirrors] == ["12 MB to download", "31 MB to download"]
 
 
 # real data
@@ -907,7 +987,8 @@ def test_whitened_photographs_have_no_favourite_frequency_and_patches_are_pieces
     assert datasets.whiten([picture, 0.1 * picture]).var() == pytest.approx(0.1)
     pieces = datasets.patches([white], 20, 8, rng=0)
     assert pieces.shape == (20, 64)
-    assert any(np.array_equal(white[r:r + 8, c:c + 8].ravel(), pieces[0]) for r in range(593) for c in range(505))
+    everywhere = np.lib.stride_tricks.sliding_window_view(white, (8, 8))
+    assert (everywhere == pieces[0].reshape(8, 8)).all(axis=(2, 3)).any()
 
 
 def test_the_filter_of_whitening_is_the_papers():

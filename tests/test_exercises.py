@@ -4,6 +4,7 @@ Here the judges run in this process; `tests.test_grading` and `python -m tests.b
 """
 
 import ast
+import importlib
 import subprocess
 import sys
 import types
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 
 from numpyae import layers
-from numpyae.course import exercises, judges
+from numpyae.cli import main
+from numpyae.course import exercises, grading, judges
 from numpyae.course.exercises import EXERCISES
+from numpyae.course.judges.record import exercise
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +93,7 @@ def test_at_least_twenty_along_the_lectures_each_about_one_function_of_the_libra
     assert len(EXERCISES) >= 20 and lectures == {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14}
     assert len({exercise.path for exercise in EXERCISES.values()}) == len(EXERCISES)
     assert len({exercise.file for exercise in EXERCISES.values()}) == len(EXERCISES)
-    assert list(judges.JUDGES) == list(EXERCISES)
+    assert all(callable(exercise.judge) for exercise in EXERCISES.values())
     for lecture in lectures:
         letters = "".join(exercise.number[-1] for exercise in EXERCISES.values() if exercise.lecture == lecture)
         assert letters == "abcdefghijklmn"[:len(letters)]
@@ -311,3 +314,72 @@ def test_find():
     for number in ("9z", "b", "", "99", "4B", "ALL"):
         with pytest.raises(ValueError, match="number must be"):
             exercises.find(number)
+
+
+# an exercise of one's own
+
+OWN = '''"""A record, in a file of its own."""
+import numpy as np
+
+from numpyae.course.judges.record import exercise
+from numpyae.course.judges.tools import hold, returned
+from numpyae.layers import Dropout
+
+
+@exercise("8z", "layers.Dropout.forward", "dropout, forward", "lecture 8", """
+  While training, y = x mask / keep.""", given=GIVEN)
+def dropout_forward(rng):
+    layer, x = Dropout(0.4), np.abs(rng.standard_normal((7, 5)))
+    y = returned("forward", layer.forward, x)
+    hold("y", y, x * layer.mask / layer.keep, {"the factor 1/keep is missing": x * layer.mask})
+'''
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Imports a file with the record 8z; afterwards there is no such exercise."""
+    before = dict(EXERCISES)
+    (tmp_path / "my_exercises.py").write_text(OWN.replace("GIVEN", "1"), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("my_exercises")
+    yield "8z"
+    del sys.modules["my_exercises"]
+    EXERCISES.clear()
+    EXERCISES.update(before)
+
+
+def test_an_exercise_of_ones_own_is_listed_written_and_graded(own, tmp_path, capsys):
+    assert list(EXERCISES)[list(EXERCISES).index("8z") - 1] == "8i"             # among those of its lecture
+    assert "  8z   dropout, forward" in exercises.listing() and exercises.listing().count("lecture 8\n") == 1
+    assert main(["exercise", "8z", "--to", str(tmp_path / "mine")]) == 0
+    path = tmp_path / "mine" / "08z_dropout_forward.py"
+    assert path.read_text() == exercises.stub("8z") and "While training" in exercises.stub("8z")
+    assert judged("8z", exercises.stub("8z")) == ("not yet", "Exercise 8z: dropout, forward")
+    path.write_text(exercises.solution("8z"))
+    path.with_name("wrong.py").write_text(exercises.solution("8z").replace(" / self.keep", ""))
+    assert main(["grade", str(tmp_path / "mine")]) == 0                         # of several files the best counts
+    said = capsys.readouterr().out
+    assert "8z  passed   08z_dropout_forward.py" in said and "8z  wrong    wrong.py\n    y: the factor 1/keep is missing" in said
+
+
+def test_an_exercise_that_cannot_be_judged_is_a_sentence(own, tmp_path):
+    without = EXERCISES["8z"]._replace(judge=None)
+    text = exercises.solution("8z")
+    EXERCISES["8z"] = without
+    with pytest.raises(judges.Wrong, match='exercise 8z has no judge, .*: put its record above one, @exercise\\("8z", ...\\)'):
+        module("8z", text)
+    del EXERCISES["8z"]
+    status, sentence = judges.judge("8z", types.ModuleType("submission"), np.random.default_rng(0))
+    assert status == "wrong" and sentence.startswith("there is no exercise 8z here")
+    path = tmp_path / "08z.py"
+    path.write_text(text)
+    EXERCISES["8z"] = without._replace(home=None)                               # in the worker there is none of that number
+    outcome = grading.grade_task(grading.recognise(path))
+    assert outcome.status == "wrong" and outcome.sentence.startswith("there is no exercise 8z here")
+
+
+@pytest.mark.parametrize("number, sentence", [("4b", "exercise 4b: there is one of that number already, dense layer, backward"),
+                                              ("b4", "exercise 'b4': a number must be that of a lecture and a letter, such as 4b")])
+def test_a_number_that_is_taken_or_none(number, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        exercise(number, "layers.Dense.forward", "title", "source", "task")

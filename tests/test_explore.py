@@ -11,7 +11,7 @@ from matplotlib.backend_bases import KeyEvent, MouseEvent
 
 from numpyae import (VAE, Adam, Autoencoder, BernoulliNLL, DiagonalGaussian, GaussianNLL, Regression, SquaredError, fit, mlp, plots)
 from numpyae.cli import main
-from numpyae.explore import Explorer
+from numpyae.lab.explore import Explorer
 from tests.test_plots import D, SHAPE, assert_texts_can_be_read, data
 
 

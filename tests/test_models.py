@@ -1,11 +1,14 @@
 """Regression and Autoencoder: what a Model promises, with every loss."""
 
+import copy
+
 import numpy as np
 import pytest
 from scipy import special
 
-from numpyae import (Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, Dropout, GaussianNLL, HeteroscedasticGaussianNLL, Model,
-                     Regression, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TopK, mlp)
+from numpyae import (IWAE, VAE, Adam, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout,
+                     GaussianNLL, HeteroscedasticGaussianNLL, L2Sparsity, Model, Regression, ScoreFunctionVAE, Sequential, Sigmoid,
+                     Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TopK, WeightDecay, fit, gradcheck, lbfgs, mlp, trace)
 from tests.numerical import assert_model_gradient
 
 CRITERIA = {"squared": SquaredError, "softmax": SoftmaxCrossEntropy, "bernoulli": BernoulliNLL, "continuous": ContinuousBernoulliNLL,
@@ -185,3 +188,110 @@ def test_training_with_tanh_learns_an_xor():
         model.w -= 0.5 * model.backward()
     np.testing.assert_array_equal(model.predict(x).argmax(axis=1), k)
     assert model.loss(x, k) < 0.1
+
+
+# ------------------------------------------------------------------------------------------ a Model of one's own, penalties
+
+class Ridge(Model):
+    """A line with small weights: L = 1/N Σ_n ‖o_n - t_n‖² + λ Σ W²."""
+
+    batch_names = ("x", "t")
+
+    def __init__(self, dense, decay):
+        self.dense, self.error, self.decay = dense, SquaredError(), decay
+        self.add_parts(dense=dense, error=self.error)
+
+    def loss(self, x, t, rng=None, noise=None, training=True):
+        self.begin(rng, noise, training)
+        values = self.error.forward(self.dense.forward(x), t)
+        self.term("error", values, over=len(x))
+        self.term("ridge", np.sum(self.dense.W**2), over=1, factor=self.decay)
+        return self.total()
+
+    def backward(self):
+        self.from_zero()
+        delta = self.error.backward(self.weights["error"])
+        self.dense.backward(delta)
+        self.dense.dW += 2 * self.weights["ridge"] * self.dense.W
+        return self.grad
+
+
+def line(n=40):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, 3))
+    return x, x @ rng.standard_normal((3, 2)) + 0.1 * rng.standard_normal((n, 2))
+
+
+def ridge_by_hand(x, t, decay):
+    """W and b of the closed form: b is free, so data are centred; (XᵀX + N λ I) W = Xᵀ T."""
+    X, T = x - x.mean(axis=0), t - t.mean(axis=0)
+    W = np.linalg.solve(X.T @ X + len(x) * decay * np.eye(x.shape[1]), X.T @ T)
+    return W, t.mean(axis=0) - x.mean(axis=0) @ W
+
+
+@pytest.mark.parametrize("make", [lambda: Ridge(Dense(3, 2, rng=0), 0.3),
+                                  lambda: Regression(Dense(3, 2, rng=0), SquaredError(), penalties=[WeightDecay(0.3)])],
+                         ids=["own", "penalty"])
+def test_ridge_regression_is_its_closed_form(make):
+    x, t = line()
+    model = make()
+    assert gradcheck.check(model, x, t).ok
+    lbfgs(model, x, t, tolerance=0)
+    W, b = ridge_by_hand(x, t, 0.3)
+    found_W, found_b = model.named_parameters().values()
+    np.testing.assert_allclose(found_W, W, atol=1e-7)
+    np.testing.assert_allclose(found_b, b, atol=1e-7)
+
+
+def test_a_model_of_ones_own_is_checked_trained_saved_and_traced(tmp_path):
+    x, t = line()
+    model = Ridge(Dense(3, 2, rng=0), 0.3)
+    history = fit(model, x, t, optimizer=Adam(0.1), epochs=20, batch_size=10, rng=0, validation=(x, t), patience=5,
+                  checkpoint=tmp_path / "c.npz")
+    assert history.loss[-1] < history.loss[0] and list(history.terms) == ["error", "ridge"]
+    again = Ridge(Dense(3, 2, rng=1), 0.3)
+    fit(again, x, t, optimizer=Adam(0.1), epochs=20, batch_size=10, rng=0, validation=(x, t), patience=5, resume=tmp_path / "c.npz")
+    assert np.array_equal(again.w, model.w)
+    model.save(tmp_path / "w.npz")
+    again.load(tmp_path / "w.npz")
+    tableau = trace(model, x[:2], t[:2])
+    assert tableau["L"].value == pytest.approx(model.loss(x[:2], t[:2])) and "ridge" in tableau["L"].formula
+    with pytest.raises(ValueError, match="Ridge: t must have as many rows as x, 40, got 39"):
+        fit(model, x, t[1:], optimizer=Adam(0.1), epochs=1, batch_size=10)
+    with pytest.raises(ValueError, match="Ridge: x must be finite"):
+        fit(model, x * np.nan, t, optimizer=Adam(0.1), epochs=1, batch_size=10)
+
+
+def test_a_batch_without_rows_and_backward_without_loss():
+    model, (x, t) = Ridge(Dense(3, 2, rng=0), 0.3), line()
+    with pytest.raises(ValueError, match="Ridge: a batch must have at least one row, got none"):
+        model.loss(x[:0], t[:0])
+    with pytest.raises(RuntimeError, match="Ridge.backward: call loss right before it"):
+        Ridge(Dense(3, 2, rng=0), 0.3).backward()
+
+
+@pytest.mark.parametrize("kind", [VAE, ScoreFunctionVAE, IWAE])
+def test_a_vae_takes_penalties_and_loses_none(kind):
+    rng = np.random.default_rng(0)
+    x = rng.random((7, 5))
+    parts = mlp([5, 3, 4], output=None, rng=rng), mlp([2, 3, 5], rng=rng)
+    plain = kind(*copy.deepcopy(parts), BernoulliNLL(), DiagonalGaussian(2))
+    model = kind(*parts, BernoulliNLL(), DiagonalGaussian(2), penalties=[WeightDecay(0.1), L2Sparsity(0.3, 0.7, at="encoder.1"),
+                                                                         L2Sparsity(0.3, 0.2, at="decoder.1")])
+    value, bare = model.loss(x, rng=1), plain.loss(x, rng=1)
+    assert list(model.terms)[-3:] == ["weight decay", "sparsity", "sparsity 2"]
+    decay = 0.1 * sum((W**2).sum() for name, W in model.named_parameters().items() if name.endswith("W"))
+    assert model.terms["weight decay"] == pytest.approx(decay) and sum(model.terms.values()) == value
+    assert value == pytest.approx(bare + sum(list(model.terms.values())[-3:]))
+    difference = model.backward() - plain.backward()     # exactly what the penalties add, whatever the estimator
+    w, h = model.w.copy(), 1e-6
+
+    def penalty(at):
+        model.w = at
+        model.loss(x, noise=model.noise)
+        return sum(list(model.terms.values())[-3:])
+
+    slopes = [(penalty(w + h * e) - penalty(w - h * e)) / (2 * h) for e in np.eye(w.size)]
+    np.testing.assert_allclose(difference, slopes, atol=1e-7)
+    with pytest.raises(ValueError, match=rf'{kind.__name__}: L2Sparsity\(.*\) must say which layer it is about, such as at="encoder.0"'):
+        kind(*copy.deepcopy(parts), BernoulliNLL(), DiagonalGaussian(2), penalties=[L2Sparsity(0.3, 0.7)])

@@ -555,9 +555,9 @@ def test_files_of_another_architecture(tmp_path):
     write(**{"decoder.2.W": np.zeros((5, 3))})
     assert_refused(model, path, r"decoder.2.W must have shape \(3, 5\), got \(5, 3\)")
     write(**{"likelihood.logvar": np.array([np.nan])[0]})
-    assert_refused(model, path, "likelihood.logvar contains NaN, infinity, or what is too large for float64")
+    assert_refused(model, path, "likelihood.logvar contains NaN, infinity, or a number too large for float64")
     write(**{"decoder.2.b": np.full(5, -np.inf)})
-    assert_refused(model, path, "decoder.2.b contains NaN, infinity, or what is too large for float64")
+    assert_refused(model, path, "decoder.2.b contains NaN, infinity, or a number too large for float64")
     for other in (np.zeros(5, complex), np.zeros(5, int), np.full(5, "x")):
         write(**{"decoder.2.b": other})
         assert_refused(model, path, "decoder.2.b must be float32 or float64")

@@ -16,7 +16,7 @@ from scipy.stats import norm
 from PIL import Image
 
 from numpyae import (VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, Regression, ReLU, Sequential,
-                     SaltAndPepper, Sigmoid, Softmax, SquaredError, Tanh, TiedDense, fit, mlp, plots)
+                     SaltAndPepper, Sigmoid, Softmax, SquaredError, Tanh, TiedDense, fit, mlp, parameter, plots)
 from numpyae.training import History
 
 SHAPE = (5, 4)
@@ -461,6 +461,48 @@ def test_network_draws_nested_networks_fixed_layers_and_tied_weights():
     assert {patch.get_linewidth() for patch in axes.patches} == {0.6} and len(axes.patches) == 6
     autoencoding = plots.network(autoencoder()).axes[0]
     assert [label for label, _ in labels(autoencoding)] == ["x", "h = tanh(a)", "z = a", "h = tanh(a)", "o = a"]
+
+
+class Scaled(Layer):
+    """A layer that the plot knows nothing about: a gain and a bias for each unit, and no W."""
+
+    g, dg = parameter("g")
+    b, db = parameter("b")
+
+    def __init__(self, n):
+        self.n_in = self.n_out = n
+        self.add_parameters(g=np.ones(n), b=np.zeros(n))
+
+
+class Unbiased(Layer):
+    """A matrix and no bias."""
+
+    W, dW = parameter("W")
+    n_in, n_out = 3, 2
+
+    def __init__(self):
+        self.add_parameters(W=np.array([[1.0, -1.0], [2.0, -2.0], [0.0, 3.0]]))
+
+
+def test_network_draws_an_unknown_layer_as_a_box_and_a_matrix_without_a_bias_as_weights():
+    figure = plots.network(Sequential(Scaled(3), Tanh(), Unbiased()))
+    axes = figure.axes[0]
+    assert [label for label, _ in labels(axes)] == ["x", "φ = tanh(Scaled(x))", "o = a"]
+    box, = (text for text in axes.texts if text.get_text() == "Scaled")
+    assert tuple(box.get_position()) == (0.5, 0) and box.get_bbox_patch() is not None
+    into = [arrow for arrow in arrows(axes) if arrow[1] == (0.5, 0)]
+    out = [arrow for arrow in arrows(axes) if arrow[0] == (0.5, 0)]
+    assert len(into) == len(out) == 3 and len(axes.patches) == 3 + 3 + 6 and "1" not in [text.get_text() for text in axes.texts]
+    assert entries(axes) == ["w ≥ 0, widest 3", "w < 0, widest \N{MINUS SIGN}2", "through a box"]
+    assert_texts_can_be_read(figure)
+
+
+def test_network_draws_a_second_use_with_the_weights_of_the_first():
+    dense = Dense(3, 3, rng=0)
+    network = Sequential(dense, Tanh(), dense.again())
+    drawn = arrows(plots.network(network).axes[0])
+    for start, end in [key for key in drawn if key[0][0] == 0]:
+        assert drawn[start, end].get_linewidth() == drawn[(start[0] + 1, start[1]), (end[0] + 1, end[1] + 0.5)].get_linewidth()
 
 
 def film(snapshots, model=None):

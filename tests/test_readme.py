@@ -10,11 +10,12 @@ README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 
 def test_examples_run(tmp_path):
     *blocks, foreign = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     done = subprocess.run([sys.executable, "-c", "import matplotlib; matplotlib.use('Agg')\n" + "\n".join(blocks)], cwd=tmp_path,
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "all gradients agree" in done.stdout
+    assert (tmp_path / "line.npz").exists() and "dW1" in done.stdout
     assert (tmp_path / "learning_curve.png").exists() and (tmp_path / "fit.png").exists()
 
 
@@ -31,11 +32,12 @@ def test_the_test_of_another_project_runs_and_fails_when_it_should(tmp_path):
 
 
 def test_examples_are_as_short_as_announced():
-    ten, _, own, _ = re.findall(r"```python\n(.*?)```", README, re.S)
+    ten, _, own, model, _ = re.findall(r"```python\n(.*?)```", README, re.S)
     lines = [line for line in ten.splitlines() if line.strip()]
     assert len(lines) <= 10
-    layer = own[own.index("class"):own.index("print")]
-    assert len([line for line in layer.splitlines() if line.strip() and '"""' not in line]) <= 10
+    for text, end, most in ((own, "print", 10), (model, "line =", 17)):
+        text = text[text.index("class"):text.index(end)]
+        assert len([line for line in text.splitlines() if line.strip() and '"""' not in line]) <= most
 
 
 def test_two_commands_on_the_first_screen():

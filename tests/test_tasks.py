@@ -104,7 +104,7 @@ def test_pixels_stay_0_or_1_until_the_last_round_and_float32_stays():
 
 @pytest.mark.parametrize("use, error, words", [
     (lambda model, x: fill_in(model, x, np.zeros((6, 4), bool)), ValueError,
-     r"missing must be True and False of the shape of x, \(6, 5\), got bool of shape \(6, 4\)"),
+     r"missing must be a boolean array of the shape of x, \(6, 5\), got bool of shape \(6, 4\)"),
     (lambda model, x: fill_in(model, x, np.zeros((6, 5))), ValueError, "got float64 of shape"),
     (lambda model, x: fill_in(model, x * np.nan, np.zeros((6, 5), bool)), ValueError, "VAE: x must be finite, got nan"),
     (lambda model, x: fill_in(model, x, np.zeros((6, 5), bool), rounds=0), ValueError, "rounds must be a whole number"),

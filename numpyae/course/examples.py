@@ -6,13 +6,13 @@ from numpyae.activations import Sigmoid, mlp
 from numpyae.latent import DiagonalGaussian
 from numpyae.losses import GaussianNLL, Loss
 from numpyae.models import Regression
-from numpyae.tableau import FORMULAS
 from numpyae.vae import VAE
 
 
 class HalfSquaredError(Loss):
     """E = ½ Σ_d (t_d - o_d)², as the worked example has it: half of SquaredError, so its gradient has no 2."""
 
+    formula = {"values": "½ Σ_d ({t} - {o})²", "do": "({o} - {t}) / {n}"}
     is_likelihood = False
 
     def forward(self, o, t):
@@ -24,9 +24,6 @@ class HalfSquaredError(Loss):
     def backward(self, weight):
         """delta = (o - t) weight."""
         return self.r * weight[:, None]
-
-
-FORMULAS[HalfSquaredError] = ("½ Σ_d ({t} - {x})²", "({x} - {t}) / {n}")
 
 
 def two_two_two():

@@ -26,8 +26,7 @@ import tokenize
 from importlib import resources
 
 from numpyae.course import examples, lectures
-from numpyae.stepper import NOTHING_FROM_OUTSIDE, fragment
-from numpyae.tableau import trace
+from numpyae.tableau import NOTHING_FROM_OUTSIDE, fragment, trace
 
 MARKER = "<!-- made by: python -m numpyae handout -->"              # in its second line: such a page may be replaced
 LARGE = 2_000_000                     # bytes: a page with more than that gets pictures of 256 colours

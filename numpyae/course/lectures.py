@@ -1,21 +1,48 @@
-"""Lectures: find them, run them, keep their figures."""
+"""Lectures: find them, run them, keep their figures.
+
+A lecture is a file `NN_name.py` in the folder `lectures`, and says everything about itself in its first cell:
+
+    # %% [markdown]
+    # # 15. Title
+    #
+    # What it is about.
+    #
+    # Takes about 5 s; with `--full` about 2 minutes.
+"""
 
 import os
 import pathlib
 import re
 import subprocess
 import sys
+from typing import NamedTuple
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "lectures"
 
 
+class Lecture(NamedTuple):
+    """A lecture: its file, and its title, such as "15. Title"."""
+
+    path: pathlib.Path
+    title: str
+
+    @property
+    def seconds(self):
+        """Seconds that it takes without --full, as it says itself, or None."""
+        found = re.search(r"^# Takes about (\d+) s", self.path.read_text(encoding="utf-8"), re.M)
+        return None if found is None else int(found[1])
+
+
 def interactive():
-    """Is somebody there to look at figures: a notebook, an editor's cells, `python -i`?"""
+    """Return whether somebody is there to look at figures: a notebook, an editor's cells, `python -i`."""
     return hasattr(sys, "ps1") or bool(sys.flags.interactive)
 
 
 def full():
-    """Was the lecture called with --full? Exits with a sentence for any other argument; in an interactive session False."""
+    """Return whether the lecture was called with --full; False in an interactive session.
+
+    Exits with a sentence for any other argument.
+    """
     if interactive():
         return False
     others = [argument for argument in sys.argv[1:] if argument != "--full"]
@@ -25,7 +52,7 @@ def full():
 
 
 def show(figure, name):
-    """Write a figure to lectures/figures/NAME.png, an animation to NAME.gif; show it when the session is interactive."""
+    """Write a figure to lectures/figures/NAME.png, an animation to NAME.gif; show it in an interactive session."""
     import matplotlib.pyplot as plt
     from matplotlib.animation import Animation
 
@@ -45,15 +72,20 @@ def show(figure, name):
 
 
 def find():
-    """{number: (path, title)} of all lectures. FileNotFoundError when the package was installed without them."""
-    paths = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
-    if not paths:
+    """Return {number: Lecture} of all. FileNotFoundError if there is none, ValueError if one does not say its title."""
+    lectures = {}
+    for path in sorted(FOLDER.glob("[0-9][0-9]_*.py")):
+        head = re.search(r"^# # ((\d+)\. .*)$", path.read_text(encoding="utf-8"), re.M)
+        if head is None:
+            raise ValueError(f"{path}: the first cell must say number and title: # # {int(path.name[:2])}. Title")
+        lectures[int(head[2])] = Lecture(path, head[1])
+    if not lectures:
         raise FileNotFoundError(f"{FOLDER}: there are no lectures here; they come with a clone of the repository")
-    return {int(path.name[:2]): (path, re.search(r"^# # (.*)$", path.read_text(encoding="utf-8"), re.M)[1]) for path in paths}
+    return lectures
 
 
 def chosen(words, found):
-    """The numbers that words mean, that of a lecture or "all", among those found. ValueError for another."""
+    """Return the numbers that words mean, that of a lecture or "all", among those found. ValueError for another."""
     known = [str(number) for number in found]
     if words != "all" and words.lstrip("0") not in known:
         raise ValueError(f"number must be one of {', '.join(known)}, or all, got {words!r}")
@@ -61,7 +93,7 @@ def chosen(words, found):
 
 
 def run(numbers, full=False):
-    """Run these lectures, each in a process of its own. Returns the exit status of the first that fails, or 0."""
+    """Run these lectures, each in a process of its own. Return the exit status of the first that fails, or 0."""
     lectures = find()
     for number in numbers:
         path, title = lectures[number]

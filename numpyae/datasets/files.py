@@ -1,4 +1,4 @@
-"""Reading arrays from files, and refusing files that are not what they say.
+"""Read arrays from files, and refuse files that are not what they say.
 
 IDX, the format of MNIST, is the simplest there is, and shows what reading a file means. Two bytes are 0, one byte
 names the type, one the number of dimensions, then each dimension is a big-endian 32-bit count, then come the numbers:
@@ -26,10 +26,15 @@ IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_LIMIT = 1032     # the most that one compressed byte can unpack to (zlib's "maximally compressed" case)
 MISSING = ("", "?")      # cells of a csv file that become NaN
+GREY = "grey levels 0..255 divided by 255, so in [0, 1]"
+
+
+class BadFile(ValueError):
+    """The sentence about a file that is not what it should be."""
 
 
 def read(path):
-    """The data and the labels or targets of a file: (x, y), y None where the file has none.
+    """Return the data and the labels or targets of a file: (x, y), y None where the file has none.
 
     By suffix: IDX (.gz, .idx, …-ubyte); .npy; .npz and .mat with x called x, X, data or images, or being the only
     array of two or more dimensions, and y called y; .csv (x float64, "?" and empty cells NaN, a first line without
@@ -45,7 +50,7 @@ def read(path):
 
 
 def existing(path):
-    """path as a Path; FileNotFoundError when nothing is there, ValueError for a folder or an empty file."""
+    """Return path as a Path. FileNotFoundError when nothing is there, ValueError for a folder or an empty file."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
@@ -57,8 +62,9 @@ def existing(path):
 
 
 def read_idx(path):
-    """The array of an IDX file, plain or gzip-compressed (told by its first bytes, since browsers unpack and keep the
-    name).
+    """Return the array of an IDX file, plain or gzip-compressed.
+
+    The first bytes tell which: a browser may have unpacked the file and kept its name.
 
     Types 08 uint8, 09 int8, 0B int16, 0C int32, 0D float32, 0E float64, in the machine's own byte order. Errors: see
     the module. Source: the format's description on the MNIST page of LeCun, Cortes & Burges.
@@ -79,7 +85,7 @@ def read_idx(path):
 
 
 def read_idx_stream(stream, path, at_most):
-    """The array in an open IDX stream, which cannot hold more than `at_most` bytes."""
+    """Return the array in an open IDX stream, which cannot hold more than `at_most` bytes."""
     head = stream.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES or not 1 <= head[3] <= 32:
         raise bad(path, "an IDX file, which starts with 00 00, a type 08 09 0b 0c 0d 0e and 1 to 32 dimensions",
@@ -94,7 +100,10 @@ def read_idx_stream(stream, path, at_most):
 
 
 def read_numbers(stream, path, shape, dtype, at_most):
-    """An array of this shape and dtype from the rest of a stream, which must hold exactly that; see `at_most` above."""
+    """Return an array of this shape and dtype from the rest of a stream, which must hold exactly that.
+
+    The stream cannot hold more than `at_most` bytes.
+    """
     expected = math.prod(shape) * dtype.itemsize
     claim = f"{expected} bytes, since its header claims shape {shape} of {dtype.name}"
     if expected > at_most:
@@ -117,13 +126,13 @@ def read_numbers(stream, path, shape, dtype, at_most):
 
 
 def read_npy(path):
-    """The array of a .npy file, as (x, None)."""
+    """Return the array of a .npy file, as (x, None)."""
     with open(path, "rb") as file:
         return read_npy_stream(file, path, path.stat().st_size), None
 
 
 def read_npy_stream(stream, path, size):
-    """The array in an open .npy stream of `size` bytes; never a pickled one."""
+    """Return the array in an open .npy stream of `size` bytes; never a pickled one."""
     shape, column_major, dtype, length = npy_header(stream, path)
     if dtype.kind not in "biuf":
         raise bad(path, "an array of numbers", f"dtype {dtype}")
@@ -132,8 +141,8 @@ def read_npy_stream(stream, path, size):
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
-def npy_header(stream, path):
-    """What a .npy header says: shape, whether it is in column-major order, dtype; and the header's length in bytes."""
+def npy_header(stream, path, size=None):
+    """Return the claims of a .npy header, shape, column-major order or not, dtype, and the header's length in bytes."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
         version = np.lib.format.read_magic(stream)
@@ -147,31 +156,28 @@ def npy_header(stream, path):
 
 
 def read_npz(path):
-    """x and y of a .npz file."""
+    """Return x and y of a .npz file."""
     import zipfile
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {}
-            for member in archive.infolist():
-                with archive.open(member) as stream:
-                    found[member.filename.removesuffix(".npy")] = npy_header(stream, f"{path}: {member.filename}")
-            x_name, y_name = choose(path, {name: header[0] for name, header in found.items()})
-            return tuple(None if name is None else read_member(archive, path, name) for name in (x_name, y_name))
+            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            shapes = {name: read_member(archive, path, member, npy_header)[0] for name, member in members.items()}
+            return tuple(None if name is None else read_member(archive, path, members[name], read_npy_stream)
+                         for name in choose(path, shapes))
+    except BadFile:
+        raise
     except Exception as error:          # zipfile has a dozen, from BadZipFile to UnicodeDecodeError
-        if str(error).startswith(f"{path}: "):
-            raise                       # our own sentence already
         raise bad(path, "a .npz file, a zip of arrays", f"a damaged one ({first_line(error)})") from error
 
 
-def read_member(archive, path, name):
-    """The array called `name` in an open .npz archive."""
-    member = archive.getinfo(name + ".npy")
+def read_member(archive, path, member, reader):
+    """Return what reader(stream, where, size) makes of one member of an open .npz archive."""
     with archive.open(member) as stream:
-        return read_npy_stream(stream, f"{path}: {name}", member.file_size)
+        return reader(stream, f"{path}: {member.filename.removesuffix('.npy')}", member.file_size)
 
 
 def choose(path, shapes):
-    """The names of x and y (or None) among arrays of these shapes, a dict."""
+    """Return the names of x and y (or None) among arrays of these shapes, a dict."""
     y_name = "y" if "y" in shapes else None
     for name in ("x", "X", "data", "images"):
         if name in shapes:
@@ -184,47 +190,42 @@ def choose(path, shapes):
 
 
 def read_mat(path):
-    """x and y of a MATLAB file of version 5 to 7.2 (7.3 is HDF5)."""
+    """Return x and y of a MATLAB file of version 5 to 7.2 (7.3 is HDF5)."""
     try:
         found = mat_arrays(path.read_bytes())
     except ValueError as error:
         raise bad(path, "a MATLAB file of version 5 to 7.2", f"another or a damaged one ({error})") from error
-    x_name, y_name = choose(path, {name: array.shape for name, array in found.items()})
-    return found[x_name], None if y_name is None else found[y_name]
+    return tuple(found.get(name) for name in choose(path, {name: array.shape for name, array in found.items()}))
 
 
 def read_csv(path):
-    """The table of a .csv file, (rows, columns) float64, as (x, None)."""
-    rows, width = [], None
-    with open(path, encoding="utf-8-sig") as file:
-        try:
-            for count, line in enumerate(file, 1):
-                cells = [cell.strip() for cell in line.split(",")]
-                if cells == [""]:
-                    continue
-                if width not in (None, len(cells)):
-                    raise bad(f"{path}: line {count}", f"{width} cells as in the first line", len(cells))
-                if width is not None or any(number(cell) is not None for cell in cells):
-                    rows.append(numbers(cells, f"{path}: line {count}"))
-                width = len(cells)
-        except UnicodeDecodeError as error:
-            raise bad(path, "lines of text", f"bytes that are not ({error})") from error
+    """Return the table of a .csv file, (rows, columns) float64, as (x, None)."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            lines = [(count, [cell.strip() for cell in line.split(",")]) for count, line in enumerate(file, 1)]
+    except UnicodeDecodeError as error:
+        raise bad(path, "lines of text", f"bytes that are not ({error})") from error
+    lines = [(f"{path}: line {count}", cells) for count, cells in lines if cells != [""]]
+    header = bool(lines) and all(cell_number(cell) is None for cell in lines[0][1])
+    rows = [numbers(cells, len(lines[0][1]), where) for where, cells in lines[header:]]
     if not rows:
         raise bad(path, "lines of numbers", "none")
     return np.array(rows), None
 
 
-def numbers(cells, where):
-    """The cells of one line as an array (columns,)."""
-    values = [number(cell) for cell in cells]
+def numbers(cells, width, where):
+    """Return the cells of one line as an array (width,)."""
+    if len(cells) != width:
+        raise bad(where, f"{width} cells as in the first line", len(cells))
+    values = [cell_number(cell) for cell in cells]
     if None in values:
         index = values.index(None)
         raise bad(where, f"a number, '?' or nothing in column {index + 1}", repr(cells[index][:40]))
     return np.array(values)
 
 
-def number(cell):
-    """The number in a cell, NaN when it is missing, None when it is something else."""
+def cell_number(cell):
+    """Return the number in a cell, NaN when it is missing, None when it is something else."""
     if cell in MISSING:
         return math.nan
     try:
@@ -233,13 +234,34 @@ def number(cell):
         return None
 
 
+def as_table(x, dtype):
+    """Return x (N, ...) as (N, D) in `dtype`, grey levels divided by 255; written straight into its only copy."""
+    x = x.reshape(len(x), -1)
+    if x.dtype != np.uint8:
+        with np.errstate(over="ignore"):                 # too large for float32 becomes infinite, refused later
+            return x.astype(dtype, order="C", copy=False)
+    return np.divide(x, dtype.type(255), dtype=dtype)
+
+
+def as_labels(path, y, n, dtype):
+    """Return y as labels (n,) int64 if it is n whole numbers, else as targets (n, T) in `dtype`."""
+    if y.shape == (1, n):               # MATLAB has no vectors, only rows and columns
+        y = y.T
+    if y.ndim == 0 or len(y) != n:
+        raise ValueError(f"{path}: expected y for each of {n} samples, got shape {y.shape}")
+    y = y.reshape(n, -1)
+    if y.shape[1] == 1 and np.all(np.isfinite(y)) and np.all(y == np.rint(y)):
+        return y[:, 0].astype(np.int64)
+    return y.astype(dtype)
+
+
 def bad(where, expected, got):
-    """The ValueError for a file that is not what it should be."""
-    return ValueError(f"{where}: expected {expected}, got {got}")
+    """Return the error for a file that is not what it should be."""
+    return BadFile(f"{where}: expected {expected}, got {got}")
 
 
 def first_line(error):
-    """The first line of an error's message, or its name when it has none."""
+    """Return the first line of an error's message, or its name when it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

@@ -1,28 +1,29 @@
-"""Data drawn from a formula: the distribution is known, so what a model learns can be compared with the truth.
+"""Data drawn from a formula: the distribution is known, so a model can be compared with the truth.
 
 `noisy_sine` is the regression problem of [000]: ten measurements of a sine wave, few enough that a polynomial of
 degree 9 goes through every one of them and is wrong everywhere else. `two_moons` is the smallest set that no straight
 line, and no linear code, can separate. `swiss_roll` is a sheet rolled up in space, and `curves` are pictures that six
-numbers describe: both have a code that is known. `photograph`, `whiten` and `patches` make pieces of a natural picture, in
-which edges are what is left to learn. `binarize` makes black-and-white pictures of grey ones, anew each time it is
-called: a grey level x in [0, 1] is read as the probability of white, which is the one reading under which a Bernoulli
-likelihood is exact.
+numbers describe: both have a code that is known. `photograph`, `whiten` and `patches` make pieces of a natural
+picture, in which edges are left to learn. `binarize` makes black-and-white pictures of grey ones, anew each time it is
+called: it reads a grey level x in [0, 1] as the probability of white. Under this reading a Bernoulli likelihood is
+exact.
 
 All random numbers come from `rng`, a numpy.random.Generator; None means fresh entropy.
 """
 
 import math
-import operator
 
 import numpy as np
+
+from numpyae.checks import FLOATS, is_number
 
 CHUNK = 2**18   # numbers handled at once: temporaries of 1 or 2 MB, which also fit a processor's cache
 
 
 def noisy_sine(n=10, sigma=0.3, rng=None):
-    """n noisy measurements of one period of a sine: t = sin(2πx) + sigma ε, ε ~ N(0, 1), x evenly spaced on [0, 1].
+    """Return n noisy measurements of a sine: t = sin(2πx) + sigma ε, ε ~ N(0, 1), x evenly spaced on [0, 1].
 
-    Returns x (n, 1) and t (n, 1), float64. ValueError for n < 1 or a sigma that is negative or not finite, TypeError
+    x (n, 1) and t (n, 1) are float64. ValueError for n < 1 or a sigma that is negative or not finite, TypeError
     for an n that is not an integer. Source: [000]; Bishop 2006 (PRML), figure 1.2.
     """
     n = check_count("noisy_sine: n", n)
@@ -34,12 +35,12 @@ def noisy_sine(n=10, sigma=0.3, rng=None):
 
 
 def two_moons(n, sigma=0.05, rng=None):
-    """Two interleaved half circles of radius 1, with noise: for angles a ~ U(0, π) and ε ~ N(0, I),
+    """Return points of two interleaved half circles of radius 1, with noise: for angles a ~ U(0, π) and ε ~ N(0, I),
 
         x = (cos a, sin a) + sigma ε             where y = 0
         x = (1 - cos a, ½ - sin a) + sigma ε     where y = 1
 
-    Returns x (n, 2) float64 and y (n,) int64, which alternates 0, 1, 0, … ValueError for n < 1 or a sigma that is
+    x is (n, 2) float64 and y (n,) int64, which alternates 0, 1, 0, … ValueError for n < 1 or a sigma that is
     negative or not finite, TypeError for an n that is not an integer.
     """
     n = check_count("two_moons: n", n)
@@ -53,9 +54,9 @@ def two_moons(n, sigma=0.05, rng=None):
 
 
 def swiss_roll(n, sigma=0.0, rng=None):
-    """A sheet rolled up in space: x = (a cos a, y, a sin a) / 10 + sigma ε with a ~ U(3π/2, 9π/2), y ~ U(0, 20).
+    """Return points of a rolled-up sheet: x = (a cos a, y, a sin a) / 10 + sigma ε, a ~ U(3π/2, 9π/2), y ~ U(0, 20).
 
-    Returns x (n, 3) and its two true coordinates (a, y), (n, 2), float64. Two numbers describe it, but no plane does.
+    x is (n, 3), its true coordinates (a, y) are (n, 2), float64. Two numbers describe it, but no plane does.
     ValueError for n < 1 or a bad sigma, TypeError for an n that is not an integer. Source: Tenenbaum 2000, figure 3.
     """
     n = check_count("swiss_roll: n", n)
@@ -67,10 +68,10 @@ def swiss_roll(n, sigma=0.0, rng=None):
 
 
 def curves(n, rng=None, dtype=np.float64):
-    """Pictures of smooth curves through three random points, 28 x 28, and the six coordinates behind each.
+    """Return pictures of smooth curves through three random points, 28 x 28, and the six coordinates behind each.
 
-    The curve is the parabola c(s) through the points at s = 0, ½ and 1; a pixel at distance d from it has the grey level
-    exp(-d² / 2), in pixels. Returns x (n, 784) in [0, 1] and the points (n, 6). TypeError or ValueError for a bad n.
+    The curve is the parabola c(s) through the points at s = 0, ½ and 1; a pixel at distance d from it has the grey
+    level exp(-d² / 2), in pixels. x is (n, 784) in [0, 1], the points are (n, 6). TypeError or ValueError for a bad n.
     Source: in the manner of Hinton & Salakhutdinov 2006, whose own curves are not described further.
     """
     n = check_count("curves: n", n)
@@ -81,13 +82,13 @@ def curves(n, rng=None, dtype=np.float64):
     x = np.empty((n, 784), check_dtype("curves: dtype", dtype))
     for start in range(0, n, 64):
         c = lagrange @ points[start:start + 64]                              # (64, 61, 2)
-        far = np.add.reduce(c * c, axis=2)[:, :, None] - 2 * c @ pixels.T    # d², but for the pixel's own square
-        x[start:start + 64] = np.exp(-0.5 * (np.minimum.reduce(far, axis=1) + np.add.reduce(pixels * pixels, axis=1)))
+        far = (c * c).sum(axis=2)[:, :, None] - 2 * c @ pixels.T             # d², but for the pixel's own square
+        x[start:start + 64] = np.exp(-0.5 * (far.min(axis=1) + (pixels * pixels).sum(axis=1)))
     return x, points.reshape(n, 6)
 
 
 def photograph():
-    """The grey photograph that comes with Matplotlib (G. Hopper), (600, 512) in [0, 1]: natural pictures without a download."""
+    """Return the grey photograph that comes with Matplotlib (G. Hopper), (600, 512) in [0, 1]."""
     import matplotlib.cbook
     import matplotlib.image
 
@@ -97,11 +98,11 @@ def photograph():
 
 
 def whiten(pictures):
-    """Pictures (n, rows, columns) with all spatial frequencies at about equal strength, and variance 0.1 over all of them.
+    """Return pictures (n, rows, columns) filtered so that all spatial frequencies have about equal strength.
 
-    Each is filtered with f exp(-(f / 0.4 s)⁴), where s is the number of samples per side (Olshausen & Field 1997, p. 3314): f
+    The filter is f exp(-(f / 0.4 s)⁴), where s is the number of samples per side (Olshausen & Field 1997, p. 3314): f
     undoes the 1/f of natural pictures, the second factor cuts the corners of the spectrum, where there is only noise.
-    ValueError for another shape, or pictures in which nothing varies.
+    The variance over all of them becomes 0.1. ValueError for another shape, or pictures in which nothing varies.
     """
     pictures = np.asarray(pictures, dtype=float)
     if pictures.ndim != 3:
@@ -115,27 +116,31 @@ def whiten(pictures):
 
 
 def patches(pictures, n, side, rng=None):
-    """n square pieces (n, side²) of pictures (m, rows, columns), from random places. ValueError where they do not fit."""
+    """Return n square pieces (n, side²) of pictures (m, rows, columns), from random places.
+
+    ValueError where they do not fit.
+    """
     n, side = check_count("patches: n", n), check_count("patches: side", side)
     pictures = np.asarray(pictures)
     if pictures.ndim != 3:
         raise ValueError(f"patches: pictures must have shape (m, rows, columns), got {pictures.shape}")
     m, rows, columns = pictures.shape
     if side > min(rows, columns):
-        raise ValueError(f"patches: side must be at most {min(rows, columns)}, the smaller side of the pictures, got {side}")
+        raise ValueError(f"patches: side must be at most {min(rows, columns)}, the smaller side of the pictures, "
+                         f"got {side}")
     rng = np.random.default_rng(rng)
-    which, top, left = rng.integers(m, size=n), rng.integers(rows - side + 1, size=n), rng.integers(columns - side + 1, size=n)
+    which, top, left = (rng.integers(high, size=n) for high in (m, rows - side + 1, columns - side + 1))
     down, right = (top[:, None] + np.arange(side))[:, :, None], (left[:, None] + np.arange(side))[:, None, :]
     return pictures[which[:, None, None], down, right].reshape(n, -1)
 
 
 def binarize(rng, x):
-    """Black-and-white pictures from grey ones: each pixel is 1 with probability x, else 0, independently.
+    """Return black-and-white pictures from grey ones: each pixel is 1 with probability x, else 0, independently.
 
-    x (N, …) in [0, 1], float32 or float64; returns a new array of its shape and dtype. `fit(…, each_epoch=binarize)` calls
-    it so, rng first; rng=None means fresh entropy. TypeError for another dtype, ValueError for values outside [0, 1] or NaN.
-    Source: Salakhutdinov & Murray 2008, section 5, there drawn once; drawn anew for each epoch it is the Bernoulli
-    likelihood's own noise (Burda 2016, section 5).
+    x (N, …) lies in [0, 1], float32 or float64; the result is a new array of its shape and dtype.
+    `fit(…, each_epoch=binarize)` calls it so, rng first; rng=None means fresh entropy. TypeError for another dtype,
+    ValueError for values outside [0, 1] or NaN. Source: Salakhutdinov & Murray 2008, section 5, there drawn once; drawn
+    anew for each epoch it is the Bernoulli likelihood's own noise (Burda 2016, section 5).
     """
     if not (isinstance(x, np.ndarray) and x.ndim >= 1):
         raise TypeError(f"binarize: x must be an array of shape (N, ...), got {type(x).__name__}")
@@ -144,73 +149,58 @@ def binarize(rng, x):
     out = np.empty(x.shape, x.dtype)
     rows = max(1, CHUNK // max(1, x[:1].size))
     for start in range(0, len(x), rows):
-        part = slice(start, start + rows)
-        check_unit_interval("binarize: x", x[part])
-        u = rng.random(x[part].shape, x.dtype)
-        np.less(u, x[part], out=out[part])
+        part = x[start:start + rows]
+        if part.size and not (part.min() >= 0 and part.max() <= 1):     # with NaN both comparisons are False
+            raise ValueError(f"binarize: x must lie in [0, 1], got values from {part.min():g} to {part.max():g}")
+        u = rng.random(part.shape, x.dtype)
+        np.less(u, part, out=out[start:start + rows])
     return out
 
 
-def check_unit_interval(what, x):
-    """ValueError unless all of x lies in [0, 1]."""
-    if x.size and not (x.min() >= 0 and x.max() <= 1):     # with NaN both comparisons are False
-        raise ValueError(f"{what} must lie in [0, 1], got values from {x.min():g} to {x.max():g}")
-
-
 def check_count(what, n):
-    """n as an int; TypeError unless it is an integer, ValueError unless it is at least 1."""
-    try:
-        count = operator.index(n)
-    except TypeError:
-        count = None
-    if count is None or isinstance(n, bool):         # True is an integer to Python, but nobody's number of samples
+    """Return n as an int; TypeError unless it is an integer, ValueError unless it is at least 1."""
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
         raise TypeError(f"{what} must be an integer, got {n!r}")
-    if count < 1:
-        raise ValueError(f"{what} must be at least 1, got {count}")
-    return count
+    if n < 1:
+        raise ValueError(f"{what} must be at least 1, got {n}")
+    return int(n)
 
 
 def check_sigma(what, sigma):
-    """sigma as a float; TypeError unless it is a number, ValueError unless 0 <= sigma < infinity."""
-    try:
-        value = float(sigma)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} must be a number, got {sigma!r}") from None
-    if not 0 <= value < np.inf:
-        raise ValueError(f"{what} must be finite and not negative, got {value:g}")
-    return value
+    """Return sigma as a float; TypeError unless it is a number, ValueError unless 0 <= sigma < infinity."""
+    if not is_number(sigma):
+        raise TypeError(f"{what} must be a number, got {sigma!r}")
+    if not 0 <= sigma < np.inf:
+        raise ValueError(f"{what} must be finite and not negative, got {sigma:g}")
+    return float(sigma)
 
 
 def check_dtype(what, dtype):
-    """dtype as a numpy.dtype; TypeError unless it is float32 or float64."""
+    """Return dtype as a numpy.dtype; TypeError unless it is float32 or float64."""
     try:
         found = np.dtype(dtype)
     except TypeError:
         found = dtype
-    if found not in (np.dtype(np.float32), np.dtype(np.float64)):
+    if found not in FLOATS:
         raise TypeError(f"{what} must be float32 or float64, got {found}")
     return found
 
 
 def moved(x, shifts):
-    """Square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
+    """Return square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
     side = math.isqrt(x.shape[1])
-    pictures = x.reshape(-1, side, side)
-    out = np.empty_like(pictures)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            these = (shifts == [down, right]).all(axis=1)
-            out[these] = np.roll(pictures[these], (down, right), (1, 2))
-    return out.reshape(len(x), -1)
+    rows, columns = ((np.arange(side) - shift[:, None]) % side for shift in shifts.T)        # a pixel comes from there
+    pictures = x.reshape(-1, side, side)[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return pictures.reshape(len(x), -1)
 
 
 def shifted(rng, x):
-    """Every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; for pictures with an empty margin."""
+    """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
     return moved(x, rng.integers(-1, 2, (len(x), 2)))
 
 
 def mirrored(rng, x):
-    """Every curve (N, 784) in one of its eight positions: left and right, up and down, rows and columns exchanged."""
+    """Return each curve (N, 784) in one of eight positions: left and right, up and down, rows and columns exchanged."""
     pictures = x.reshape(-1, 28, 28).copy()
     flip, turn, swap = rng.random((3, len(x))) < 0.5
     pictures[flip] = np.roll(pictures[flip][:, ::-1], 1, 1)          # the points lie in [4, 24] of 0 … 27:

@@ -1,4 +1,4 @@
-"""Reading MATLAB files (version 5 to 7.2), as far as they hold tables of numbers.
+"""Read MATLAB files (version 5 to 7.2), as far as they hold tables of numbers.
 
 The format is a list of elements, each a type, a size and so many bytes, padded to a multiple of 8. An element may be
 compressed (zlib), and a matrix is an element made of elements: flags, shape, name, numbers. The numbers may be stored
@@ -23,8 +23,7 @@ COMPLEX = 0x800      # a bit of the flags
 
 
 def mat_arrays(content):
-    """{name: array} of the numeric matrices in the bytes of a MATLAB file; ValueError for anything that is not
-    right."""
+    """Return {name: array} of the numeric matrices in the bytes of a MATLAB file; ValueError for a bad one."""
     if len(content) < 128 or content[124:128] not in (b"\0\1IM", b"\1\0MI"):
         raise ValueError("no header of version 5")
     order = "<" if content[126:128] == b"IM" else ">"
@@ -42,7 +41,7 @@ def mat_arrays(content):
 
 
 def element(data, at, order):
-    """The element at byte `at`: its type, its bytes, and where the next one starts."""
+    """Return the element at byte `at`: its type, its bytes, and where the next one starts."""
     word, = struct.unpack_from(order + "I", data, at)
     if word >> 16:                      # the short form: two bytes of size, two of type, four of data
         kind, size, start, following = word & 0xFFFF, word >> 16, at + 4, at + 8
@@ -56,7 +55,7 @@ def element(data, at, order):
 
 
 def inflate(packed, order):
-    """The compressed element, unpacked no further than its own size says."""
+    """Unpack a compressed element, no further than its own size says."""
     stream = zlib.decompressobj()
     head = stream.decompress(packed, 8)
     _, size = struct.unpack(order + "II", head)
@@ -67,7 +66,7 @@ def inflate(packed, order):
 
 
 def matrix(body, order):
-    """{name: array} of one matrix element, {} if it holds anything else than real numbers."""
+    """Return {name: array} of one matrix element, {} if it holds anything else than real numbers."""
     _, flags, at = element(body, 0, order)
     _, dimensions, at = element(body, at, order)
     _, name, at = element(body, at, order)

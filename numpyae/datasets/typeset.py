@@ -2,9 +2,9 @@
 
 Each picture is one of ten digits in one of eight typefaces, bent out of shape: scaled, slanted, rotated, shifted,
 drawn with a thinner or thicker pen, and distorted as if the paper were rubber. The factors are returned on request,
-so that a code learnt from the pictures can be compared with what made them.
+so that a code learnt from the pictures can be compared with them.
 
-What makes this fast is to store a digit not as pixels but as its *signed distance field*: d(p) is the distance of the
+A digit is stored not as pixels but as its *signed distance field*, which makes this fast: d(p) is the distance of the
 point p from the outline, positive inside. The field is smooth, so it can be read anywhere between its samples; a
 stroke that is τ pixels wider is d + τ/2; and the grey level of a pixel is its distance, clipped to a ramp one pixel
 wide:
@@ -43,8 +43,7 @@ ELASTIC = 0.4    # pixels, its standard deviation at the knots
 
 
 def digits(n, rng=None, dtype=np.float64, factors=False):
-    """n random typeset digits, white on black: x (n, 784), 28 rows of 28 grey levels in [0, 1], and labels y (n,)
-    int64.
+    """Return n random typeset digits, white on black: x (n, 784), 28 x 28 grey levels in [0, 1], and labels y (n,).
 
     With factors=True also a dict of (n,) arrays: "slant" (columns per row, > 0 leans right), "rotation" (radians,
     counter-clockwise), "scale", "width" (horizontal stretch), "thickness" (pixels added to the stroke), "shift_right"
@@ -66,14 +65,12 @@ def digits(n, rng=None, dtype=np.float64, factors=False):
 
 
 def draw(y, made_by, rng):
-    """The pictures (n, 784) of the digits y (n,) distorted by the factors `made_by`, each (n,), and elastically by
-    `rng`."""
+    """Draw pictures (n, 784) of the digits y (n,), distorted by `made_by`, each factor (n,), and elastically by rng."""
     from scipy.ndimage import map_coordinates
     fields = distance_fields()
-    row, column = source_points(made_by, displacement(len(y), rng))
     side = fields.shape[1]
-    row = np.clip(FINE * row + (side - 1) / 2, 0, side - 1)
-    column = np.clip(FINE * column + (side - 1) / 2, 0, side - 1)
+    points = FINE * source_points(made_by, displacement(len(y), rng)) + (side - 1) / 2
+    row, column = np.clip(points, 0, side - 1)
     # all fields lie in one tall picture, one below the other: reading it is one call for all typefaces and digits
     row += side * (10 * made_by["typeface"] + y)[:, None]
     distance = map_coordinates(fields.reshape(-1, side), [row, column], order=1) / FINE
@@ -82,7 +79,7 @@ def draw(y, made_by, rng):
 
 
 def source_points(made_by, u):
-    """Where each pixel q came from: p = A⁻¹ (q - shift - u), as rows and columns (n, 784), in pixels from the centre.
+    """Return where each pixel q came from: p = A⁻¹ (q - shift - u), (2, n, 784): row, column, pixels from the centre.
 
     A = rotation · slant · scale, undone from left to right. Rows count downwards, so "up" is -row. u (2, n, 784).
     """
@@ -94,14 +91,11 @@ def source_points(made_by, u):
     cos, sin = np.cos(factor["rotation"]), np.sin(factor["rotation"])
     row, column = cos * row + sin * column, cos * column - sin * row
     column += factor["slant"] * row
-    row /= factor["scale"]
-    column /= factor["scale"] * factor["width"]
-    return row, column
+    return np.stack([row / factor["scale"], column / (factor["scale"] * factor["width"])])
 
 
 def displacement(n, rng):
-    """Smooth random displacements u (2, n, 784) in pixels: u = B U Bᵀ, U ~ N(0, ELASTIC²) on the knots, B (28,
-    KNOTS)."""
+    """Draw displacements u (2, n, 784), in pixels: u = B U Bᵀ, U ~ N(0, ELASTIC²) on the knots, B (28, KNOTS)."""
     coarse = ELASTIC * rng.standard_normal((2, n, KNOTS, KNOTS))
     b = spline_matrix()
     return (b @ coarse @ b.T).reshape(2, n, SIDE * SIDE)
@@ -109,15 +103,14 @@ def displacement(n, rng):
 
 @functools.lru_cache(maxsize=None)
 def spline_matrix():
-    """B (28, KNOTS): the values at 28 pixels of the cubic through values at KNOTS knots, the outer ones on the
-    border."""
+    """Return B (28, KNOTS): a cubic through values at KNOTS knots, at 28 pixels; the outer ones are on the border."""
     from scipy.interpolate import make_interp_spline
     return make_interp_spline(np.linspace(0, SIDE - 1, KNOTS), np.eye(KNOTS))(np.arange(SIDE))
 
 
 @functools.lru_cache(maxsize=None)
 def distance_fields():
-    """The signed distance fields of all typefaces and digits, (80, side, side) float32, in units of 1/FINE pixel."""
+    """Return the distance fields of all typefaces and digits, (80, side, side) float32, in units of 1/FINE pixel."""
     import matplotlib
     from matplotlib.ft2font import FT2Font
     folder = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
@@ -126,7 +119,7 @@ def distance_fields():
 
 
 def shape_of(font, digit):
-    """The digit as a picture of True and False, FINE * SIDE in both directions, HEIGHT pixels tall and centred."""
+    """Return the digit as a picture of True and False, FINE * SIDE both ways, HEIGHT pixels tall and centred."""
     size = 100
     for _ in range(2):                      # the first time only to see how tall it comes out
         font.set_size(size, 72)
@@ -142,8 +135,10 @@ def shape_of(font, digit):
 
 
 def distance_field(inside):
-    """Distance of each sample to the outline, positive inside. The outline runs half-way between two samples: hence
-    the ½."""
+    """Return the distance of each sample to the outline, positive inside.
+
+    The outline runs half-way between two samples: hence the ½.
+    """
     from scipy.ndimage import distance_transform_edt
     distance = np.where(inside, distance_transform_edt(inside) - 0.5, 0.5 - distance_transform_edt(~inside))
     return distance.astype(np.float32)

@@ -1,103 +1,129 @@
-"""Every layer, loss, posterior and model of the library at a random point, to be checked: `python -m numpyae gradcheck`.
+"""What there is to check: every class of the library, at the examples that it gives of itself, and in models around them.
 
-Sizes are different primes, so that a transposed matrix or a wrong divisor cannot fit by chance; biases are not zero.
+No list is kept by hand. A class is found because it is a subclass of a layer, a loss, a penalty …, and `examples` on the class says
+where it is to be checked. `python -m numpyae gradcheck` goes through `cases`; so does, with classes of your own,
+
+    for name, target, batch in cases(np.random.default_rng(0), MyLayer, MyLoss):
+        assert gradcheck.check(target, *batch).ok, name
 """
 
-import copy
+import inspect
 
-from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
-from numpyae.autoencoder import Autoencoder
-from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
-from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
-from numpyae.latent import DiagonalGaussian, FullGaussian
-from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
-from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL, SoftmaxCrossEntropy,
-                            SquaredError)
-from numpyae.models import Regression
-from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
-from numpyae.rbm import RBM
-from numpyae.priors import GaussianPrior, MixturePrior
-from numpyae.vae import IWAE, VAE
+import numpy as np
 
-N, D, H, K, C = 7, 5, 11, 2, 3        # batch, data, hidden, code, classes
+from numpyae.corruption import Corruption
+from numpyae.described import Described
+from numpyae.gradcheck.contexts import in_models
+from numpyae.gradcheck.subjects import kind_of
+from numpyae.latent import DiagonalGaussian
+from numpyae.layers import Layer
+from numpyae.losses import Loss
+from numpyae.models import Model
+from numpyae.parameters import Parametric
+from numpyae.penalties import Penalty
+from numpyae.priors import Prior
+
+CONTRACTS = (Layer, Loss, Prior, Penalty, Corruption, Model)
+ROOMS = ("numpyae.gradcheck", "numpyae.course")          # their classes are wrong on purpose, or help to check others
 
 
-def cases(rng):
-    """[(name, target, batch), ...]"""
-    x = rng.standard_normal((N, D))
-    unit = rng.random((N, D))
-    found = [(repr(layer), layer, (x,)) for layer in layers(rng)]
-    found += [(repr(loss), loss, batch) for loss, batch in losses(rng, x, unit)]
-    found += [("DiagonalGaussian(d=2)", DiagonalGaussian(K), (rng.standard_normal((N, 2 * K)),)),
-              ("FullGaussian(d=3)", FullGaussian(C), (rng.standard_normal((N, 9)),))]
-    found += models(rng, x, unit)
-    for _, target, _ in found:
-        target.w += 0.1 * rng.standard_normal(target.w.size)      # no bias at 0
+def classes(*modules):
+    """Return all classes of these modules that can be checked; without names those of the library, but none planted in ROOMS.
+
+    A class that is `abstract` says that there is nothing to check before its subclasses.
+    """
+    found = dict.fromkeys(cls for root in (*CONTRACTS, DiagonalGaussian) for cls in with_subclasses(root))
+    found = [cls for cls in found if cls not in CONTRACTS and not vars(cls).get("abstract", False)]
+    if modules:
+        return [cls for cls in found if cls.__module__ in modules]
+    return [cls for cls in found if cls.__module__.startswith("numpyae.") and not cls.__module__.startswith(ROOMS)]
+
+
+def with_subclasses(cls):
+    """The class, and all below it."""
+    return [cls, *(other for below in cls.__subclasses__() for other in with_subclasses(below))]
+
+
+def examples_of(cls, rng):
+    """[(instance, *batch), ...], the examples that the class gives of itself, with no bias at 0.
+
+    TypeError, with the line to write, where it gives none, or where those that it inherits do not suit it.
+    """
+    try:
+        found = list(cls.examples(rng))
+    except Exception as error:
+        if "examples" in vars(cls):
+            raise
+        found, reason = [], f" ({type(error).__name__}: {error})"
+    else:
+        reason = ""
+    if not found:
+        raise TypeError(f"{cls.__name__} gives no example of itself to be checked at{reason}: write in its body\n"
+                        f"    @classmethod\n    def examples(cls, rng):\n        yield {line_to_write(cls)}")
+    for part in (part for example in found for part in example if isinstance(part, Parametric)):
+        part.w += 0.1 * rng.standard_normal(part.w.size)
     return found
 
 
-def layers(rng):
-    """One of each layer for data of D features."""
-    return [Dense(D, H, rng=rng), TiedDense(Dense(H, D, rng=rng)), Dropout(0.3), TopK(2), TopK(2, by="value"), Identity(), Sigmoid(),
-            Tanh(), ReLU(), Softplus(), ELU(), Softmax(), mlp([D, H, K], rng=rng), PolynomialBasis(3, D), FourierBasis(1, D, period=7.0),
-            GaussianBasis(rng.standard_normal((H, D)), 1.5),
-            SigmoidBasis(rng.standard_normal((H, D)), 1.5, rng.standard_normal((H, D)), bias=False)]
+def line_to_write(cls):
+    """An example of this class, such as `cls(n), rng.standard_normal((7, 5))`."""
+    arguments = [name for name, argument in inspect.signature(cls).parameters.items()
+                 if argument.default is argument.empty and argument.kind is argument.POSITIONAL_OR_KEYWORD]
+    batch = {Loss: "rng.standard_normal((7, 5)), rng.random((7, 5))", Penalty: "mlp([5, 2], rng=rng), rng.standard_normal((7, 5))",
+             DiagonalGaussian: "rng.standard_normal((7, 4))", Prior: "rng.standard_normal((7, 2))"}
+    kind = next((kind for kind in batch if issubclass(cls, kind)), None)
+    return f"cls({', '.join(arguments)}), {batch.get(kind, 'rng.standard_normal((7, 5))')}"
 
 
-def losses(rng, x, unit):
-    """One of each loss, with outputs and targets."""
-    o = rng.standard_normal((N, D))
-    return [(SquaredError(), (o, x)), (SoftmaxCrossEntropy(), (o, rng.integers(0, D, N))),
-            (SoftmaxCrossEntropy(), (o, unit / unit.sum(axis=1, keepdims=True))), (BernoulliNLL(), (o, unit)),
-            (ContinuousBernoulliNLL(), (o, unit)), (GaussianNLL(0.7), (o, x)), (GaussianNLL(0.7, learn=True), (o, x)),
-            (HeteroscedasticGaussianNLL(), (rng.standard_normal((N, 2 * D)), x))]
-
-
-def models(rng, x, unit):
-    """Every model, VAEs under every likelihood, and the combinations that share or drop something."""
-    found = [("Regression, squared error", Regression(mlp([D, H, C], rng=rng), SquaredError()), (x, rng.standard_normal((N, C)))),
-             ("Regression, classes", Regression(mlp([D, H, C], rng=rng), SoftmaxCrossEntropy()), (x, rng.integers(0, C, N))),
-             ("Autoencoder", Autoencoder(mlp([D, H, K], rng=rng), mlp([K, H, D], rng=rng), SquaredError()), (x,)),
-             ("Autoencoder, tied, dropout, top-k", tied(rng), (unit,))]
-    found += autoencoders(rng, unit)
-    encoder, decoder = mlp([D, H, 9], rng=rng), mlp([C, H, D], rng=rng)
-    found.append(("IWAE, full covariance", IWAE(encoder, decoder, BernoulliNLL(), FullGaussian(C), samples=2), (unit,)))
-    found += [(f"RBM, {visible} - {hidden}", RBM(D, H, visible, hidden, rng=rng), (unit,)) for visible, hidden in
-              (("bernoulli", "bernoulli"), ("gaussian", "bernoulli"), ("bernoulli", "gaussian"))]
-    for likelihood in (BernoulliNLL(), ContinuousBernoulliNLL(), GaussianNLL(0.7), GaussianNLL(0.7, learn=True),
-                       HeteroscedasticGaussianNLL()):
-        found.append((f"VAE, {likelihood!r}", vae(rng, likelihood), (unit,)))
-    found.append(("VAE, beta=0.5, samples=3", vae(rng, BernoulliNLL(), samples=3, beta=0.5), (unit,)))
-    found.append(("VAE, Gaussian prior", vae(rng, GaussianNLL(), prior=GaussianPrior(K, 0.5, 1.7)), (unit,)))
-    found.append(("VAE, mixture prior, KL sampled, corruption", vae(rng, GaussianNLL(), prior=MixturePrior(K, C, rng), kl="sampled",
-                                                                    corruption=MaskingNoise(0.3)), (unit,)))
+def missing(cls):
+    """Return what a class does not say about itself, a list of sentences, each with the line to write; [] when it says all."""
+    try:
+        part, *_ = examples_of(cls, np.random.default_rng(0))[0]
+    except TypeError as error:
+        return [str(error)]
+    found, rows = [], missing_rows(cls, part)
+    if rows:
+        line = ", ".join(f'"{row}": "…"' for row in rows)
+        found.append(f"{cls.__name__} has no formula of {', '.join(rows)} for the tableau: write in its body\n    formula = {{{line}}}")
+    for name in part.arguments:
+        if not hasattr(part, name):
+            found.append(f"{cls.__name__} does not keep the argument {name} of its constructor, from which a checkpoint builds it again: "
+                         f"write in __init__\n    self.{name} = {name}")
+    for name, value in vars(part).items():
+        inside = name.startswith("_") or name in part.shares or any(value is own for own in getattr(part, "_parts", {}).values())
+        if isinstance(value, Parametric) and not inside:
+            found.append(f"{cls.__name__} does not say that the parameters of its {name} are another layer's too: write in its body\n"
+                         f'    shares = ("{name}",)')
     return found
 
 
-def autoencoders(rng, unit):
-    """Every penalty and corruption, on one to three layers, tied and untied; more combinations are in the tests."""
-    found, sizes = [], ([D, K], [D, H, K], [D, H, C, K])
-    variants = [(KLSparsity(0.1, 0.7), Sigmoid), (KLSparsity(0.1, 0.7, over="units"), Sigmoid), (L1Sparsity(0.1, 0.7), Tanh),
-                (L2Sparsity(0.1, 0.7), Softplus), (Contraction(0.3), Tanh), (Contraction(0.3, samples=2), ELU), (WeightDecay(0.1), Tanh)]
-    corruptions = [None, GaussianNoise(0.3), MaskingNoise(0.3), SaltAndPepper(0.3)]
-    for k, (penalty, activation) in enumerate(variants):
-        for shared in (False, True):
-            encoder = mlp(sizes[k % 3], hidden=activation, output=activation, rng=rng)
-            back = [layer for dense in encoder.layers[-2::-2] for layer in (TiedDense(dense), activation())]
-            decoder = Sequential(*back[:-1]) if shared else mlp(sizes[k % 3][::-1], hidden=activation, rng=rng)
-            corruption = corruptions[(k + shared) % 4]
-            name = ", ".join(["Autoencoder", *["tied"] * shared, repr(penalty), *[repr(corruption)] * (corruption is not None)])
-            found.append((name, Autoencoder(encoder, decoder, SquaredError(), corruption, [copy.copy(penalty)]), (unit,)))
+def missing_rows(cls, part):
+    """Return the keys that the formula of a layer or loss lacks: of what its own forward and backward compute."""
+    if not isinstance(part, (Layer, Loss)) or part._parts:
+        return []
+    forward, back = ("y", "dx") if isinstance(part, Layer) else ("values", "do")
+    wanted = [forward] * ("forward" in vars(cls))
+    if "backward" in vars(cls):
+        wanted += [back, *(f"d{name}" for name in part._shapes if name in vars(cls) and isinstance(part, Layer))]
+    return [row for row in wanted if row not in {key.partition("|")[0] for key in vars(cls).get("formula", {})}]
+
+
+def cases(rng, *chosen):
+    """[(name, target, batch), ...] of these classes, or of all of the library: their examples, and models around those."""
+    found = []
+    for cls in chosen or classes():
+        for part, *batch in examples_of(cls, rng):
+            if kind_of(part) and getattr(part, "exact", True):
+                found.append((name_of(part), part, batch))
+            found += [(f"{type(model).__name__}, {part!r}", model, seen) for model, seen in in_models(part, batch, rng)]
     return found
 
 
-def tied(rng):
-    """An autoencoder with one shared weight matrix, dropout and a k-sparse code."""
-    dense = Dense(D, H, rng=rng)
-    return Autoencoder(Sequential(dense, Softplus(), Dropout(0.3), TopK(4)), Sequential(TiedDense(dense)), BernoulliNLL())
-
-
-def vae(rng, likelihood, **options):
-    """A small VAE for this likelihood."""
-    decoder = mlp([K, H, D * likelihood.outputs_per_feature], rng=rng)
-    return VAE(mlp([D, H, 2 * K], rng=rng), decoder, likelihood, DiagonalGaussian(K), **options)
+def name_of(target):
+    """The repr of a part; of a model of parts its class, and those of its settings that are neither networks nor usual."""
+    if not (isinstance(target, Model) and target._parts):
+        return repr(target)
+    usual = {name: argument.default for name, argument in inspect.signature(type(target)).parameters.items()}
+    settings = {name: getattr(target, name, usual[name]) for name in target.arguments}
+    return ", ".join([type(target).__name__, *(repr(value) if isinstance(value, Described) else f"{name}={value!r}" for name, value
+                                               in settings.items() if not isinstance(value, Layer) and value != usual[name])])

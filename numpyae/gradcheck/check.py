@@ -13,31 +13,50 @@ import copy
 import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants, point, where
+from numpyae.gradcheck.cases import examples_of
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.report import Report
-from numpyae.gradcheck.subjects import BATCHES, KINDS, FunctionSubject, PairSubject, kind_of
+from numpyae.gradcheck.subjects import KINDS, FunctionSubject, PairSubject, kind_of
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare
+from numpyae.layers import Layer
 from numpyae.models import Model
+from numpyae.parameters import Parametric
 
 
 def check(target, *batch, rng=None):
-    """Check every gradient of a layer (x), loss (o, t), posterior (h) or model (its batch). Returns a Report.
+    """Check every gradient of a layer (x), loss (o, t), posterior (h), prior (z), penalty (network, x) or model (its batch).
 
+    Returns a Report. A class is checked at its own examples; then the report is the first that is not ok, else the last.
     `rng=None` means default_rng(0): a check is repeatable. TypeError for anything else, or a batch that is no float array (class
     labels may be integers); ValueError for NaN, infinity, or a function that gives two values at one point.
     """
     rng = fresh(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)))
+    if hasattr(target, "examples") and isinstance(target, type) and not batch:
+        for example in examples_of(target, rng):
+            report = check(*example)
+            if not report.ok:
+                break
+        return report
+    return examine(type(target).__name__, subject_of(target, batch, rng), rng)
+
+
+def subject_of(target, batch, rng):
+    """The Subject of a target at a batch, on float64 copies of both."""
     kind = kind_of(target)
     if kind is None:
         raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other code use "
                         "check_function or check_layer")
-    names = target.batch_names if kind is Model else BATCHES[kind]
+    names = target.batch_names if kind is Model else KINDS[kind].batch_names
     if len(batch) != len(names):
         raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), got {len(batch)} arrays")
     labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is Model)
     batch = [as_float64(f"check: {name}", array, labels and index == 1) for index, (name, array) in enumerate(zip(names, batch))]
-    subject = KINDS[kind](target.astype(np.float64), batch, rng)
-    return examine(type(target).__name__, subject, rng)
+    return KINDS[kind](float64_copy(target), batch, rng)
+
+
+def float64_copy(part):
+    """A copy of a part, with float64 parameters where it has any."""
+    return part.astype(np.float64) if isinstance(part, Parametric) else copy.deepcopy(part)
 
 
 def assert_gradients(target, *batch, rng=None):
@@ -97,11 +116,14 @@ def examine(name, subject, rng):
         taylor = point.taylor(subject, gradients, rng)
     for found in findings:
         found["layer"] = found["layer"] or subject.title
+    findings = diagnosis.at_owners(findings, subject.parts)
     return Report(name, rows, diagnosis.without_echoes(findings), point.warnings(subject, rows), taylor)
 
 
 def as_float64(name, array, labels=False):
-    """A float64 copy, after a look at it."""
+    """A float64 copy of an array, or of a network, after a look at it."""
+    if name.endswith("network") and isinstance(array, Layer):
+        return float64_copy(array)
     try:
         array = np.array(array)
     except ValueError:

@@ -17,8 +17,8 @@ import numpy as np
 from numpyae.gradcheck import locality, vocabulary
 from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.hypotheses import LEVELS, SINGLE, VALUES
+from numpyae.gradcheck.repairs import repair
 from numpyae.gradcheck.sentences import finding, wrong_form
-from numpyae.gradcheck.subjects import LossSubject, PosteriorSubject
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 SPOILS = {"in place", "updates", "redrawn", "stale"}     # by these a part makes wrong what others do
@@ -36,7 +36,20 @@ def explain(subject, rows):
             words.experiment = functools.partial(locality.dependence, subject, name, term, words.mixes_columns)
             for title, case in halves(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {term}," if term else ""), name)
-    return findings
+    return repaired(findings, subject, rows)
+
+
+def repaired(findings, subject, rows):
+    """The findings; where all of them are unexplained, the change of one line that makes every gradient right, if there is one."""
+    if not findings or any(found["cause"] != "unexplained" for found in findings):
+        return findings
+    slip = repair(subject, rows)
+    if slip is None:
+        return findings
+    owner, method, old, new = slip
+    title = findings[0]["sentence"].partition(" is wrong in ")[0]
+    sentence = f"{title} is wrong, and all is right when in {owner}.{method} the line `{old}` reads `{new}`"
+    return [{**finding("slip", sentence, findings[0]["array"]), "layer": owner}]
 
 
 def explain_delta(subject, taps, tap, method, row):
@@ -49,21 +62,34 @@ def explain_delta(subject, taps, tap, method, row):
     words.rows |= {f"the delta of {other.place}": other.deltas[0] for other in taps
                    if other is not tap and other.deltas[0].shape == shape}
     before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
-    return diagnose(Case.of_row(row), words, f"the delta that reaches {before}", "delta")
+    case, title = Case.of_row(row), f"the delta that reaches {before}"
+    for other in taps:                                   # a value used twice gets the sum of what comes back
+        back = case.at(other.returned) if np.shape(other.returned) == shape else np.zeros(1)
+        if back.any() and case.fits(case.truth - back, case.error):
+            lacks = f"{title} lacks what comes back from {other.part!r} ({other.place}): it must be added"
+            return [finding("term", lacks, "delta")]
+    return diagnose(case, words, title, "delta")
+
+
+def at_owners(findings, parts):
+    """Return the findings; what several uses of one layer have in common is said once, of the layer they are uses of."""
+    places, kept = {id(part): place for place, part in parts.items()}, {}
+    for found in findings:
+        part = parts.get(found["place"])
+        if part is not None:
+            found |= {key: found[key] and found[key].replace("first.", "") for key in ("sentence", "array")}
+        key = (found["place"] if part is None else id(part.owner), found["cause"], found["array"], found["sentence"])
+        other = kept.setdefault(key, found)
+        if other["place"] != found["place"]:
+            other |= {"place": places.get(id(part.owner), other["place"]), "layer": repr(part.owner)}
+    return list(kept.values())
 
 
 def halves(subject, row):
-    """Return [(title, case), ...]: several where an array holds μ, logvar and what is below a diagonal side by side."""
+    """[(title, case), ...]: one for an array, several where it holds several things side by side, such as μ and logvar."""
     name, (*_, width) = row["array"], row["shape"] or (1,)
-    if isinstance(subject, PosteriorSubject) and name == "h":
-        D = subject.target.d
-    elif isinstance(subject, LossSubject) and subject.target.outputs_per_feature == 2 and name == "output":
-        D = width // 2
-    else:
-        return [("d" + name, Case.of_row(row))]
-    columns = {"dmu": (0, D), "dlogvar": (D, 2 * D), "dbelow": (2 * D, width)}
-    cases = [(title, Case.of_row(row, pair)) for title, pair in columns.items()]
-    return [(title, case) for title, case in cases if case.wrong.any()]
+    cases = [(f"d{title}", Case.of_row(row, (start, stop))) for title, start, stop in subject.pieces(name, width)]
+    return [(title, case) for title, case in cases if case.wrong.any()] or [(f"d{name}", Case.of_row(row))]
 
 
 def diagnose(case, words, title, array):

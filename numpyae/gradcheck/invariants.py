@@ -63,8 +63,9 @@ def changed(now, before, sentence, cause="in place"):
 
 def caches(subject):
     """Return {name: array} of all that the parts have kept from forward."""
-    found = {f"{place}.{name}".lstrip("."): value for place, leaf in subject.parts.items()
-             for name, value in vars(leaf).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
+    keepers = {**subject.parts, **subject.keepers}
+    found = {f"{place}.{name}".lstrip("."): value for place, part in keepers.items()
+             for name, value in vars(part).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
     return {**found, **flat("cache", getattr(subject, "cache", None))}
 
 

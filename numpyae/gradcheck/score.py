@@ -13,33 +13,45 @@ from typing import NamedTuple
 import numpy as np
 
 from numpyae import gradcheck
-from numpyae.gradcheck.mutants import EQUIVALENT, Mutant, mutants, one_pass, subjects
+from numpyae.gradcheck.cases import with_subclasses
+from numpyae.gradcheck.mutants import EQUIVALENT, Mutant, gradients_of, mutants
+from numpyae.penalties import Penalty
+
+ENOUGH = 2                            # so many trials that a mutant fails in are looked at
+FACTS = {"raises", "shape"}           # causes that are not guessed: it did raise, and where it did is said
 
 
 def exact_causes(mutant):
-    """(causes, factors, all): what is exactly true of some array, and whether that explains every array of the first subject it affects."""
-    causes, factors, explained, close = set(), [], [], False
-    for _, target, batch in subjects()[mutant.cls]:
-        right = one_pass(target, batch)
+    """(causes, factors, all): what is exactly true of some array, and whether that explains every array of the first trial it affects."""
+    causes, factors, explained = set(), [], []
+    for trial in mutant.trials:
+        subjects = trial.subjects()
         try:
             with mutant.apply(), quiet():
-                wrong = one_pass(target, batch)
+                wrong = gradients_of(subjects)
+            found = [(exact_factor(right, wrong[at]), at) for at, right in trial.right.items()]
         except Exception:             # whatever a mutant breaks
             causes.add("raises")
             explained.append(False)
             continue
-        if any(right[name].shape != wrong[name].shape for name in right):
+        if any(right.shape != wrong[at].shape for at, right in trial.right.items()):
             causes.add("shape")
             explained.append(False)
             continue
-        close = close or any(np.any(right[name] != wrong[name]) for name in right) and all(np.allclose(
-            wrong[name], right[name], rtol=0, atol=2e-6 * np.abs(right[name]).max(initial=0)) for name in right)
-        found = [exact_factor(right[name], wrong[name]) for name in right]
-        factors += [c for c in found if c not in (None, 1)]
-        explained += [None not in found] if any(c != 1 for c in found) else []
-    causes |= {"precision"} if close else set()
+        causes |= {"precision"} if nearly_right(trial.right, wrong) else set()
+        some = [factor_of_changed(right, wrong[at]) for at, right in trial.right.items()]
+        factors += [c for c in (*some, *(c for c, _ in found)) if c not in (None, 1)]
+        causes |= {"not zeroed"} if any(off_by_a_number(right, wrong[at]) for at, right in trial.right.items()) else set()
+        causes |= {"term"} if any(c not in (None, 1) and term is not None for c, (_, term, _) in found) else set()
+        explained += [None not in dict(found)] if any(c != 1 for c, _ in found) else []
     causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
     return causes, factors, explained[:1] == [True]
+
+
+def nearly_right(right, wrong):
+    """Whether something is wrong, but nothing by more than float32 would make it."""
+    close = all(np.allclose(wrong[at], right[at], rtol=0, atol=2e-6 * np.abs(right[at]).max(initial=0)) for at in right)
+    return close and any(np.any(right[at] != wrong[at]) for at in right)
 
 
 def exact_factor(right, wrong):
@@ -55,6 +67,18 @@ def exact_factor(right, wrong):
     return c if np.abs(wrong - c * right).max(initial=0) <= 1e-11 * largest else None
 
 
+def factor_of_changed(right, wrong):
+    """`exact_factor` of the elements that are wrong, where there are several."""
+    changed = np.abs(wrong - right) > 1e-12 * np.abs(right).max(initial=0)
+    return exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None
+
+
+def off_by_a_number(right, wrong):
+    """Whether all elements, if there are several, are off by one number."""
+    gap = wrong - right
+    return gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max())
+
+
 class Outcome(NamedTuple):
     """What became of a mutant: its fate "killed", "survived" or "equivalent" (and why), the causes found, the diagnosis "right",
     "wrong" or "unexplained", and whether the place is right (None where none was named)."""
@@ -67,41 +91,50 @@ class Outcome(NamedTuple):
     place: bool | None = None
 
 
-def run(mutants, progress=None, most=None):
-    """Check every mutant, on so many subjects at most. progress(done, of) is called after each. Returns a list of outcomes."""
+def run(mutants, progress=None, enough=ENOUGH):
+    """Check every mutant until it has failed so many trials. progress(done, of) is called after each. Returns a list of outcomes."""
     outcomes = []
     for mutant in mutants:
-        outcomes.append(outcome(mutant, most))
+        outcomes.append(outcome(mutant, enough))
         if progress is not None:
             progress(len(outcomes), len(mutants))
     return outcomes
 
 
-def outcome(mutant, most=None):
-    """Check one mutant on the subjects of its class, or the first so many of them."""
-    with mutant.apply(), quiet():
-        reports = [findings_of(target, batch) for _, target, batch in subjects()[mutant.cls][:most]]
-    reports = [findings for findings in reports if findings is not None]
+def outcome(mutant, enough=ENOUGH):
+    """Check one mutant at its trials, until it has failed so many of them."""
+    reports = []
+    for trial in mutant.trials:
+        with mutant.apply(), quiet():
+            findings = findings_of(trial)
+        reports += [findings] if findings is not None else []
+        if len(reports) == enough:
+            break
     if not reports:
         why = EQUIVALENT.get((mutant.name, mutant.operator, mutant.mutated), "")
         return Outcome(mutant, "equivalent" if why else "survived", why)
     causes, factors, explained = exact_causes(mutant)
-    if mutant.method == "sample":     # the forward is the wrong one: its own backward gives half of the true gradient
+    if mutant.operator.startswith("exp(logvar / 2)"):    # the forward is the wrong one: its own backward gives half of the true gradient
         causes, factors, explained = {"factor"}, [0.5], False
     expected = causes | mutant.expected - ({"elementwise"} if explained else set())
-    expected |= {"raises", "shape"} if expected & {"raises", "shape"} else set()
+    expected |= FACTS | {found["cause"] for findings in reports for found in findings if mutant.name in found["sentence"]} & {"slip"}
     judged = {judge(findings, expected, factors) for findings in reports}
     diagnosis = next(word for word in ("wrong", "right", "unexplained") if word in judged)
     named = [findings[0]["layer"] for findings in reports if findings and findings[0]["layer"]]
-    right = tuple(cls.__name__ for cls in (mutant.cls, *mutant.cls.__subclasses__()))
-    place = all(layer.startswith(right) for layer in named) if named else None
+    place = all(layer.startswith(right_places(mutant)) for layer in named) if named else None
     return Outcome(mutant, "killed", "", tuple(found["cause"] for findings in reports for found in findings), diagnosis, place)
 
 
-def findings_of(target, batch):
+def right_places(mutant):
+    """The names under which the mistake may be found: its class, those below it, and the penalty that asks a layer for a slope."""
+    asking = {type(trial.target) for trial in mutant.trials if isinstance(trial.target, Penalty)}
+    return tuple(cls.__name__ for cls in (*with_subclasses(mutant.cls), *asking))
+
+
+def findings_of(trial):
     """None when the check passes, else its findings."""
     try:
-        report = gradcheck.check(target, *batch)
+        report = gradcheck.check(trial.target, *trial.batch)
     except Exception as error:        # the check itself should have said so
         return [{"place": "", "layer": "", "array": None, "cause": "raises", "sentence": str(error)}]
     return None if report.ok else report.findings
@@ -164,7 +197,7 @@ def table(killed):
                     for operator in sorted({o.mutant.operator for o in killed})]
 
 
-def of_all(progress=None):
-    """(text, exit status): 1 when a mutant survives that is not equivalent."""
-    outcomes = run(mutants(), progress)
+def of_all(progress=None, *chosen):
+    """(text, exit status) of the mutants of these classes, or of the library: 1 when one survives that is not equivalent."""
+    outcomes = run(mutants(*chosen), progress)
     return in_words(outcomes), int(any(o.fate == "survived" for o in outcomes))

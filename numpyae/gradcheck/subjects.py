@@ -10,10 +10,12 @@ Every subject works on a float64 copy; what the user gave is not touched.
 import numpy as np
 
 from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Layer, TiedDense
+from numpyae.layers import Layer
 from numpyae.losses import Loss
-from numpyae.models import Model
+from numpyae.models import Model, as_network
 from numpyae.parameters import Parametric
+from numpyae.penalties import Penalty
+from numpyae.priors import Prior
 
 
 class WrongReturn(TypeError):
@@ -23,14 +25,15 @@ class WrongReturn(TypeError):
 class Subject:
     """One thing to check.
 
-    `inputs` and `parameters`: the named arrays with a gradient; `fixed`: what else f reads; `terms`: names of the parts of f
-    that have a gradient of their own; `parts`: the leaves, by name, whose caches backward may not change.
-    `forward()` -> list of outputs; `backward(deltas)` -> {name of array: gradient}; `f()` -> the value, or with terms an array
-    (1 + terms,) of the value and its parts. `deltas` is what backward gets in the check.
+    `inputs` and `parameters`: the named arrays with a gradient; `windows`: where backward adds the parameters'; `fixed`: what
+    else f reads; `terms`: names of the parts of f that have a gradient of their own; `parts`: the leaves, by name, whose caches
+    backward may not change. `run(inputs)` -> list of outputs; `backward(deltas)` -> {name of array: gradient}; `f()` -> the
+    value, or with terms an array (1 + terms,) of the value and its parts. `deltas` is what backward gets in the check.
     """
 
     terms = names = ()                # of those with a gradient by backward; of all that `f` tells apart
-    inputs, parameters, fixed, parts, deltas = {}, {}, {}, {}, ()
+    inputs, parameters, windows, fixed, parts, deltas = {}, {}, {}, {}, {}, ()
+    keepers = {}                      # what else keeps something from forward, by name
     linear = True                     # backward(deltas) is linear in deltas
 
     @property
@@ -42,6 +45,16 @@ class Subject:
     def arrays(self):
         """All that f has a gradient for, by name."""
         return {**self.inputs, **self.parameters}
+
+    def take_parameters(self):
+        """Take the parameters of the target, and those that a part shares with a partner outside."""
+        self.parameters, self.windows = self.target.named_parameters(), self.target.named_gradients()
+        inside = set(map(id, self.parts.values()))
+        partners = {f"{name}.{attribute}": partner for name, leaf in self.parts.items()
+                    for attribute, partner in leaf.partners().items() if id(partner) not in inside}
+        for place, partner in partners.items():
+            self.parameters |= {f"{place}.{name}".lstrip("."): array for name, array in partner.named_parameters().items()}
+            self.windows |= {f"{place}.{name}".lstrip("."): array for name, array in partner.named_gradients().items()}
 
     def values(self):
         """Copies of all that f reads, to be put back by `restore`, whatever a wrong backward has done to it."""
@@ -59,9 +72,33 @@ class Subject:
         except (ArithmeticError, ValueError):
             return np.nan
 
+    def forward(self):
+        """The outputs at the present values of all arrays."""
+        return self.run(self.inputs)
+
+    def f(self):
+        """The value; a forward that changes what it gets changes a copy."""
+        return float(sum((delta * output).sum() for delta, output in zip(self.deltas, self.run(copies(self.inputs)))))
+
+    def backward(self, deltas, from_zero=True):
+        """{name: gradient}: what comes back for the first input, and what was added for the parameters."""
+        if from_zero:
+            for window in self.windows.values():
+                window.fill(0)
+        returned = self.way_back(*deltas)
+        return {next(iter(self.inputs)): returned, **copies(self.windows)}
+
+    def way_back(self, *deltas):
+        """The backward of the target."""
+        return self.target.backward(*deltas)
+
     def gradients(self, term=None):
         """{name: gradient} of f, or of one of its terms, by backward."""
         return self.backward(self.deltas)
+
+    def pieces(self, name, width):
+        """[(title, start, stop), ...] of the columns of an array of this width that holds several things side by side."""
+        return []
 
     def active_set(self):
         """On which side of every kink the last forward was; an empty array when nobody knows of one."""
@@ -80,6 +117,8 @@ def active_set_of(leaf):
 class LayerSubject(Subject):
     """A layer at x. `delta`: None for a random one. training=False: without noise."""
 
+    batch_names = ("x",)
+
     def __init__(self, layer, batch, rng, delta=None, training=True):
         self.target, self.parts = layer, leaves_by_name(layer)
         self.inputs = {"x": batch[0]}
@@ -92,76 +131,106 @@ class LayerSubject(Subject):
             raise TypeError(f"check: {type(layer).__name__}.forward must return an array, got {type(y).__name__}")
         for leaf in self.drawing:
             leaf.replay = getattr(leaf, leaf.noise_name)
-        self.parameters, self.windows = layer.named_parameters(), layer.named_gradients()
-        for name, leaf in self.parts.items():
-            if isinstance(leaf, TiedDense) and not any(leaf.dense is other for other in self.parts.values()):
-                key = f"{name}.dense.W".lstrip(".")      # the W it shares belongs to its partner
-                self.parameters[key], self.windows[key] = leaf.dense.W, leaf.dense.dW
+        self.take_parameters()
         self.deltas = [rng.standard_normal(y.shape) if delta is None else delta.copy()]
 
-    def forward(self):
-        return [self.target.forward(self.inputs["x"])]
-
-    def f(self):
-        return float(np.add.reduce(self.deltas[0] * self.target.forward(self.inputs["x"].copy()), axis=None))
-
-    def backward(self, deltas, from_zero=True):
-        if from_zero:
-            for window in self.windows.values():
-                window.fill(0)
-        dx = self.target.backward(*deltas)
-        return {"x": dx, **copies(self.windows)}
+    def run(self, inputs):
+        return [self.target.forward(inputs["x"])]
 
 
 class LossSubject(Subject):
     """A loss at output and target. `deltas`: a random weight for each sample."""
 
+    batch_names = ("output", "target")
+
     def __init__(self, loss, batch, rng):
         self.target, self.parts = loss, {"": loss}
         o, t = batch
-        self.inputs, self.parameters, self.fixed = {"output": o}, loss.named_parameters(), {"target": t}
+        self.inputs, self.fixed = {"output": o}, {"target": t}
+        self.take_parameters()
         self.deltas = [rng.standard_normal(len(o))]
 
-    def forward(self):
-        return [self.target.forward(self.inputs["output"], self.fixed["target"])]
+    def run(self, inputs):
+        return [self.target.forward(inputs["output"], self.fixed["target"])]
 
-    def f(self):
-        return float(np.add.reduce(self.deltas[0] * self.target.forward(self.inputs["output"].copy(), self.fixed["target"])))
+    def pieces(self, name, width):
+        if name == "output" and self.target.outputs_per_feature == 2:
+            return [("mu", 0, width // 2), ("logvar", width // 2, width)]
+        return []
 
-    def backward(self, deltas, from_zero=True):
-        if from_zero:
-            self.target.zero_grad()
-        do = self.target.backward(*deltas)
-        return {"output": do, **copies(self.target.named_gradients())}
+
+class PriorSubject(Subject):
+    """A prior at z: f = Σ u log p(z). `delta`: None for a random u."""
+
+    batch_names = ("z",)
+
+    def __init__(self, prior, batch, rng, delta=None):
+        self.target, self.parts = prior, {"": prior}
+        self.inputs = {"z": batch[0]}
+        self.take_parameters()
+        self.deltas = [rng.standard_normal(batch[0].shape[:-1]) if delta is None else delta.copy()]
+
+    def run(self, inputs):
+        return [self.target.log_density(inputs["z"])]
 
 
 class PosteriorSubject(Subject):
     """A posterior at h and epsilon: f = Σ u z + Σ v kl, its two parts are its terms; `drawn`: log q of the z drawn in place of the KL."""
 
+    batch_names = ("h",)
+
     def __init__(self, posterior, batch, rng, deltas=None, epsilon=None, drawn=False):
         self.target, self.parts, self.drawn = posterior, {"": posterior}, drawn
         self.terms = self.names = ("draw", "log q" if drawn else "kl")
-        self.inputs, self.parameters = {"h": batch[0]}, posterior.named_parameters()
+        self.inputs = {"h": batch[0]}
+        self.take_parameters()
         self.fixed = {"epsilon": rng.standard_normal((len(batch[0]), posterior.d)) if epsilon is None else epsilon}
         self.deltas = deltas or [rng.standard_normal(self.fixed["epsilon"].shape), rng.standard_normal(len(batch[0]))]
 
-    def forward(self):
-        z = self.target.sample(self.inputs["h"], self.fixed["epsilon"])
+    def run(self, inputs):
+        z = self.target.sample(inputs["h"], self.fixed["epsilon"])
         return [z, self.target.log_density() if self.drawn else self.target.kl()]
 
     def f(self):
-        z = self.target.sample(self.inputs["h"].copy(), self.fixed["epsilon"])
-        cost = self.target.log_density() if self.drawn else self.target.kl()
-        draw, cost = np.add.reduce(self.deltas[0] * z, axis=None), np.add.reduce(self.deltas[1] * cost, axis=None)
+        draw, cost = ((delta * output).sum() for delta, output in zip(self.deltas, self.run(copies(self.inputs))))
         return np.array([draw + cost, draw, cost])
 
     def gradients(self, term=None):
-        u, v = self.deltas
-        return self.backward([u if term in (None, self.terms[0]) else 0 * u, v if term in (None, self.terms[1]) else 0 * v])
+        return self.backward([delta if term in (None, name) else 0 * delta for delta, name in zip(self.deltas, self.terms)])
 
-    def backward(self, deltas, from_zero=True):
-        dz, dcost = deltas
-        return {"h": self.target.backward(dz, dlog_q=dcost) if self.drawn else self.target.backward(dz, dcost)}
+    def way_back(self, dz, dcost):
+        return self.target.backward(dz, dlog_q=dcost) if self.drawn else self.target.backward(dz, dcost)
+
+    def pieces(self, name, width):
+        d = self.target.d
+        pieces = [("mu", 0, d), ("logvar", d, min(2 * d, width)), ("below", 2 * d, width)] if name == "h" else []
+        return [(title, start, stop) for title, start, stop in pieces if start < stop]
+
+
+class PenaltySubject(Subject):
+    """A penalty at a network that has seen x: f = u penalty, whose gradient goes back through the network."""
+
+    batch_names = ("network", "x")
+
+    def __init__(self, penalty, batch, rng):
+        self.target, (network, x) = penalty, batch
+        self.network, self.inputs, self.parts = as_network(network), {"x": x}, network.leaves()
+        self.parameters, self.windows = self.network.named_parameters(), self.network.named_gradients()
+        self.layers = list(self.parts.values())
+        penalty.check(self.layers)
+        self.network.forward(x.copy())
+        self.noise = penalty.draw(self.layers, rng)
+        self.deltas, self.keepers = [rng.standard_normal(1)], {"": penalty}
+
+    def run(self, inputs):
+        self.y = self.network.forward(inputs["x"])
+        return [np.array([self.target.forward(self.layers, self.noise)])]
+
+    def way_back(self, weight):
+        added, delta = self.target.backward(weight.reshape(())), np.zeros_like(self.y)
+        for index, layer in reversed(list(enumerate(self.layers))):
+            delta = layer.backward(delta + added.get(index, 0))
+        return delta
 
 
 class ModelSubject(Subject):
@@ -171,7 +240,8 @@ class ModelSubject(Subject):
 
     def __init__(self, model, batch, rng):
         self.target, self.parts, self.batch = model, leaves_by_name(model), batch
-        self.parameters, self.fixed = model.named_parameters(), dict(zip(model.batch_names, batch))
+        self.parameters, self.windows = model.named_parameters(), model.named_gradients()
+        self.fixed = dict(zip(model.batch_names, batch))
         if not self.parameters:
             raise ValueError(f"check: a model must have parameters to check, {type(model).__name__} has none")
         value = model.loss(*batch, rng=rng)
@@ -275,9 +345,8 @@ class PairSubject(Subject):
         out, self.cache = self.run_forward(self.inputs["x"], **self.parameters)
         return [out]
 
-    def f(self):
-        out, _ = self.run_forward(self.inputs["x"].copy(), **copies(self.parameters))
-        return float(np.add.reduce(self.deltas[0] * out, axis=None))
+    def run(self, inputs):
+        return [self.run_forward(inputs["x"], **copies(self.parameters))[0]]
 
     def backward(self, deltas, from_zero=True):
         found = self.run_backward(deltas[0], self.cache)
@@ -290,8 +359,8 @@ class PairSubject(Subject):
         return {"x": dx, **dict(zip(self.parameters, grads))}
 
 
-KINDS = {Model: ModelSubject, Layer: LayerSubject, Loss: LossSubject, DiagonalGaussian: PosteriorSubject}
-BATCHES = {Layer: ("x",), Loss: ("output", "target"), DiagonalGaussian: ("h",)}
+KINDS = {Model: ModelSubject, Layer: LayerSubject, Loss: LossSubject, Prior: PriorSubject, DiagonalGaussian: PosteriorSubject,
+         Penalty: PenaltySubject}
 
 
 def kind_of(target):

@@ -14,7 +14,8 @@ import numpy as np
 from numpyae.checks import is_number
 from numpyae.gradcheck.invariants import caches
 from numpyae.gradcheck.locality import outputs_when_moved
-from numpyae.gradcheck.subjects import LayerSubject, LossSubject, PairSubject, PosteriorSubject, Subject
+from numpyae.gradcheck.subjects import (LayerSubject, LossSubject, PairSubject, PenaltySubject, PosteriorSubject,
+                                        PriorSubject, Subject)
 
 # (name, function) of what backward code makes of a cached quantity q, the simplest first
 TRANSFORMS = (("{}", lambda q: q),
@@ -49,7 +50,8 @@ HINTS = {"the batch size": (": is the mean over the batch missing?",
 
 # the names of what backward receives, of what forward gets and of what it gives, for each kind of subject
 NAMES = {LayerSubject: ("delta", "x", "y"), PairSubject: ("dout", "x", "out"), LossSubject: ("weight", "o t", ""),
-         PosteriorSubject: ("dz dkl", "", ""), Subject: ("", "", "")}
+         PosteriorSubject: ("dz dkl", "", ""), PriorSubject: ("dlog_p", "z", ""),
+         PenaltySubject: ("weight", "x", ""), Subject: ("", "", "")}
 SIZES = {"x": "the number of inputs", "y": "the number of outputs", "out": "the number of outputs",
          "o": "the number of outputs"}
 
@@ -137,9 +139,9 @@ def sizes(subject, named, batch):
                 for axis, size in enumerate(array.shape)}
     found = {"the batch size": len(batch[0])} if batch[0].ndim else {}
     found |= {SIZES[name]: array.shape[-1] for name, array in named.items() if name in SIZES and array.ndim}
-    if isinstance(subject, PosteriorSubject):
+    if isinstance(subject, (PosteriorSubject, PriorSubject)):
         found["the number of latent dimensions"] = subject.target.d
-    if not subject.inputs:                               # a model
+    if len(subject.parts) > 1 and not isinstance(subject, LayerSubject):     # a model, or a penalty on a network
         found |= {f"the width of {place}": part.n_out for place, part in subject.parts.items()
                   if getattr(part, "n_out", None)}
         found |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items()

@@ -1,38 +1,42 @@
-"""What each exercise is held against.
+"""Judges: each exercise is held against something that is right, in a file for each part of the course.
 
-The student's function takes the place of the library's own while it is judged. So super() is no solution, what is said
-speaks of the library's names, and no judge may take the function in question for the truth:
+The student's function takes the place of the library's own while it is judged. So super() is no solution, the sentences
+speak of the library's names, and no judge may take the function in question for the truth:
 
-    a backward            against finite differences, by `gradcheck.check`, whose sentence is the diagnosis
-    a forward             against its definition in slow plain Python, a theorem, or the moments of many draws; what comes out
-                          is also compared with what the usual mistakes give, so that the sentence can name the mistake
+    a backward       against finite differences, by `gradcheck.check`, whose sentence is the diagnosis
+    a forward        against its definition in slow plain Python, a theorem, or the moments of many draws; the result is
+                     also compared with that of the usual mistakes, so that the sentence can name the mistake
 
-Points and sizes are drawn anew for every judgement, several times; sizes are different primes, so that a factor tells its
-cause. This is for honest work: somebody who wants to deceive it can, and can look the solution up in the library.
+Points and sizes are drawn anew each time, and every judge is called several times; sizes are different primes, so that
+a factor tells its cause. This is for honest work: somebody who wants to deceive it can, and can look the solution up in
+the library.
 """
 
 import contextlib
 import functools
+import runpy
 import sys
 import types
 
 import numpy as np
 
-from numpyae.course.exercises import EXERCISES
-from numpyae.course.judges import backward, descent, forward, latent, regularised
+from numpyae.course.judges import backward, descent, forward, latent, regularised, tools  # their records are then there
+from numpyae.course.judges.record import EXERCISES
 from numpyae.course.judges.tools import Wrong
 from numpyae.gradcheck.sentences import raised
 
-JUDGES = {**forward.JUDGES, **backward.JUDGES, **descent.JUDGES, **regularised.JUDGES, **latent.JUDGES}
-
 
 def judge(number, module, rng):
-    """("passed" or "not yet" or "wrong", sentence) for the student's module of this exercise; rng draws the hidden points."""
-    errors = []
+    """Return (status, sentence) for the student's module of this exercise; rng draws the hidden points.
+
+    The status is "passed", "not yet" or "wrong".
+    """
+    errors, outcome = [], ("passed", "")
     try:
-        with installed(EXERCISES[number], module, errors), np.errstate(all="ignore"):
-            JUDGES[number](rng)
-        outcome = "passed", ""
+        exercise = known(number)
+        with installed(exercise, module, errors), np.errstate(all="ignore"):
+            for _ in range(tools.DRAWS):
+                exercise.judge(rng)
     except Wrong as wrong:
         outcome = "wrong", str(wrong)
     except Exception:
@@ -40,35 +44,47 @@ def judge(number, module, rng):
             raise
     if errors and isinstance(errors[0], NotImplementedError) and str(errors[0]).startswith("Exercise "):
         return "not yet", str(errors[0])
-    if errors:
-        return "wrong", said(errors[0], module.__file__)
-    return outcome
+    return ("wrong", said(errors[0], module.__file__)) if errors else outcome
+
+
+def known(number):
+    """Return the Exercise of this number. Raise Wrong if there is none here, or none that can be judged."""
+    found = EXERCISES.get(number)
+    if found is None:
+        raise Wrong(f"there is no exercise {number} here: is its record in a file that was not imported?")
+    if found.judge is None:
+        raise Wrong(f"exercise {number} has no judge, so nothing can be said of your code: put its record above one, "
+                    f"@exercise(\"{number}\", ...) and def judge(rng)")
+    return found
+
+
+def load_record(home):
+    """Run the file that has the record of an exercise, unless it has been."""
+    if home is not None and home not in {exercise.home for exercise in EXERCISES.values()}:
+        runpy.run_path(home)
 
 
 @contextlib.contextmanager
 def blocked(number):
-    """While a student's file is read, the function of this exercise cannot be had from the library; afterwards it is back."""
-    exercise = EXERCISES[number]
+    """Hide the function of this exercise from a student's file while that is read."""
+    exercise = known(number)
     name, right = exercise.names[2], getattr(exercise.owner, exercise.names[2])
 
     def missing(*arguments, **options):
         raise RuntimeError(f"{exercise.path} is what exercise {number} asks you to write")
 
-    places = [exercise.owner, *(other for key, other in list(sys.modules.items()) if key.partition(".")[0] == "numpyae"
-                                and vars(other).get(name) is right)]
-    for place in places:
-        setattr(place, name, missing)
-    try:
+    places = [other for key, other in list(sys.modules.items()) if key.partition(".")[0] == "numpyae"
+              and vars(other).get(name) is right]
+    with contextlib.ExitStack() as stack:
+        for place in {exercise.owner, *places}:
+            stack.enter_context(replaced(place, {name: missing}))
         yield
-    finally:
-        for place in places:
-            setattr(place, name, right)
 
 
 @contextlib.contextmanager
 def installed(exercise, module, errors):
-    """The student's function in the place of the library's own; what it raises goes into errors. Wrong without one."""
-    module_name, kind, name = exercise.names
+    """Put the student's function in the place of the library's; its exceptions go into errors. Wrong without one."""
+    _, kind, name = exercise.names
     owner, found = exercise.owner, {}
     if kind is None:
         found[name] = vars(module).get(name)
@@ -84,33 +100,42 @@ def installed(exercise, module, errors):
     others = sorted(key for key in found if key != name and hasattr(owner, key))
     if others:
         raise Wrong(f"only {kind}.{name} is yours to write, and the file also has {', '.join(others)}")
-    before = {key: vars(owner)[key] for key in found if key in vars(owner)}
-    for key, value in found.items():
-        setattr(owner, key, watched(value, errors) if key == name else value)
+    with replaced(owner, {**found, name: watched(found[name], errors)}):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(owner, values):
+    """Give a class or module these attributes, {name: value}, and afterwards its own again."""
+    before = {name: vars(owner)[name] for name in values if name in vars(owner)}
+    for name, value in values.items():
+        setattr(owner, name, value)
     try:
         yield
     finally:
-        for key in found:
-            if key in before:
-                setattr(owner, key, before[key])
+        for name in values:
+            if name in before:
+                setattr(owner, name, before[name])
             else:
-                delattr(owner, key)
+                delattr(owner, name)
 
 
 def watched(function, errors):
-    """The function; what it raises is noted."""
+    """Return the function, whose exceptions also go into errors."""
     @functools.wraps(function)
-    def run(*arguments, **options):
+    def calling(*arguments, **options):
         try:
             return function(*arguments, **options)
         except BaseException as error:
             errors.append(error)
             raise
-    return run
+    return calling
 
 
 def said(error, path):
-    """An exception of a student's code as a sentence, with the line."""
+    """Return an exception of a student's code as a sentence, with the line."""
+    if isinstance(error, Wrong):      # a sentence already
+        return str(error)
     if isinstance(error, TypeError) and str(error).startswith("super(type, obj)"):
         error = TypeError("super() is not there: it would be the solution").with_traceback(error.__traceback__)
     return raised(error, lambda frame: frame.f_code.co_filename == path)

@@ -1,6 +1,5 @@
 """Tools of the judges: gradients by the check, arrays against the truth and against usual mistakes."""
 
-import itertools
 import math
 import re
 
@@ -11,13 +10,19 @@ from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.diagnosis import difference
 from numpyae.gradcheck.sentences import wrong_form
 
-DRAWS = 2                             # points at which a function is judged
+DRAWS = 2                             # times that a judge is called, each with other points
 ONE_EACH = ": one value for each sample is asked for"
 NATS = {"1 / log 2: nats are asked for, not bits": 1 / math.log(2)}
 
 
 class Wrong(Exception):
     """The sentence that says what is wrong."""
+
+
+def must(right, sentence):
+    """Raise Wrong with this sentence unless it is right."""
+    if not right:
+        raise Wrong(sentence)
 
 
 def primes(rng, n):
@@ -31,7 +36,7 @@ def gradients(make, names=()):
     names: {how the check calls something: how the task does}.
     """
     def judge(rng):
-        for target, *batch in itertools.chain.from_iterable(make(rng) for _ in range(DRAWS)):
+        for target, *batch in make(rng):
             report = gradcheck.check(target, *batch, rng=rng)
             if not report.ok:
                 said = " Also: ".join(report.sentences()[:3])
@@ -106,3 +111,11 @@ def a_real_loss(kind, **options):
         loss = kind(**options)
         return [(loss, rng.standard_normal((N, D * loss.outputs_per_feature)), rng.standard_normal((N, D)))]
     return make
+
+
+def keeps(method, owner, truths, mistakes=()):
+    """Raise Wrong unless `method` has kept these arrays, {name: truth}, as attributes of owner, for the way back."""
+    gone = [name for name in truths if not hasattr(owner, name)]
+    must(not gone, f"{method} must keep self.{', self.'.join(gone)}, which the way back reads")
+    for name, truth in truths.items():
+        hold(f"self.{name}", getattr(owner, name), truth, mistakes)

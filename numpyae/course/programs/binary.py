@@ -2,8 +2,9 @@
 
     a1 = x W1 + b1      h1 = σ(a1)      o = h1 W2 + b2      L = 1/N Σ_n [log(1 + e^o) - t o]
 
-x (N, D); t (N,) is 0 or 1. The output o (N,) is a logit: p = σ(o) is the probability of 1, and L is the mean of -log of the
-probability of what came. σ' = σ (1 - σ). Behind the cross-entropy of σ(o) it has cancelled: ∂L/∂o = (σ(o) - t) / N.
+x (N, D); t (N,) is 0 or 1. The output o (N,) is a logit: p = σ(o) is the probability of 1, and L is the mean of -log
+of the probability of what came. σ' = σ (1 - σ). Behind the cross-entropy of σ(o) it has cancelled: ∂L/∂o = (σ(o) - t)
+/ N.
 """
 
 import numpy as np

@@ -3,8 +3,8 @@
     a1 = x W1 + b1      h1 = tanh(a1)      o = h1 W2 + b2      p = softmax(o), p_k = e^(o_k) / Σ_j e^(o_j)
     L = -1/N Σ_n Σ_k t_k log p_k + λ (Σ W1² + Σ W2²)
 
-x (N, D); t (N, C) has a 1 at the class and else 0. Softmax and logarithm cancel: of the first term, ∂L/∂o = (p - t) / N.
-The decay is about weights, not biases; of λ W² the slope is 2 λ W.
+x (N, D); t (N, C) has a 1 at the class and else 0. Softmax and logarithm cancel: of the first term, ∂L/∂o = (p - t) /
+N. The decay is about weights, not biases; of λ W² the slope is 2 λ W.
 """
 
 import numpy as np

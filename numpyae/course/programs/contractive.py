@@ -2,8 +2,8 @@
 
     h = σ(x W1 + b1)      o = h W2 + b2      L = 1/N Σ_n Σ_d (o - x)² + λ 1/N Σ_n ‖∂h/∂x‖²
 
-x (N, D). With s = σ' = h (1 - h), ∂h_j/∂x_i = s_j W1_ij, so that ‖∂h/∂x‖² = Σ_j s_j² n_j with n_j = Σ_i W1_ij². The penalty
-depends on the weights in two ways: through n, and through s, whose slope in h is 1 - 2 h.
+x (N, D). With s = σ' = h (1 - h), ∂h_j/∂x_i = s_j W1_ij, so that ‖∂h/∂x‖² = Σ_j s_j² n_j with n_j = Σ_i W1_ij². The
+penalty depends on the weights in two ways: through n, and through s, whose slope in h is 1 - 2 h.
 """
 
 import numpy as np

@@ -3,9 +3,9 @@
     seen = x with some features set to 0 or 1      h = σ(seen W1 + b1)      o = h W2 + b2
     L = 1/N Σ_n Σ_d [log(1 + e^o) - x o]
 
-x (N, D) in [0, 1]; o are logits, the reconstruction is σ(o). The noise is salt and pepper: noise (N, D) is -1 where a feature
-becomes 0 (probability P/2), 1 where it becomes 1 (P/2), and 0 where it stays: seen has no value outside the range of the data.
-Copying does not help, since the target is clean.
+x (N, D) in [0, 1]; o are logits, the reconstruction is σ(o). The noise is salt and pepper: noise (N, D) is -1 where a
+feature becomes 0 (probability P/2), 1 where it becomes 1 (P/2), and 0 where it stays: seen has no value outside the
+range of the data. Copying does not help, since the target is clean.
 """
 
 import numpy as np
@@ -78,4 +78,5 @@ if __name__ == "__main__":
         grads = backward(w, cache)
         w = {name: w[name] - 0.3 * grads[name] for name in w}
         if k % 400 == 0:
-            print(f"step {k:4}   L = {L:.5f}   repaired to {np.mean(np.abs(reconstruct(w, corrupt(x, noise)) - x)):.4f}")
+            gap = np.mean(np.abs(reconstruct(w, corrupt(x, noise)) - x))
+            print(f"step {k:4}   L = {L:.5f}   repaired to {gap:.4f}")

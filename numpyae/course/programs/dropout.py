@@ -2,8 +2,9 @@
 
     a1 = x W1 + b1      h1 = max(a1, 0)      y1 = h1 mask / keep      o = y1 W2 + b2      L = 1/N Σ_n Σ_d (o - t)²
 
-x (N, D), t (N, M); mask (N, H) is 1 with probability keep, else 0. Dividing by keep makes the mean of y1 over all masks h1: so
-nothing has to be scaled when the network predicts, without a mask. A unit that is dropped passes nothing back.
+x (N, D), t (N, M); mask (N, H) is 1 with probability keep, else 0. Dividing by keep makes the mean of y1 over all
+masks h1: so nothing has to be scaled when the network predicts, without a mask. A unit that is dropped passes nothing
+back.
 """
 
 import numpy as np

@@ -72,7 +72,7 @@ def covariance(w, x):
 
 
 def correlation(w, x):
-    """Of the two numbers of the code, for every sample: between -1 and 1, (N,)."""
+    """The correlation of the two numbers of the code for every sample, between -1 and 1, (N,)."""
     cov = covariance(w, x)
     return cov[:, 0, 1] / np.sqrt(cov[:, 0, 0] * cov[:, 1, 1])
 

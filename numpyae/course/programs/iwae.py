@@ -4,8 +4,8 @@
     log w_k = log p(x|z_k) + log p(z_k) - log q(z_k|x)
     L = -1/N Σ_n log 1/K Σ_k w_k
 
-x (N, D) of 0 and 1; ε, z (K, N, J); o (K, N, D); log w (K, N). With log p(x|z) = Σ_d [x o - log(1 + e^o)],
-log p(z) = -½ Σ_j (z² + log 2π) and log q(z|x) = -½ Σ_j (ε² + logvar + log 2π). With K = 1 this is -ELBO; with more draws the
+x (N, D) of 0 and 1; ε, z (K, N, J); o (K, N, D); log w (K, N). With log p(x|z) = Σ_d [x o - log(1 + e^o)], log p(z) =
+-½ Σ_j (z² + log 2π) and log q(z|x) = -½ Σ_j (ε² + logvar + log 2π). With K = 1 this is -ELBO; with more draws the
 bound is closer to log p(x). The gradient of log Σ w_k is that of each log w_k, times the share w_k / Σ w.
 """
 

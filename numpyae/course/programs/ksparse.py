@@ -2,8 +2,8 @@
 
     a = x W1 + b1      h = a mask      o = h W2 + b2      L = 1/N Σ_n Σ_d (o - x)²
 
-x (N, D); mask (N, H) is 1 for the K units of a sample with the largest |a|, else 0. There is no other activation. Only the
-winners pass the gradient on; which units win does not change under a small step.
+x (N, D); mask (N, H) is 1 for the K units of a sample with the largest |a|, else 0. There is no other activation.
+Only the winners pass the gradient on; which units win does not change under a small step.
 """
 
 import numpy as np

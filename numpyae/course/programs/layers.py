@@ -2,9 +2,9 @@
 
     x ──▶ Dense ──▶ Tanh ──▶ Dense ──▶ o,     L = -1/N Σ_n Σ_k t_k log softmax(o)_k
 
-x (N, D); t (N, C) has a 1 at the class. delta is the gradient of the output of a layer; backward returns that of its input.
-Gradients are added to dW and db, since a layer may be used in several places; so they must be set to 0 before each pass back.
-The softmax is in the loss, and nowhere else.
+x (N, D); t (N, C) has a 1 at the class. delta is the gradient of the output of a layer; backward returns that of its
+input. Gradients are added to dW and db, since a layer may be used in several places; so they must be set to 0 before
+each pass back. The softmax is in the loss, and nowhere else.
 """
 
 import numpy as np

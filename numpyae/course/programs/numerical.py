@@ -4,8 +4,9 @@
     relative error        ‖a - g‖ / (‖a‖ + ‖g‖),     0 for equal ones, 1 for opposite ones
     the network           h1 = tanh(x W1 + b1)      o = h1 W2 + b2      L = 1/N Σ_n Σ_d (o - t)²
 
-x (N, D), t (N, M). f is a function of one array of any shape, the gradient has the same shape, and w is afterwards what it was.
-The error of the numerical gradient has two parts: rounding, about 1e-16 |f| / h, and what the formula leaves out, which goes with h².
+x (N, D), t (N, M). f is a function of one array of any shape, the gradient has the same shape, and w is afterwards
+what it was. The error of the numerical gradient has two parts: rounding, about 1e-16 |f| / h, and what the formula
+leaves out, which goes with h².
 """
 
 import numpy as np

@@ -3,8 +3,8 @@
     a1 = x W + b      h1 = tanh(a1)      a2 = h1 W + b      h2 = h1 + tanh(a2)      o = h2 U + c
     L = 1/N Σ_n Σ_d (o - t)²
 
-x (N, H), t (N, M); W (H, H) and b (H,) stand in two places. h1 is used twice as well: inside a2, and beside it (a residual
-connection). The gradient of whatever is used twice is the sum of what comes back from both places.
+x (N, H), t (N, M); W (H, H) and b (H,) stand in two places. h1 is used twice as well: inside a2, and beside it (a
+residual connection). The gradient of whatever is used twice is the sum of what comes back from both places.
 """
 
 import numpy as np

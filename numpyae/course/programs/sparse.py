@@ -3,8 +3,8 @@
     h = σ(x W1 + b1)      o = h W2 + b2      m_j = 1/N Σ_n h_nj
     L = 1/N Σ_n Σ_d (o - x)² + β Σ_j KL(ρ ‖ m_j),     KL(ρ ‖ m) = ρ log(ρ/m) + (1 - ρ) log((1 - ρ)/(1 - m))
 
-x (N, D). m (H,) is the mean activation of each unit over the samples, ρ what it should be. The penalty reaches h through m, of
-which every h_nj is 1/N: so dh has a second summand, dm / N, the same for all samples.
+x (N, D). m (H,) is the mean activation of each unit over the samples, ρ what it should be. The penalty reaches h
+through m, of which every h_nj is 1/N: so dh has a second summand, dm / N, the same for all samples.
 """
 
 import numpy as np

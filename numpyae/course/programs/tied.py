@@ -2,8 +2,8 @@
 
     a = x W + b      h = tanh(a)      o = h Wᵀ + c      r = o - x      L = 1/N Σ_n Σ_d r²
 
-x (N, D) is input and target; the code h (N, K) is smaller. W (D, K) is used twice, so dW has two summands: xᵀ da from the
-encoder, doᵀ h from the decoder.
+x (N, D) is input and target; the code h (N, K) is smaller. W (D, K) is used twice, so dW has two summands: xᵀ da from
+the encoder, doᵀ h from the decoder.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What stands around the gradient: standardised data, mini-batches, momentum, Adam.
+"""The code around the gradient: standardised data, mini-batches, momentum, Adam.
 
     o = x W + b      L = 1/N Σ_n Σ_d (o - t)²
     standardise   (x - mean) / std, feature by feature, both measured on the training data only

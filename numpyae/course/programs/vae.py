@@ -68,7 +68,8 @@ def backward(w, cache):
     dh1 = dmu @ Wm.T + dlogvar @ Wv.T
     da1 = dh1 * (1 - h1**2)
     dW1, db1 = x.T @ da1, np.sum(da1, axis=0)
-    return {"W1": dW1, "b1": db1, "Wm": dWm, "bm": dbm, "Wv": dWv, "bv": dbv, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3}
+    return {"W1": dW1, "b1": db1, "Wm": dWm, "bm": dbm, "Wv": dWv, "bv": dbv,
+            "W2": dW2, "b2": db2, "W3": dW3, "b3": db3}
 
 
 def draw_codes(w, x, rng):

@@ -1,7 +1,8 @@
-"""Explore: a window on the code of a trained model. Move the mouse over the code plane and see what the decoder makes of the place.
+"""Explore: a window on the code of a trained model. Move the mouse over the code plane and see the decoded place.
 
-On the left the plane of two code numbers, with the codes of held-out data where there are any; on the right the decoded code, as an
-image, as a point where x is two numbers, else as a line. The other numbers of a longer code have sliders.
+On the left the plane of two code numbers, with the codes of held-out data where there are any; on the right the
+decoded code, as an image, as a point where x is two numbers, else as a line. The other numbers of a longer code have
+sliders.
 
     model = load_model("runs/FOLDER/checkpoint.npz")
     explorer = Explorer(model, (28, 28), data.x_test, data.y_test)
@@ -19,10 +20,14 @@ from matplotlib.backends import BackendFilter, backend_registry
 from matplotlib.patches import Ellipse
 from matplotlib.widgets import Slider
 
-from numpyae import runs
 from numpyae.checkpoints import load_model
-from numpyae.models import check_data
-from numpyae.plots import COLOURS, TEXT, TICKS, TITLE, check_image, check_labels, extent, new_axes, new_figure, show_classes, signed
+from numpyae.lab.runs import Run, labels_of, load_split
+from numpyae.lab.settings import files_of, read_settings
+from numpyae.checks import check_data
+from numpyae.plots.codes import show_codes
+from numpyae.plots.images import check_image, extent, show_page
+from numpyae.plots.style import (COLOURS, TEXT, TICKS, TITLE, check_labels, light_grid, new_axes, new_figure, signed,
+                                 spread)
 
 SLIDERS = 12                          # at the most: more do not fit
 SHOWN = 2000                          # codes, at the most
@@ -36,13 +41,13 @@ class QuietSlider(Slider):
 
 
 class Explorer:
-    """The window: `figure`, its axes `plane` and `picture`, `sliders` {number of the dimension: Slider}, and `z` (d,), the code shown.
+    """A window: `figure`, its axes `plane` and `picture`, `sliders` {dimension: Slider}, and `z` (d,), the code shown.
 
-    model: with a decoder and a code of d >= 2 numbers, a VAE or an Autoencoder. image_shape: (rows, columns), None for data that are
-    no images; x (N, D), labels (N,): data whose codes are drawn, or None. dims: which two numbers of the code, from 0, span the plane.
-    Without them it is the two whose change changes the decoded x most, from one standard deviation of the codes below their mean to
-    one above (without x: those of the prior), and the next 12 have sliders; what is left stays at the mean.
-    ValueError or TypeError for what does not fit.
+    model: with a decoder and a code of d >= 2 numbers, a VAE or an Autoencoder. image_shape: (rows, columns), None for
+    data that are no images; x (N, D), labels (N,): data whose codes are drawn, or None. dims: which two numbers of the
+    code, from 0, span the plane. Without them it is the two that change the decoded x most on their way from one
+    standard deviation of the codes below their mean to one above (without x: those of the prior). The next 12 have
+    sliders; the others stay at the mean. ValueError or TypeError for what does not fit.
     """
 
     def __init__(self, model, image_shape=None, x=None, labels=None, dims=None):
@@ -54,7 +59,7 @@ class Explorer:
         if x is not None:
             check_data("explore: x", x, D, model.dtype)
             labels = check_labels("explore", labels, len(x))
-            rows = np.linspace(0, len(x) - 1, min(SHOWN, len(x))).round().astype(int)
+            rows = spread(len(x), SHOWN)
             x, labels = x[rows], None if labels is None else labels[rows]
             codes = model.encode(x)
             self.centre, self.spread = codes.mean(axis=0).astype(float), codes.std(axis=0).astype(float)
@@ -72,7 +77,8 @@ class Explorer:
         self.picture = new_axes(self.figure, above, "x decoded from this z")
         self.draw_plane(codes, labels)
         self.draw_picture(x)
-        self.sliders = {k: self.add_slider(k, place) for k, place in zip(others, below[0].subgridspec(lines, columns) if below else [])}
+        places = below[0].subgridspec(lines, columns) if below else []
+        self.sliders = {k: self.add_slider(k, place) for k, place in zip(others, places)}
         for _ in range(2):                                       # the second time with the ticks of the first
             self.figure.get_layout_engine().execute(self.figure)
         self.figure.set_layout_engine(None)                      # the layout stays as it is
@@ -85,68 +91,70 @@ class Explorer:
         self.show()
 
     def effects(self):
-        """How much each number of the code matters: |decode(centre + spread_j e_j) - decode(centre - spread_j e_j)|, (d,)."""
+        """Return how much each number of the code changes x, (d,).
+
+        That is |decode(centre + s_j e_j) - decode(centre - s_j e_j)|, s the spread.
+        """
         steps = np.diag(self.spread)
         both = self.model.decode(np.concatenate([self.centre + steps, self.centre - steps]).astype(self.model.dtype))
         return np.linalg.norm(both[:len(steps)] - both[len(steps):], axis=1)
 
     def caption(self, d, sliders):
-        """What the mouse and the keys do."""
-        said = ("Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. "
-                "Key 0: back to the mean.")
-        if d == 3:
-            return said + " The slider sets the third number."
-        if d > 3:
-            which = "the other" if sliders == d - 2 else "the next"
-            said += f" The sliders set {which} {sliders} of {d} numbers, those that matter most first."
-        return said
+        """Return a sentence on what the mouse, the keys and the sliders do."""
+        which = "the other" if sliders == d - 2 else "the next"
+        several = f" The sliders set {which} {sliders} of {d} numbers, those that matter most first."
+        return ("Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. "
+                "Key 0: back to the mean." + {2: "", 3: " The slider sets the third number."}.get(d, several))
 
     def draw_plane(self, codes, labels):
-        """The codes of the data, or circles of 1, 2 and 3 σ for the prior; and the cross, the place whose x is shown."""
+        """Draw the codes of the data, or 1, 2 and 3 σ of the prior, and a cross at the place whose x is shown."""
         centre, spread, axes = self.centre[[self.i, self.j]], self.spread[[self.i, self.j]], self.plane
         low, high = centre - REACH * spread, centre + REACH * spread
         if codes is not None:
             points = codes[:, [self.i, self.j]]
             low, high = points.min(axis=0) - 1e-3, points.max(axis=0) + 1e-3
-            if labels is None:
-                axes.scatter(*points.T, s=14, color=COLOURS[0], alpha=0.6, linewidth=0)
-            else:
-                show_classes(axes, points, labels)
+            show_codes(axes, points, labels)
         elif hasattr(self.model, "posterior"):
             for radius in (1, 2, 3):
-                ellipse = Ellipse(centre, *(2 * radius * spread), fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4")
-                axes.add_patch(ellipse)
-                axes.text(centre[0], centre[1] + radius * spread[1], f"{radius} σ", fontsize=TICKS, ha="center", va="bottom", color="0.3")
+                axes.add_patch(Ellipse(centre, *(2 * radius * spread), fill=False, linestyle="--", linewidth=1.5,
+                                       edgecolor="0.4"))
+                axes.text(centre[0], centre[1] + radius * spread[1], f"{radius} σ", fontsize=TICKS, ha="center",
+                          va="bottom", color="0.3")
         middle, reach = (low + high) / 2, 0.55 * (high - low).max()
         axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
         axes.set_aspect("equal")
-        self.cross, = axes.plot([], [], "P", markersize=18, color="black", markeredgecolor="white", markeredgewidth=2, zorder=5)
+        self.cross, = axes.plot([], [], "P", markersize=18, color="black", markeredgecolor="white", markeredgewidth=2,
+                                zorder=5)
 
     def draw_picture(self, x):
-        """The artist that `show` gives new numbers: an image, a point, or a line."""
+        """Draw the decoded code: an image, a point among those of x, or a line. `update` gives it new numbers."""
         axes, now = self.picture, self.decoded()
         if self.image_shape is not None:
-            self.artist = axes.imshow(now.reshape(self.image_shape), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_xticks([])
-            axes.set_yticks([])
+            self.artist = show_page(axes, now.reshape(self.image_shape))
+            self.update = lambda x: self.artist.set_data(x.reshape(self.image_shape))
             return
         every = self.model.decode(self.grid()) if x is None else x
         if len(now) == 2:
             axes.plot(*every.T, "o", markersize=4, color="0.7", markeredgewidth=0)
-            axes.set_title(f"x decoded from this z; grey: {'the plane, decoded' if x is None else 'data'}", fontsize=TITLE)
-            self.artist, = axes.plot(*now[:, None], "P", markersize=18, color=COLOURS[2], markeredgecolor="white", markeredgewidth=2)
-            axes.set_xlabel("$x_1$")
-            axes.set_ylabel("$x_2$")
+            grey = "the plane, decoded" if x is None else "data"
+            axes.set_title(f"x decoded from this z; grey: {grey}", fontsize=TITLE)
+            self.artist, = axes.plot(*now[:, None], "P", markersize=18, color=COLOURS[2], markeredgecolor="white",
+                                     markeredgewidth=2)
+            axes.set(xlabel="$x_1$", ylabel="$x_2$")
             axes.set_aspect("equal", adjustable="datalim")
+            self.update = lambda x: self.artist.set_data(*x[:, None])
             return
-        self.artist, = axes.plot(np.arange(1, len(now) + 1), now, "o-" if len(now) <= 50 else "-", linewidth=2, color=COLOURS[2])
+        style = "o-" if len(now) <= 50 else "-"
+        self.artist, = axes.plot(np.arange(1, len(now) + 1), now, style, linewidth=2, color=COLOURS[2])
+        self.update = self.artist.set_ydata
         low, high = float(every.min()), float(every.max())
-        axes.set(xlabel="number of the feature", ylabel="x", ylim=(low - 0.05 * (high - low), high + 0.05 * (high - low) + 1e-9))
+        margin = 0.05 * (high - low)
+        axes.set(xlabel="number of the feature", ylabel="x", ylim=(low - margin, high + margin + 1e-9))
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(color="0.9")
+        light_grid(axes)
 
     def grid(self):
-        """Codes over the plane, 15 x 15, the others at their means: how far does the decoder reach?"""
+        """Return 15 x 15 codes over the plane, the other numbers at their means, to see how far the decoder reaches."""
         z = np.tile(self.centre, (225, 1))
         steps = np.linspace(-REACH, REACH, 15)
         z[:, self.i] += self.spread[self.i] * np.repeat(steps, 15)
@@ -154,35 +162,31 @@ class Explorer:
         return z.astype(self.model.dtype)
 
     def add_slider(self, k, place):
-        """A slider for z_k, over 3 standard deviations to both sides."""
+        """Return a slider for z_k, over 3 standard deviations to both sides."""
         reach = REACH * (self.spread[k] or 1.0)
-        slider = QuietSlider(self.figure.add_subplot(place), f"$z_{{{k + 1}}}$", self.centre[k] - reach, self.centre[k] + reach,
-                             valinit=self.centre[k], valfmt="%.2f", color=COLOURS[0])
+        centre = self.centre[k]
+        slider = QuietSlider(self.figure.add_subplot(place), f"$z_{{{k + 1}}}$", centre - reach, centre + reach,
+                             valinit=centre, valfmt="%.2f", color=COLOURS[0])
         slider.label.set_fontsize(TEXT)
         slider.valtext.set_fontsize(TICKS)
         slider.on_changed(self.on_slider)
         return slider
 
     def move(self, u, v):
-        """The place in the plane whose x is shown: z_i = u, z_j = v."""
+        """Show the place z_i = u, z_j = v of the plane."""
         self.z[[self.i, self.j]] = u, v
         self.show()
 
     def decoded(self):
-        """E[x|z] of the code shown, (D,)."""
+        """Return E[x|z] of the code shown, (D,)."""
         return self.model.decode(self.z[None].astype(self.model.dtype))[0]
 
     def show(self, slider=False):
-        """Put the code and what it stands for into the window; slider: it is one that has moved, so draw all."""
-        x, (u, v) = self.decoded(), self.z[[self.i, self.j]]
+        """Put the code and the decoded x into the window; slider: one has moved, so draw all of it."""
+        u, v = self.z[[self.i, self.j]]
         self.cross.set_data([u], [v])
         self.plane.title.set_text(f"z = ({signed(u)}, {signed(v)}){', held' if self.held else ''}")
-        if self.image_shape is not None:
-            self.artist.set_data(x.reshape(self.image_shape))
-        elif len(x) == 2:
-            self.artist.set_data(*x[:, None])
-        else:
-            self.artist.set_ydata(x)
+        self.update(self.decoded())
         if slider or self.background is None:
             self.figure.canvas.draw_idle()
         else:
@@ -191,50 +195,49 @@ class Explorer:
             self.figure.canvas.blit(self.figure.bbox)
 
     def draw_moving(self):
-        """What changes with the mouse, on top of what does not: thousands of points would be too slow to follow it."""
+        """Draw the moving parts over the picture of the others: drawing thousands of points anew would be too slow."""
         for artist in self.moving:
             artist.axes.draw_artist(artist)
 
     def on_draw(self, event):
-        """The whole window was drawn, without what moves."""
+        """Keep the window as it was drawn, without the moving parts, and add these."""
         canvas = self.figure.canvas
         if canvas.supports_blit and not canvas.is_saving():
             self.background = canvas.copy_from_bbox(self.figure.bbox)
             self.draw_moving()
 
     def on_motion(self, event):
-        """The mouse has moved."""
+        """Go where the mouse is."""
         if event.inaxes is self.plane and not self.held:
             self.move(event.xdata, event.ydata)
 
     def on_click(self, event):
-        """Hold the place that was clicked, so that the mouse can go to the sliders; or let it go. Not while zooming or panning."""
+        """Hold the place that was clicked, for a way to the sliders, or let it go; not while zooming or panning."""
         if event.inaxes is self.plane and not self.plane.get_navigate_mode():
             self.held = not self.held
             self.move(event.xdata, event.ydata)
 
     def on_slider(self, value):
-        """A slider was moved."""
+        """Take the numbers of the sliders."""
         for k, slider in self.sliders.items():
             self.z[k] = slider.val
         self.show(slider=True)
 
     def on_key(self, event):
-        """0: back to the mean of the codes."""
+        """Go back to the mean of the codes on 0."""
         if event.key == "0":
             self.held = False
-            self.z[:] = self.centre
             for slider in self.sliders.values():
-                slider.eventson = False                          # draw once, not for each
                 slider.reset()
-                slider.eventson = True
+            self.z[:] = self.centre
             self.show(slider=True)
 
 
 def check_model(model):
-    """(d, D) of a model with a decoder, a code of d >= 2 numbers and data of D; TypeError or ValueError for another."""
+    """Return (d, D) of a model with a decoder, a code of d >= 2 numbers and data of D. Else TypeError or ValueError."""
     if not (hasattr(model, "decoder") and hasattr(model, "decode")):
-        raise TypeError(f"explore: the model must have a decoder, as a VAE or an Autoencoder has, got {type(model).__name__}")
+        raise TypeError("explore: the model must have a decoder, as a VAE or an Autoencoder has, "
+                        f"got {type(model).__name__}")
     d, D = model.decoder.n_in, model.encoder.n_in
     if d is None or D is None:
         raise ValueError(f"explore: encoder and decoder must have fixed widths, got {model!r}")
@@ -244,29 +247,30 @@ def check_model(model):
 
 
 def check_dims(dims, d):
-    """Two different numbers from 0 to d - 1."""
+    """Return two different numbers from 0 to d - 1. ValueError for others."""
     if len(dims) != 2 or dims[0] == dims[1] or not all(0 <= k < d for k in dims):
-        raise ValueError(f"explore: dims must be two different numbers from 0 to {d - 1}, got {', '.join(map(str, dims))}")
+        raise ValueError(f"explore: dims must be two different numbers from 0 to {d - 1}, "
+                         f"got {', '.join(map(str, dims))}")
     return dims
 
 
 def open_window(path, data=None, image_shape=None, axes=None, save=None):
-    """What the command does: the model of a checkpoint or a run's folder, its data, and the window, or a picture of it.
+    """Open the window on the model of a checkpoint or a run's folder, with its data, or write a picture of it.
 
-    Gives the sentences to print, one by one. data: a name or file in place of the run's own; axes: two numbers from 1.
+    Yields the sentences to print. data: a name or file in place of the run's own; axes: two numbers from 1.
     """
-    checkpoint, source = runs.files_of(path)
+    checkpoint, source = files_of(path)
     model = load_model(checkpoint)
     d, D = check_model(model)
     dims = axes and check_axes(axes, d)
     if image_shape is not None and (len(image_shape) != 2 or image_shape[0] * image_shape[1] != D):
-        raise ValueError(f"--shape must be ROWS,COLUMNS with ROWS times COLUMNS the {D} features that the model gives, got "
-                         f"{','.join(map(str, image_shape))}")
+        raise ValueError(f"--shape must be ROWS,COLUMNS with ROWS times COLUMNS the {D} features that the model gives, "
+                         f"got {','.join(map(str, image_shape))}")
     if save is None:
         check_window()
     else:
         check_save(save)
-    x, labels, shape, said = find_data(source, data, D, model.dtype)
+    x, labels, shape, said = named_data(data, D, model.dtype) if data is not None else data_of_run(source, D)
     yield said
     shape = image_shape or shape
     if shape is None and D > 3:
@@ -281,14 +285,15 @@ def open_window(path, data=None, image_shape=None, axes=None, save=None):
 
 
 def check_axes(axes, d):
-    """Of two numbers from 1 to d those from 0."""
+    """Return two different numbers from 1 to d, counted from 0. ValueError for others."""
     if len(axes) != 2 or axes[0] == axes[1] or max(axes) > d:
-        raise ValueError(f"--axes must be two different numbers from 1 to {d}, with a comma between, got {','.join(map(str, axes))}")
+        raise ValueError(f"--axes must be two different numbers from 1 to {d}, with a comma between, "
+                         f"got {','.join(map(str, axes))}")
     return [k - 1 for k in axes]
 
 
 def check_save(save):
-    """ValueError unless the picture can be written under this name: a known ending, a folder that is there, no file of the name."""
+    """Raise ValueError unless a new picture can be written there, in a format that Matplotlib knows."""
     known = sorted(plt.figure().canvas.get_supported_filetypes())
     plt.close()
     if os.path.splitext(save)[1].lstrip(".").lower() not in known:
@@ -300,28 +305,33 @@ def check_save(save):
 
 
 def check_window():
-    """ValueError when Matplotlib can only write files here."""
-    backend = plt.get_backend()
-    if backend.lower() not in backend_registry.list_builtin(BackendFilter.INTERACTIVE) and not backend.startswith("module://"):
-        raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On a machine with a screen "
-                         "`python -m pip install PySide6` brings windows; --save PICTURE.png writes the picture of the window")
+    """Raise ValueError if Matplotlib can only write files here."""
+    backend, interactive = plt.get_backend(), backend_registry.list_builtin(BackendFilter.INTERACTIVE)
+    if backend.lower() not in interactive and not backend.startswith("module://"):
+        raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On a "
+                         "machine with a screen `python -m pip install PySide6` brings windows; --save PICTURE.png "
+                         "writes the picture of the window")
 
 
-def find_data(source, name, D, dtype):
-    """(x, labels, image_shape, sentence): held-out data of `name`, or of the run whose run.json is `source`; all None without."""
-    if name is not None:
-        split = runs.load_split(name, dtype, 0)
-        if split.x_test.shape[1] != D:
-            raise ValueError(f"--data {name}: the model takes {D} features, got {split.x_test.shape[1]}")
-        labels = split.y_test if split.y_test is not None and split.y_test.ndim == 1 else None
-        return split.x_test, labels, split.image_shape, f"codes of held-out data of {name}"
+def named_data(name, D, dtype):
+    """Return (x, labels, image_shape, sentence) of the held-out data of a name or file."""
+    split = load_split(name, dtype, 0)
+    if split.x_test.shape[1] != D:
+        raise ValueError(f"--data {name}: the model takes {D} features, got {split.x_test.shape[1]}")
+    return split.x_test, labels_of(split), split.image_shape, f"codes of held-out data of {name}"
+
+
+def data_of_run(source, D):
+    """Return (x, labels, image_shape, sentence) of the run with this run.json; without data None but the sentence."""
     if not os.path.exists(source):
         return None, None, None, f"no codes of data: there is no {source}, which would name them; --data NAME does"
-    settings = runs.read_settings(source)
+    settings = read_settings(source)
     try:
-        run = runs.Run(settings)
+        run = Run(settings)
     except OSError as error:
         return None, None, None, f"no codes of data: {' '.join(str(error).split())}"
-    if run.held_out[0].shape[1] != D:
-        raise ValueError(f"{source} names data of {run.held_out[0].shape[1]} features, but the model takes {D}: --data NAME gives others")
-    return run.held_out[0], run.labels, run.dataset.image_shape, f"codes of held-out data of {settings['data']}"
+    x = run.held_out[0]
+    if x.shape[1] != D:
+        raise ValueError(f"{source} names data of {x.shape[1]} features, but the model takes {D}: "
+                         "--data NAME gives others")
+    return x, run.labels, run.dataset.image_shape, f"codes of held-out data of {settings['data']}"

@@ -1,0 +1,64 @@
+"""The command line: `python -m numpyae COMMAND`, a file of this folder for each command.
+
+A command is a file. Its name is the command. The first line of its docstring is the help in the list of all commands,
+the rest is the description that `COMMAND --help` shows; `add_options(parser)` adds its options, `run(arguments)` does
+it and returns the exit status. Nothing else has to be told of it.
+
+Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
+"""
+
+import argparse
+import importlib
+import pkgutil
+import sys
+
+EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, MemoryError)     # whose message is the one line to print
+
+
+def main(argv=None):
+    """Run one command; returns the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    parser = make_parser(words)
+    arguments = parser.parse_args(words)
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except EXPECTED as error:
+        print(f"numpyae {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+
+
+def make_parser(words):
+    """Return the parser of all commands, with the options of the one that the words of a command line name."""
+    parser = argparse.ArgumentParser(prog="python -m numpyae", formatter_class=layout,
+                                     description="Networks with every gradient written by hand, in NumPy.",
+                                     epilog="Begin with: python -m numpyae train vae")
+    found = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for module in pkgutil.iter_modules(__path__):
+        command = importlib.import_module(f"{__name__}.{module.name}")
+        title, _, text = (command.__doc__ or module.name).partition("\n\n")
+        part = found.add_parser(module.name, help=title[0].lower() + title[1:].rstrip("."), description=text,
+                                formatter_class=layout)
+        part.set_defaults(run=command.run)
+        if module.name in words:
+            command.add_options(part)
+    return parser
+
+
+def layout(prog):
+    """Return a formatter that keeps the lines of help texts."""
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=110)
+
+
+def count_aloud(unit):
+    """Return progress(done, of), a live line such as 3 of 800 mutants on a terminal; None where there is none."""
+    def progress(done, of):
+        print(f"\r{done} of {of} {unit}", end="\n" if done == of else "", file=sys.stderr, flush=True)
+    return progress if sys.stderr.isatty() else None

@@ -1,0 +1,38 @@
+"""Every step of forward and backward, in numbers.
+
+Print the tableau of a network small enough to be followed by hand: every step of one forward and one backward
+pass, its formula, its value and its gradient.
+
+  2-2-2   two inputs, two logistic hidden units, two outputs: the worked example of M. Mazur (2015)
+  vae     a variational autoencoder with one code number for two pixels, with ε, σ and KL
+"""
+
+import os
+
+from numpyae.lab.settings import at_least
+
+
+def add_options(parser):
+    parser.add_argument("--model", choices=["2-2-2", "vae"], default="2-2-2", help="whose steps (2-2-2)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of the ε that the vae draws (0)")
+    parser.add_argument("--html", metavar="PAGE",
+                        help="write it as a page for the browser, into a new file: the network drawn, a click goes on "
+                             "by a step, and every formula also with its numbers")
+
+
+def run(arguments):
+    """Print the tableau of one of the two small examples, or write its page."""
+    from numpyae.course import examples
+    from numpyae.tableau import trace
+
+    model, *batch = examples.tiny_vae() if arguments.model == "vae" else examples.two_two_two()
+    tableau = trace(model, *batch, rng=arguments.seed)
+    if arguments.html is None:
+        print(tableau)
+        return 0
+    if os.path.exists(arguments.html):
+        raise ValueError(f"--html {arguments.html}: expected the name of a new file, got one that is there")
+    with open(arguments.html, "x", encoding="utf-8") as file:
+        file.write(tableau.to_html())
+    print(f"wrote {arguments.html}")
+    return 0

@@ -1,0 +1,151 @@
+"""Models around a part, so that it is also checked where deltas come from other layers and gradients join others.
+
+Alone, a part gets random deltas. Inside a model it gets those that the model makes, and some of its lines are reached only there:
+a posterior goes back through log q where the KL is sampled, `Sequential.backward` adds the delta of a penalty in the middle.
+"""
+
+import copy
+
+import numpy as np
+
+from numpyae.activations import Tanh, mlp
+from numpyae.autoencoder import Autoencoder
+from numpyae.corruption import Corruption
+from numpyae.latent import DiagonalGaussian
+from numpyae.layers import Dense, Layer, Sequential, TiedDense
+from numpyae.losses import BernoulliNLL, Loss, SquaredError
+from numpyae.models import Model, Regression
+from numpyae.penalties import Contraction, L2Sparsity, Penalty
+from numpyae.priors import GaussianPrior, MixturePrior, Prior
+from numpyae.vae import VAE
+
+
+class Branched(Model):
+    """Two networks whose outputs add up: one delta goes back through both, and penalties join in the middle of the first."""
+
+    batch_names = ("x", "t")
+
+    def __init__(self, first, second, penalties):
+        self.first, self.second, self.criterion = first, second, SquaredError()
+        self.add_parts(first=first, second=second, criterion=self.criterion)
+        self.add_penalties(penalties)
+
+    def loss(self, x, t, rng=None, noise=None, training=True):
+        self.begin(rng, noise, training)
+        values = self.criterion.forward(self.first.forward(x) + self.second.forward(x), t)
+        self.term("error", values, over=len(x))
+        return self.total()
+
+    def backward(self):
+        added = self.from_zero()
+        delta = self.criterion.backward(self.weights["error"])
+        self.first.backward(delta, added["first"], input_gradient=False)
+        self.second.backward(delta, added["second"], input_gradient=False)
+        return self.grad
+
+
+class Silent(Regression):
+    """A regression without noise: nothing is dropped."""
+
+    def loss(self, x, t, rng=None, noise=None, training=True):
+        return super().loss(x, t, rng, noise, training=False)
+
+
+class Surrogate:
+    """For a ScoreFunctionVAE: the loss of which its backward is the exact gradient. z and f = -log p(x|z) are held as drawn,
+
+        1/(K N) Σ [-log p(x|z) + f log q(z|x)] + beta KL + penalties, for which ε is held
+    """
+
+    def loss(self, x, rng=None, noise=None, training=True):
+        if noise is None:
+            super().loss(x, rng)
+            noise = {"epsilon": self.posterior.epsilon.copy(), "z": self.posterior.z.copy(), "f": self.nll.copy()}
+        super().loss(x, noise=noise)
+        terms = self.terms
+        super().loss(x, noise={"epsilon": self.epsilon_of(self.encoder.forward(x), noise["z"])})
+        told = float((noise["f"] * self.posterior.log_density().reshape(-1)).sum()) / noise["f"].size
+        self.terms = terms | {"reconstruction": self.terms["reconstruction"] + told}
+        self.noise, self.nll = noise, noise["f"]
+        return sum(self.terms.values())
+
+    def epsilon_of(self, h, z):
+        """Return the ε with z = μ + L ε; the posterior gives μ for ε = 0, and the columns of L for unit vectors."""
+        mu = self.posterior.sample(h, np.zeros((len(h), self.posterior.d))).copy()
+        L = np.stack([self.posterior.sample(h, np.zeros_like(mu) + unit) - mu for unit in np.eye(self.posterior.d)], axis=-1)
+        return np.linalg.solve(L, (z - mu)[..., None])[..., 0]
+
+
+def in_models(part, batch, rng):
+    """Return [(target, batch), ...]: models with a copy of this part in them, to be checked in its place."""
+    kind = next(kind for kind in AROUND if isinstance(part, kind))
+    return list(AROUND[kind](copy.deepcopy(part), *batch, rng))
+
+
+def around_layer(layer, x, rng):
+    """Yield a regression with the layer in the middle; without its noise; branched; with a penalty on its slope."""
+    if x.ndim != 2:
+        return
+    n_in, n_out = x.shape[1], layer.forward(x).shape[1]
+    before = [Dense(3, n_in, rng=rng)]
+    for partner in layer.partners().values():            # it must be in the model, too
+        last = before[-1].n_out
+        before += [Dense(last, partner.n_in or last, rng=rng), partner, Dense(partner.n_out or last, n_in, rng=rng)]
+    network, batch = Sequential(*before, layer, Dense(n_out, 2, rng=rng)), (rng.standard_normal((7, 3)), rng.standard_normal((7, 2)))
+    yield Regression(network, SquaredError()), batch
+    if layer.noise_name:
+        yield Silent(copy.deepcopy(network), SquaredError()), batch
+    if isinstance(layer, Sequential):
+        penalties = [L2Sparsity(0.1, 0.7, at="first.1"), L2Sparsity(0.1, 0.7, at="first.3")]
+        yield Branched(mlp([3, 5, 2], output=Tanh, rng=rng), mlp([3, 2], rng=rng), penalties), batch
+    if hasattr(layer, "second_derivative"):
+        yield Contraction(0.3), (Sequential(Dense(n_in, 3, rng=rng), copy.deepcopy(layer), Dense(3, 2, rng=rng)), x)
+
+
+def around_loss(loss, o, t, rng):
+    """Yield a regression, and a VAE where the loss is a likelihood of such data as can be encoded."""
+    yield Regression(mlp([3, o.shape[1]], rng=rng), loss), (rng.standard_normal((7, 3)), t)
+    if loss.is_likelihood and t.ndim == 2:
+        decoder = mlp([2, o.shape[1]], rng=rng)
+        yield VAE(mlp([t.shape[1], 4], rng=rng), decoder, copy.deepcopy(loss), DiagonalGaussian(2)), (t,)
+
+
+def around_posterior(posterior, h, rng):
+    """Yield a VAE with the KL in closed form, and one that samples it, three times for each x."""
+    d = posterior.d
+    for prior, options in ((GaussianPrior(d, 0.5, 1.7), {}), (MixturePrior(d, 3, rng), {"kl": "sampled", "samples": 3, "beta": 0.5})):
+        networks = mlp([5, h.shape[1]], rng=rng), mlp([d, 5], rng=rng)
+        yield VAE(*networks, BernoulliNLL(), copy.deepcopy(posterior), prior, **options), (rng.random((7, 5)),)
+
+
+def around_prior(prior, z, rng):
+    """Yield a VAE that draws as many z as there are here."""
+    d, samples = z.shape[-1], len(z) if z.ndim == 3 else 1
+    networks = mlp([5, 2 * d], rng=rng), mlp([d, 5], rng=rng)
+    yield VAE(*networks, BernoulliNLL(), DiagonalGaussian(d), prior, samples=samples, kl="sampled"), (rng.random((7, 5)),)
+
+
+def around_penalty(penalty, network, x, rng):
+    """Yield autoencoders with a decoder of its own, and with one that is tied."""
+    denses = [layer for layer in network.layers if isinstance(layer, Dense)]
+    yield Autoencoder(network, mlp([denses[-1].n_out, x.shape[1]], rng=rng), SquaredError(), penalties=[penalty]), (x,)
+    network = copy.deepcopy(network)
+    decoder = [part for layer in network.layers[::-1] if isinstance(layer, Dense) for part in (TiedDense(layer), Tanh())][:-1]
+    yield Autoencoder(network, Sequential(*decoder), SquaredError(), penalties=[penalty]), (x,)
+
+
+def around_corruption(corruption, x, rng):
+    """Yield an autoencoder of corrupted data."""
+    yield Autoencoder(mlp([5, 2], rng=rng), mlp([2, 5], rng=rng), SquaredError(), corruption), (x,)
+
+
+def around_model(model, *batch_and_rng):
+    """Yield the model with the loss that its backward is exact for, where that is another."""
+    *batch, _ = batch_and_rng
+    if not model.exact:
+        model.__class__ = type(type(model).__name__, (Surrogate, type(model)), {})
+        yield model, batch
+
+
+AROUND = {Layer: around_layer, Loss: around_loss, DiagonalGaussian: around_posterior, Prior: around_prior, Penalty: around_penalty,
+          Corruption: around_corruption, Model: around_model}

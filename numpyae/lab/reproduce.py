@@ -1,0 +1,155 @@
+"""Reproduce: train a published setting, measure on the way, compare with our recorded run, go on when stopped."""
+
+import json
+import os
+import time
+
+import numpy as np
+
+from numpyae.lab.published import SEED, SETTINGS
+from numpyae.lab.records import (COLUMNS, STOPPED, append, best_recorded, expected, keep_row, number, recorded_curve,
+                                 result_row)
+from numpyae.lab.runs import save
+from numpyae.optimizers import lbfgs
+from numpyae.training import fit
+
+
+class Watch:
+    """A callback that measures a run every few epochs, prints it beside the recorded one, and keeps it."""
+
+    def __init__(self, name, job, folder, epochs):
+        self.name, self.job, self.folder, self.epochs = name, job, folder, epochs
+        self.setting = SETTINGS[name]
+        self.curves = {column: recorded_curve(name, epochs, column) for column in ("loss", "value")}
+        self.start, self.first = time.perf_counter(), None
+        self.last = None              # (epoch, value, error, minutes) of the last look
+
+    def __call__(self, model, history, optimizer):
+        """Set the rates for the next epoch; measure, where it is time to: fit calls this."""
+        epoch = history.epochs
+        self.job.schedule(model, optimizer, epoch, self.epochs)
+        self.first = epoch - 1 if self.first is None else self.first
+        if epoch % self.setting.every and epoch != self.epochs:
+            return
+        value, error = self.job.look(model)
+        loss = history.loss[-1]
+        left = (time.perf_counter() - self.start) / (epoch - self.first) * (self.epochs - epoch)
+        print(f"epoch {epoch}/{self.epochs}  {number(value, error)}{self.beside('value', epoch)}  "
+              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left / 60:.0f} minutes left", flush=True)
+        self.last = epoch, value, error, sum(history.seconds) / 60
+        self.keep(epoch, loss, value)
+
+    def beside(self, column, epoch):
+        """Return the value of the recorded run at this epoch, as words."""
+        value = expected(self.curves[column], epoch)
+        return "" if value is None else f" (expected {number(value)})"
+
+    def keep(self, epoch, loss, value):
+        """Append a row to results.csv in the folder."""
+        append(os.path.join(self.folder, "results.csv"), ",".join(COLUMNS),
+               f"{self.name},{self.epochs},{epoch},{loss:.6g},{value:.6g}")
+
+
+def rerun(name, out=None, resume=None, epochs=None, data=None):
+    """Train the setting of that name until it is done or stopped; results are in the folder. Returns the exit status.
+
+    A new run gets the folder `out` (runs/reproduce-NAME), which must be new or empty; `resume` is the folder of one to
+    go on with, which ends with the same bits as if it had not been stopped. epochs: others than the setting's, with
+    its schedule stretched over them. data: a Dataset instead of the setting's. ValueError for an unknown name or a
+    wrong folder, the errors of datasets.load where the data are not there.
+    """
+    if name not in SETTINGS:
+        raise ValueError(f"NAME must be one of {', '.join(SETTINGS)}, got {name!r}")
+    setting = SETTINGS[name]
+    folder, epochs = choose_folder(name, out, resume, epochs)
+    rng = np.random.default_rng(SEED)
+    data = setting.load(rng) if data is None else data
+    job = setting.prepare(data, rng)
+    watch = Watch(name, job, folder, epochs)
+    print(announce(data, job, watch), flush=True)
+    if resume is None:
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, "run.json"), "x", encoding="utf-8") as file:
+            json.dump({"reproduce": name, "epochs": epochs}, file)
+    done, minutes = train(job, watch)
+    epoch, remark = epochs, f"{STOPPED}; {setting.estimate}".removesuffix("; ")
+    try:
+        if done:
+            patience = ", which takes minutes" if setting.estimate else ""
+            print(f"done, now measuring {setting.measure}{patience}", flush=True)
+            value, error, remark = job.judge(job.model)
+    except KeyboardInterrupt:
+        done = False
+    if done:
+        print(f"ours {number(value, error)} ({remark}), published {setting.published}")
+        for picture, make in job.pictures(job.model).items():
+            print(f"wrote {save(make, os.path.join(folder, picture + '.png'))}")
+    elif watch.last is not None:
+        epoch, value, error, minutes = watch.last
+    if done or watch.last is not None:
+        keep_row(folder, result_row(name, job.model.dtype, minutes, f"{epoch} of {epochs}", value, error, remark))
+    if not done:
+        print(f"stopped; --resume {folder} goes on")
+    return 0 if done else 130
+
+
+def train(job, watch):
+    """Train, from the checkpoint in the folder if there is one, by fit or by L-BFGS. Returns (is it done?, minutes)."""
+    path = os.path.join(watch.folder, "checkpoint.npz")
+    if job.optimizer is None:
+        start = time.perf_counter()
+        try:
+            lbfgs(job.model, *job.data, iterations=watch.epochs, tolerance=0)
+        except KeyboardInterrupt:
+            return False, 0
+        return True, (time.perf_counter() - start) / 60
+    history = fit(job.model, *job.data, optimizer=job.optimizer, epochs=watch.epochs, batch_size=job.batch_size,
+                  rng=job.rng, each_epoch=job.each_epoch, callbacks=[watch], checkpoint=path,
+                  resume=path if os.path.exists(path) else None, progress=False)
+    return history.stopped == "epochs", sum(history.seconds) / 60
+
+
+def choose_folder(name, out, resume, epochs):
+    """Return (folder, epochs) of a new run, or of one of the same setting to go on with. Else ValueError."""
+    if resume is None:
+        folder = out or os.path.join("runs", f"reproduce-{name}")
+        if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+            raise ValueError(f"{folder} is there already and not empty: --resume {folder} goes on with a run, "
+                             "--out FOLDER starts another")
+        return folder, SETTINGS[name].epochs if epochs is None else epochs
+    if out is not None:
+        raise ValueError(f"--resume {resume} goes on in that folder: expected no --out, got {out}")
+    try:
+        with open(os.path.join(resume, "run.json"), encoding="utf-8") as file:
+            found = json.load(file)
+        known, planned = found["reproduce"], int(found["epochs"])
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"--resume {resume}: there is no run.json, which says what was begun") from None
+    except (KeyError, ValueError, TypeError):
+        raise ValueError(f"--resume {resume}: its run.json is not of a `reproduce`") from None
+    if known != name or epochs not in (None, planned):
+        raise ValueError(f"--resume {resume}: expected {known} over {planned} epochs, as it was begun, got {name}"
+                         + (f" over {epochs}" if epochs is not None else ""))
+    return resume, planned
+
+
+def announce(data, job, watch):
+    """Return what will be done, as lines."""
+    setting, held_out = watch.setting, f", {len(data.x_test)} held out" if data.x_test is not data.x else ""
+    if job.optimizer is None:
+        steps, way = "iterations", "nothing: L-BFGS runs in one piece, and stopped it begins anew"
+    else:
+        often = "every epoch" if setting.every == 1 else f"every {setting.every} epochs"
+        known = f"nothing, no run of {watch.epochs} epochs is recorded"
+        if any(watch.curves.values()):
+            known = "from our recorded run"
+        steps, way = "epochs", f"{often}: {setting.estimate or 'the same'}; expected: {known}"
+    return "\n".join([
+        f"published   {setting.published}: {setting.source}",
+        f"measured    {setting.measure}",
+        f"ours        {best_recorded(watch.name)}",
+        f"data        {data.name}: {len(data.x)} to train on{held_out}; {data.convention}",
+        f"model       {type(job.model).__name__} of {job.model.w.size} parameters, {job.model.dtype}",
+        f"training    {watch.epochs} {steps}, seed {SEED}",
+        f"on the way  {way}",
+        f"folder      {watch.folder}"])

@@ -1,0 +1,231 @@
+"""One training run, from settings to a folder of results: what `python -m numpyae train` does.
+
+From the settings come the data, the model and what to announce before the first step; after the last one, a number on
+held-out data with its unit and its convention, and pictures. Every run has a fresh folder. Nothing that exists is
+overwritten or deleted.
+"""
+
+import os
+import warnings
+
+import numpy as np
+
+from numpyae import datasets
+from numpyae.checkpoints import read_checkpoint
+from numpyae.lab.building import architecture, build_model
+from numpyae.checks import check_data
+from numpyae.optimizers import Adam
+from numpyae.training import History, check_arguments, fit
+
+# For a name in --plots the picture that is drawn after an epoch, a file name in Run.pictures; the film comes last.
+PLOTS = {"reconstruction": "reconstructions", "manifold": "manifold", "map": "code_map", "animation": None}
+MOST_CLASSES = 1000
+MOST_DRAWN = 20                       # epochs, about, whose pictures --plots draws
+HELD_OUT = 0.1                        # of data that come without a test set
+
+
+class Run:
+    """Data, model and words of one run.
+
+    Attributes: settings, dataset, data, held_out, labels, model, each_epoch; `convention` says what the
+    numbers of the training mean, `judged` what the held-out number means.
+    """
+
+    def __init__(self, settings):
+        if os.path.exists(settings["data"]) and settings["data"] not in datasets.NAMES:
+            settings["data"] = os.path.abspath(settings["data"])     # found again from another folder
+        self.settings = settings
+        dtype = np.dtype(settings["dtype"])
+        self.dataset = load_split(settings["data"], dtype, settings["seed"])
+        x, y, x_test, y_test = self.dataset[1:5]
+        self.labels = labels_of(self.dataset)
+        self.convention = self.judged = self.dataset.convention
+        self.data, self.held_out, self.each_epoch, self.film = (x,), (x_test,), None, None
+        check_plots(settings, self.dataset.image_shape)
+        if settings["task"] == "regression":
+            y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
+            self.data, self.held_out = (x, y), (x_test, y_test)
+        self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*values between 0 and 1", UserWarning)       # they are binarised below
+            check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"],
+                            self.held_out)
+        if settings["task"] != "regression" and settings["likelihood"] == "bernoulli":
+            self.convention += ", binarised anew each epoch: a pixel is 1 with the probability of its grey level"
+            self.judged += ", binarised once"
+            self.each_epoch = datasets.binarize
+            self.held_out = (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
+
+    def announce(self, folder):
+        """Return what will be done, as lines."""
+        settings, (N, D) = self.settings, self.data[0].shape
+        image = self.dataset.image_shape
+        shape = "×".join(map(str, image)) + " images" if image else f"rows of {D} numbers"
+        steps = -(-N // settings["batch_size"])
+        drawn = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
+        return "\n".join([
+            f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
+            f"            {self.convention}",
+            f"model       {architecture(settings, D, self.model)}",
+            f"            {self.model.w.size} parameters, {settings['dtype']}",
+            f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} "
+            f"batches of {settings['batch_size']}, seed {settings['seed']}",
+            *drawn, f"results     {folder}"])
+
+    def check_resume(self, checkpoint):
+        """Raise ValueError unless the checkpoint is of this run's model: before anything is written."""
+        read_checkpoint(checkpoint, self.model, Adam(self.settings["lr"]), np.random.default_rng(0), History)
+
+    def train(self, folder, resume=None):
+        """Train the model, with a checkpoint after every epoch. Returns the History."""
+        settings = self.settings
+        lr, epochs = settings["lr"], settings["epochs"]
+
+        def falling_rate(model, history, optimizer):
+            optimizer.alpha = lr * 0.1 ** (history.epochs / max(epochs, 1))
+
+        callbacks, shown = [falling_rate], drawn_epochs(epochs)
+
+        def draw(model, history, optimizer):
+            if history.epochs in shown:
+                self.draw_epoch(history, os.path.join(folder, "epochs"))
+
+        if settings["plots"]:
+            callbacks.append(draw)
+        if "animation" in settings["plots"]:
+            from numpyae.plots import Recorder
+
+            self.film = Recorder(self.held_out[0], self.dataset.image_shape, self.labels)
+            if resume is None:
+                self.film.add(self.model, 0)
+            callbacks.append(self.film)
+        return fit(self.model, *self.data, optimizer=Adam(lr), epochs=epochs, batch_size=settings["batch_size"],
+                   rng=np.random.default_rng(settings["seed"]), each_epoch=self.each_epoch, validation=self.held_out,
+                   callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=resume, progress=True)
+
+    def result(self):
+        """Return one sentence: how good the model is on data it has not seen, with unit and convention."""
+        n = len(self.held_out[0])
+        unit = "image" if self.dataset.image_shape else "sample"
+        if self.settings["task"] == "vae":
+            bounds = self.model.elbo(*self.held_out, rng=np.random.default_rng(self.settings["seed"]))
+            return (f"held-out ELBO {bounds.mean():.2f} ± {bounds.std() / np.sqrt(n):.2f} nats per {unit} "
+                    f"(mean and standard error over {n}; {self.judged})")
+        loss = self.model.loss(*self.held_out, training=False)
+        loss = self.model.terms.get("reconstruction", loss)                  # without penalties, to compare variants by
+        if self.settings["likelihood"] == "classes":
+            wrong = np.mean(self.model.predict(self.held_out[0]).argmax(axis=1) != self.held_out[1])
+            return f"held-out cross-entropy {loss:.4f} nats per {unit}, {100 * wrong:.2f} % of {n} wrong"
+        return (f"held-out {self.settings['likelihood']} loss {loss:.5g} per {unit} (sum over features, mean over {n}; "
+                f"{self.judged})")
+
+    def draw_epoch(self, history, folder):
+        """Write the pictures of --plots after an epoch."""
+        os.makedirs(folder, exist_ok=True)
+        pictures, digits = self.pictures(history), max(3, len(str(self.settings["epochs"])))
+        for name in filter(PLOTS.get, self.settings["plots"]):
+            save(pictures[PLOTS[name]], os.path.join(folder, f"{name}-{history.epochs:0{digits}}.png"))
+
+    def write_pictures(self, folder, history):
+        """Write the pictures that fit the model, each as soon as it is drawn; yield their paths."""
+        from numpyae import plots
+
+        for name, make in self.pictures(history).items():
+            yield save(make, os.path.join(folder, name + ".png"))
+        if self.film and self.film.last:
+            yield save(lambda: plots.learning_animation(self.film), os.path.join(folder, "learning.gif"))
+        if os.path.isdir(os.path.join(folder, "epochs")):
+            yield os.path.join(folder, "epochs")
+
+    def pictures(self, history):
+        """Return {file name: function that draws it} of the pictures that fit the model."""
+        from numpyae import plots
+
+        model, shape, x, task = self.model, self.dataset.image_shape, self.held_out[0], self.settings["task"]
+        code, latent = self.settings["code"], self.settings["latent"] or 0
+        unit = "squared error per sample" if self.settings["likelihood"] == "squared-error" else "nats per sample"
+        rng = np.random.default_rng(self.settings["seed"])
+        network = model.network if task == "regression" else model.encoder
+        curve = task == "regression" and self.data[0].shape[1] == 1 and self.data[1].shape[1:] == (1,)
+        sparse = code.startswith("top") or any(penalty.term == "sparsity" for penalty in model.penalties)
+        grid = x if task == "ae" else None               # an autoencoder has no prior: its codes say where to look
+        pictures = {
+            "learning_curve": (history.epochs, lambda: plots.learning_curve(history, unit=unit)),
+            "fit": (curve, lambda: plots.regression(model, *self.data)),
+            "code_map": (latent >= 2, lambda: plots.code_map(model, x, self.labels)),
+            "reconstructions": (latent and shape, lambda: plots.reconstructions(model, x, shape)),
+            "denoised": (self.settings["corruption"] and shape, lambda: plots.denoised(model, x, shape, rng=rng)),
+            "activity": (sparse and self.labels is not None, lambda: plots.activity(model, x, self.labels)),
+            "samples": (task == "vae" and shape, lambda: plots.samples(model, shape, rng=rng)),
+            "manifold": (latent == 2 and shape, lambda: plots.manifold(model, shape, x=grid)),
+            "filters": (shape, lambda: plots.filters(network.layers[0], shape))}
+        return {name: draw for name, (fits, draw) in pictures.items() if fits}
+
+
+def save(make, path):
+    """Write the figure, or for a .gif the film, that `make` draws, and free it. Returns the path."""
+    import matplotlib.pyplot as plt
+
+    drawn = make()
+    figure = plt.gcf()
+    if path.endswith(".gif"):
+        drawn.save(path, writer="pillow")
+    else:
+        figure.savefig(path)
+    plt.close(figure)
+    return path
+
+
+def drawn_epochs(epochs):
+    """Return the epochs whose pictures are drawn: all, or about MOST_DRAWN, most of them early, and the last."""
+    if epochs <= MOST_DRAWN:
+        return set(range(1, epochs + 1))
+    return set((np.linspace(1, np.sqrt(epochs), MOST_DRAWN)**2).round().astype(int).tolist())
+
+
+def check_plots(settings, image_shape):
+    """Raise ValueError, before the training, unless each name in --plots can be drawn for these data and this code."""
+    for name in settings["plots"]:
+        if name not in PLOTS:
+            raise ValueError(f"--plots must be names out of {', '.join(PLOTS)}, with commas between, got {name!r}")
+        if name != "map" and not image_shape:
+            raise ValueError(f"--plots {name} needs data that are images, got {settings['data']}, which are rows of "
+                             "numbers")
+        if name in ("manifold", "animation") and settings["latent"] != 2:
+            raise ValueError(f"--plots {name} needs a code of 2 numbers, --latent 2, got {settings['latent']}")
+        if name == "map" and settings["latent"] < 2:
+            raise ValueError("--plots map needs a code of at least 2 numbers, --latent 2 or more, "
+                             f"got {settings['latent']}")
+
+
+def load_split(name, dtype, seed):
+    """Load a data set with a test set: its own, or a tenth of the rows, drawn with the seed."""
+    data = datasets.load(name, dtype=dtype)
+    check_data(f"{name}: x", data.x, None, dtype)
+    if data.x_test is not None:
+        return data
+    order = np.random.default_rng(seed).permutation(len(data.x))
+    count = max(1, int(HELD_OUT * len(data.x)))
+    if len(order) < 2:
+        raise ValueError(f"{name}: expected at least 2 rows, one of them to hold out, got {len(order)}")
+    test, train = order[:count], order[count:]
+    return data._replace(x=data.x[train], x_test=data.x[test], y=None if data.y is None else data.y[train],
+                         y_test=None if data.y is None else data.y[test])
+
+
+def labels_of(data):
+    """Return the classes of the held-out rows, (N,), or None."""
+    return data.y_test if data.y_test is not None and data.y_test.ndim == 1 else None
+
+
+def targets(settings, y, dtype):
+    """Return the targets of a regression: labels (N,) or numbers (N, M). Settles settings["likelihood"]."""
+    if y is None:
+        raise ValueError(f"{settings['data']}: regression needs targets: an .npz or .mat with an array y beside x")
+    settings["likelihood"] = settings["likelihood"] or ("classes" if y.ndim == 1 else "squared-error")
+    if settings["likelihood"] != "classes":
+        return y.reshape(len(y), -1).astype(dtype)
+    if y.ndim != 1 or y.min() < 0 or y.max() >= MOST_CLASSES:
+        raise ValueError(f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
+                         f"got {y.min():g} to {y.max():g}: --likelihood squared-error takes them as numbers")
+    return y

@@ -1,0 +1,204 @@
+"""Settings of a training run, one record each: its default, what it may be, its help.
+
+`train TASK` has an option for each setting of the task; run.json, in the folder of a run, holds all of them.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from numpyae.checkpoints import read_record
+from numpyae.corruption import Corruption
+from numpyae.lab.names import forms, known
+from numpyae.layers import Layer
+from numpyae.losses import Loss
+from numpyae.penalties import Penalty
+
+TASKS = {"regression": "a network from x to t", "ae": "an autoencoder", "vae": "a variational autoencoder"}
+
+
+class Kind(NamedTuple):
+    """A kind of value: how to read it from a word, whether it fits, and its description. It is a type for argparse."""
+
+    read: Callable
+    fits: Callable
+    wanted: str = ""
+
+    def __call__(self, word):
+        """Return the value of a word of the command line. ArgumentTypeError, with the expected, for others."""
+        try:
+            value = self.read(word)
+        except ValueError:
+            value = None
+        if not self.fits(value):
+            raise argparse.ArgumentTypeError(f"expected {self.wanted}, got {word!r}")
+        return value
+
+
+def at_least(least):
+    """Return the kind of whole numbers of at least `least`."""
+    return Kind(int, lambda value: type(value) is int and value >= least, f"a whole number of at least {least}")
+
+
+def real(fits, wanted):
+    """Return the kind of real numbers for which `fits` is true."""
+    return Kind(float, lambda value: type(value) in (int, float) and fits(value), wanted)
+
+
+def row_of(kind, wanted):
+    """Return the kind of lists of such values, written with commas between."""
+    return Kind(lambda word: list(map(kind.read, word.split(","))),
+                lambda value: isinstance(value, list) and all(map(kind.fits, value)), wanted)
+
+
+TEXT = Kind(str, lambda value: isinstance(value, str))
+FLAG = Kind(bool, lambda value: isinstance(value, bool))
+TEXTS = row_of(TEXT, "names with commas between")
+SIZES = row_of(at_least(1), "whole numbers of at least 1 with commas between")
+RATE = real(lambda value: 0 < value < math.inf, "a positive number")
+SHARE = real(lambda value: 0 <= value < 1, "a number in [0, 1)")
+
+
+class Option(NamedTuple):
+    """One setting. `default` and `help` may be dicts {task: …}. The tasks in `tasks` have it as an option.
+
+    `argument`: further arguments of argparse's add_argument.
+    """
+
+    name: str
+    kind: Kind
+    default: object
+    help: str
+    tasks: tuple = tuple(TASKS)
+    argument: dict = {}
+
+    def value(self, task):
+        """Return the default for a task."""
+        return self.default[task] if isinstance(self.default, dict) else self.default
+
+    def add_to(self, parser, task):
+        """Add the option to the parser of a task."""
+        default = self.value(task)
+        shown = ",".join(map(str, default)) if isinstance(default, list) else default
+        text = self.help[task] if isinstance(self.help, dict) else self.help
+        text = text.format(shown, penalties=forms(Penalty), corruptions=forms(Corruption), codes=", ".join(codes()))
+        argument = {} if self.kind is FLAG else {"type": self.kind}
+        if self.name == "likelihood":
+            argument["choices"] = likelihoods(task)
+        parser.add_argument("--" + self.name.replace("_", "-"), help=text, **argument | self.argument)
+
+
+MEANS = "what the output means ({}); gaussian learns one σ; "
+OPTIONS = (
+    Option("data", TEXT, {"vae": "digits", "ae": "digits", "regression": "noisy_sine"},
+            "digits, mnist, two_moons, curves … (a wrong name lists all), or a file: .npz or .mat with x and, for "
+            "targets, y; .csv, .npy, IDX with x only ({})"),
+    Option("epochs", at_least(0), {"vae": 40, "ae": 40, "regression": 2000}, "passes over the data ({})"),
+    Option("batch_size", at_least(1), {"vae": 100, "ae": 100, "regression": 10}, "samples per step ({})"),
+    Option("latent", at_least(1), {"vae": 2, "ae": 2, "regression": None}, "size of the code ({}); 2 can be drawn",
+           ("ae", "vae")),
+    Option("hidden", SIZES, {"vae": [256, 256], "ae": [256, 256], "regression": [20]},
+            "hidden layers, tanh; a decoder mirrors them ({})", argument={"metavar": "H1,H2,..."}),
+    Option("lr", RATE, {"vae": 3e-3, "ae": 3e-3, "regression": 1e-2}, "learning rate of Adam ({})"),
+    Option("likelihood", Kind(str, lambda value: value in known(Loss)),
+            {"vae": "bernoulli", "ae": "squared-error", "regression": None},
+            {"vae": MEANS + "bernoulli draws 0/1 pixels anew each epoch",
+             "ae": MEANS + "bernoulli and others: data in [0, 1]",
+             "regression": MEANS.format("classes for integer targets, else squared-error")
+             + "squared-error on integers regresses them"}),
+    Option("code", TEXT, "linear", "the last layer of the encoder: {codes}, or top-K, such as top-25, which keeps the "
+           "K strongest units of each sample ({})", ("ae",)),
+    Option("tied", FLAG, False, "the decoder uses the encoder's weights, transposed", ("ae",),
+            {"action": "store_true", "default": None}),
+    Option("penalty", TEXTS, [], "a term of the loss, may be given several times: {penalties} (none); kl, l1 and "
+            "l2 are sparsity of the code, and kl needs --code sigmoid",
+            ("ae",), {"action": "append", "type": str, "metavar": "NAME:NUMBERS"}),
+    Option("corruption", TEXT, None, "denoising: the net sees a damaged x, its target stays the clean one: "
+           "{corruptions} (none)", ("ae", "vae"), {"metavar": "NAME:NUMBER"}),
+    Option("dropout", SHARE, 0.0, "while training, drop each hidden unit of encoder and decoder with this probability, "
+           "in [0, 1) (0)", ("vae",), {"metavar": "P"}),
+    Option("plots", TEXTS, [], "draw these after every epoch into the folder epochs/, of more than 20 epochs about 20: "
+            "reconstruction (originals beside what the model makes of them), manifold (the decoder over a grid of "
+            "codes from -2 to 2, --latent 2), map (codes, coloured by class); animation makes a film of the training, "
+            "learning.gif (--latent 2). Commas between, as in reconstruction,manifold,map (none)", ("vae",),
+           {"metavar": "NAMES"}),
+    Option("seed", at_least(0), 0, "same seed, same run ({})"),
+    Option("dtype", Kind(str, lambda value: value in ("float32", "float64")),
+            {"vae": "float32", "ae": "float32", "regression": "float64"}, "of parameters and data ({})",
+            argument={"choices": ["float32", "float64"]}))
+DEFAULTS = {task: {option.name: option.value(task) for option in OPTIONS} for task in TASKS}
+
+
+def codes():
+    """Return {word: activation} for the last layer of an encoder; a linear code has none."""
+    return {"linear": None} | known(Layer)
+
+
+def likelihoods(task):
+    """Return {word: loss} of the losses that make sense for a task."""
+    return {word: loss for word, loss in known(Loss).items()
+            if task == "regression" or not (loss.takes_labels or task == "vae" and not loss.is_likelihood)}
+
+
+def fresh_folder(settings, out=None):
+    """Make a new, empty folder for the results, with run.json in it. Never one that has files in it."""
+    if out is None:
+        name = os.path.splitext(os.path.basename(settings["data"]))[0]
+        base = os.path.join("runs", f"{settings['task']}-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+        out = next(path for path in (base, *(f"{base}-{i}" for i in range(2, 1000))) if not os.path.exists(path))
+    try:
+        os.makedirs(out, exist_ok=True)
+        if os.listdir(out):
+            raise ValueError(f"--out {out}: expected a new or empty folder, got one with files in it")
+        with open(os.path.join(out, "run.json"), "x") as file:
+            json.dump(settings, file, indent=1)
+    except OSError as error:
+        raise ValueError(f"--out {out}: expected a folder that can be made and written to, got: {error.strerror}") \
+            from error
+    return out
+
+
+def withdraw(folder):
+    """Take back what fresh_folder has written, after a run that came to nothing."""
+    os.remove(os.path.join(folder, "run.json"))
+    if not os.listdir(folder):
+        os.rmdir(folder)
+
+
+def resumed_settings(path):
+    """Return (settings, checkpoint path) of a run to go on with: its folder, or the checkpoint in it."""
+    checkpoint, source = files_of(path)
+    if not os.path.exists(checkpoint):
+        raise FileNotFoundError(f"--resume {path}: there is no checkpoint {checkpoint}")
+    read_record(checkpoint)           # a damaged one is refused before the data are loaded
+    try:
+        return read_settings(source), checkpoint
+    except FileNotFoundError:
+        raise FileNotFoundError(f"--resume {path}: there is no {source}, which says what to build") from None
+
+
+def files_of(path):
+    """Return the paths of checkpoint and run.json of a run, given its folder or the checkpoint; they need not exist."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    checkpoint = os.path.join(folder, "checkpoint.npz") if os.path.isdir(path) else path
+    return checkpoint, os.path.join(folder, "run.json")
+
+
+def read_settings(source):
+    """Return the settings in a run.json, checked. Those that an older run did not have are the default of all tasks."""
+    try:
+        with open(source) as file:
+            found = json.load(file)
+        plain = {option.name: option.default for option in OPTIONS if not isinstance(option.default, dict)}
+        settings = {name: (plain | found)[name] for name in ("task", *DEFAULTS["vae"])}
+        for option in OPTIONS:
+            value = settings[option.name]
+            if value != option.value(settings["task"]) and not option.kind.fits(value):
+                raise ValueError(f"{option.name} is {value!r}")
+        return settings
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{source}: expected the settings of a run, got a damaged or other file ({error})") from None

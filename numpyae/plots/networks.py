@@ -1,0 +1,180 @@
+"""A network as the slides draw it: units and weights ([000]). A layer that is nothing of the kind is a plain box."""
+
+import matplotlib.patches
+import numpy as np
+
+from numpyae.layers import Layer
+from numpyae.models import Model
+from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, minus, new_panel, signed, without_frame
+
+# For each kind of arrow its line style and colour.
+ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3"), "through a box": ("-", "0.5")}
+BOX = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.2", "linewidth": 1.5}
+
+
+def network(network):
+    """A network as the slides draw it ([000]): circles for units, arrows for weights, the inputs on the left.
+
+    network: a layer, a Sequential, or a model with networks in it. Of more than 8 units in a layer the first and last
+    three are drawn. Where all are drawn, so are the constants 1, whose arrows are the biases; where they are few, the
+    weights are written on the arrows. A layer with parameters that are no matrix of weights is a box. TypeError for
+    what has no network, ValueError when no layer has a fixed width.
+    """
+    columns = columns_of(network)
+    widest, last = max(column["n"] for column in columns), len(columns) - 1
+    for column, following in zip(columns, columns[1:]):
+        if widest <= 8 and following["biased"]:
+            column["rows"] = [-1] + column["rows"]                           # W[-1] holds the biases
+    of_ones = "Those that come from a 1 are the biases."
+    if widest > 8:
+        of_ones = "The constant 1 is not depicted, but you always need it."
+    see = f"Circles are units, arrows are weights, as wide as |w|. {of_ones}"
+    figure, axes = new_panel(see, 16, f"{type(network).__name__}: {network.w.size} parameters")
+    height = max(len(column["rows"]) for column in columns)
+    radius = min(26, 180 / height, 430 / len(columns))                       # of a circle, in points
+    show_weights(axes, columns, radius, numbers=widest <= 3 and last <= 5)
+    for k, column in enumerate(columns):
+        show_units(axes, k, column, radius)
+    labels = [f"{', '.join(column['letters'])}{column['formula']}\n{column['n']} "
+              + ("unit" if k else "input") + "s" * (column["n"] > 1) for k, column in enumerate(columns)]
+    longest = max(len(line) for label in labels for line in label.split("\n"))
+    without_frame(axes)
+    axes.set_xticks(range(last + 1), labels, fontsize=TEXT, rotation=90 if len(columns) * longest > 125 else 0)
+    axes.tick_params(length=0)
+    axes.set(xlim=(-0.4, last + 0.4), ylim=(-height / 2, height / 2))
+    legend_above(axes)
+    return figure
+
+
+def weights_of(layer):
+    """Return the matrix (n_in, n_out) of a layer, its own or its partner's transposed; None without one."""
+    if isinstance(layer, Layer):
+        partners = [getattr(partner, "W", np.zeros(0)).T for partner in layer.partners().values()]
+        for W in (getattr(layer, "W", None), *partners):
+            if isinstance(W, np.ndarray) and W.shape == (layer.n_in, layer.n_out):
+                return W
+    return None
+
+
+def columns_of(network):
+    """Return the columns of units that `network` draws, from left to right, each as `new_column` makes it."""
+    if not isinstance(network, (Layer, Model)):
+        raise TypeError(f"network: expected a layer, a network or a model, got {type(network).__name__}")
+    leaves = {name: leaf for name, leaf in network.leaves().items() if isinstance(leaf, Layer)}
+    widths = [leaf.n_in for leaf in leaves.values() if leaf.n_in is not None]
+    if not widths:
+        raise ValueError(f"network: at least one layer must have a fixed width, got {network!r}")
+    columns, coded = [new_column("x", "", np.zeros((1, widths[0])))], False
+    for name, leaf in leaves.items():
+        if name.startswith("decoder") and not coded:
+            coded = True
+            columns += end_of_encoder(columns.pop(), getattr(network, "posterior", None))
+        if leaf.n_out is not None:
+            columns.append(column_of(leaf, columns[-1]))
+            continue
+        if len(columns) == 1:
+            columns[0]["letters"] = ["h"]
+        columns[-1]["formula"] = f" = {function_name(leaf)}({columns[-1]['formula'][3:] or 'x'})"
+    columns[-1]["letters"] = ["o"]
+    return columns
+
+
+def function_name(layer):
+    """Return the name that an activation has in its formula, as in tanh({x}), or else that of its class."""
+    name = vars(type(layer)).get("formula", {}).get("y", "").removesuffix("({x})")
+    return name if name.isalpha() else type(layer).__name__
+
+
+def column_of(layer, before):
+    """Return the column of a layer's outputs: weighted sums, functions without parameters, or the outputs of a box."""
+    W, b, name = weights_of(layer), getattr(layer, "b", None), type(layer).__name__
+    if W is not None:
+        biased = np.shape(b) == (layer.n_out,)
+        return new_column("h", " = a", np.vstack([W, b if biased else 0 * W[0]]), biased=biased)
+    W = np.vstack([np.ones((before["n"], layer.n_out)), np.zeros(layer.n_out)])
+    box = name if layer.owner.w.size else None
+    return new_column("φ", f" = {name}({before['letters'][0]})", W, learnt=False, box=box)
+
+
+def end_of_encoder(column, posterior):
+    """Return the column or columns of the code: z, or the parameters of q(z|x) and the z drawn from it."""
+    if posterior is None:
+        return [column | {"letters": ["z"]}]
+    if column["n"] < 2 * posterior.d:                    # a posterior of another shape: a box
+        W = np.vstack([np.ones((column["n"], posterior.d)), np.zeros(posterior.d)])
+        return [column, new_column("z", "", W, learnt=False, box=type(posterior).__name__, most=4)]
+    one = np.eye(posterior.d)
+    z = new_column("z", " = μ + σ ε", np.vstack([one, one, 0 * one[:1]]), learnt=False, most=4)
+    halves = z["rows"] + [row if row is None else row + posterior.d for row in z["rows"]]
+    return [column | {"letters": ["μ", "log σ²"], "formula": "", "rows": halves}, z]
+
+
+def new_column(letter, formula, W, learnt=True, biased=False, box=None, most=8):
+    """Return n units that the weights W (n_in + 1, n), biases last, lead to, as a dict.
+
+    rows: those to be drawn, at most `most`; None for dots. box: the name on the box in front of them, if there is one.
+    """
+    n, ends = W.shape[1], most // 2 - 1
+    rows = list(range(n)) if n <= most else [*range(ends), None, *range(n - ends, n)]
+    return {"n": n, "letters": [letter], "formula": formula, "W": W, "learnt": learnt, "biased": biased, "box": box,
+            "rows": rows}
+
+
+def show_units(axes, k, column, radius):
+    """Draw the circles of the k-th column, with what stands in them, and the box in front of it."""
+    for unit, (x, y) in zip(column["rows"], places(k, column["rows"])):
+        face = "white" if unit == -1 else "0.9" if k == 0 else "#fff1d6"
+        if unit is not None:
+            axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
+        axes.text(x, y, unit_name(column, unit), fontsize=TICKS, ha="center", va="center")
+    if column["box"]:
+        axes.text(k - 0.5, 0, column["box"], fontsize=TEXT, ha="center", va="center", rotation=90, bbox=BOX)
+
+
+def unit_name(column, unit):
+    """Return the text in a circle: letter and number of the unit, 1 for the constant, dots for those left out."""
+    if unit is None or unit == -1:
+        return "1" if unit else "\N{VERTICAL ELLIPSIS}"
+    each = column["n"] // len(column["letters"])
+    return f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$".replace("²$", "$^2")       # one above the other
+
+
+def places(k, rows):
+    """Return where the k-th column has its rows, (x, y) each, one apart."""
+    return [np.array([k, (len(rows) - 1) / 2 - row]) for row in range(len(rows))]
+
+
+def show_weights(axes, columns, radius, numbers):
+    """Draw the arrows from column to column, small weights first; numbers: write the weights on them."""
+    arrows = [arrow for k in range(1, len(columns)) for arrow in arrows_to(k, columns[k - 1], columns[k])]
+    largest = max([abs(w) for w, kind, *_ in arrows if kind is None], default=0) or 1.0
+    widest = {}
+    for w, kind, start, end, place in sorted(arrows, key=lambda arrow: abs(arrow[0])):
+        width = 0.6 + 4.4 * abs(w) / largest if kind is None else 1.5
+        if kind is None and numbers:
+            axes.text(*place, signed(w), fontsize=TICKS, ha="center", va="center",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        label = minus(f", widest {w:.3g}") if kind is None else ""
+        kind = kind or ("w < 0" if w < 0 else "w ≥ 0")
+        style, colour = ARROWS[kind]
+        widest[kind] = label, width
+        axes.add_patch(matplotlib.patches.FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=8 + 2 * width, color=colour, linewidth=width, linestyle=style,
+            shrinkA=radius, shrinkB=radius))
+    for kind in [kind for kind in ARROWS if kind in widest]:
+        (style, colour), (label, width) = ARROWS[kind], widest[kind]
+        axes.plot([], [], style, color=colour, linewidth=width, label=kind + label)
+
+
+def arrows_to(k, before, column):
+    """Return the arrows to the k-th column, (w, kind, start, end, place of its number) each; kind None: a weight."""
+    along = 1 / (1 + len(column["rows"]) - (column["rows"][0] == -1))        # so far along, no number meets another
+    starts = [(i, start) for i, start in zip(before["rows"], places(k - 1, before["rows"])) if i is not None]
+    ends = [(j, end) for j, end in zip(column["rows"], places(k, column["rows"])) if j not in (None, -1)]
+    if column["box"]:
+        box = np.array([k - 0.5, 0.0])
+        ways = [(start, box) for _, start in starts] + [(box, end) for _, end in ends]
+        return [(1.0, "through a box", *way, box) for way in ways]
+    kind = None if column["learnt"] else "fixed"
+    return [(column["W"][i, j], kind, start, end, start + along * (end - start))
+            for i, start in starts for j, end in ends if kind is None or column["W"][i, j]]
