@@ -39,6 +39,7 @@ class VAE(Model):
     training, the target stays clean. ValueError or TypeError for parts that do not fit.
     """
 
+    formula = {"kl": "({log q} - {log p(z)})"}                       # where it is sampled
     adjustable = ("beta",)
     analytic_only = False             # whether the KL must be in closed form
     _warned = False                   # of grey data
