@@ -168,9 +168,7 @@ class ELU(Layer):
         """Return φ''(a) = 0 where a > 0, else e^a; it jumps at a = 0."""
         return np.exp(np.minimum(self.a, 0)) * (self.a <= 0)
 
-    def active_set(self):
-        """Return a > 0: the second derivative jumps at a = 0."""
-        return self.a > 0
+    active_set = ReLU.active_set      # a > 0 where h > 0; the second derivative jumps at a = 0
 
 
 class Softmax(Layer):

@@ -22,7 +22,7 @@ import math
 import numpy as np
 
 from numpyae.checks import FLOATS, check_data, check_positive, check_size
-from numpyae.layers import Layer, wrong_delta
+from numpyae.layers import Dense, Layer, wrong_delta
 
 
 class Basis(Layer):
@@ -52,8 +52,7 @@ class Basis(Layer):
             raise wrong_delta(self, delta)
         return delta[:, int(self.bias):]
 
-    def __repr__(self):
-        return self.in_words(f"{self.n_in} -> {self.n_out}")
+    __repr__ = Dense.__repr__
 
 
 class PolynomialBasis(Basis):

@@ -134,9 +134,8 @@ class DiagonalGaussian(Parametric):
         f = f[..., None]
         dmu = f * self.epsilon / self.sigma
         dlogvar = f * (0.5 * (self.epsilon**2 - 1))
-        if f.ndim == 3:
-            dmu, dlogvar = np.add.reduce(dmu, axis=0), np.add.reduce(dlogvar, axis=0)
-        return np.concatenate([dmu, dlogvar], axis=1)
+        dh = np.concatenate([dmu, dlogvar], axis=-1)
+        return np.add.reduce(dh, axis=0) if f.ndim == 3 else dh
 
     @classmethod
     def examples(cls, rng):

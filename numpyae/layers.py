@@ -65,6 +65,7 @@ class Dense(Layer):
     W, dW = parameter("W", "weights (n_in, n_out)")
     b, db = parameter("b", "biases (n_out,)")
     decays = ("W",)
+    example_arguments = ((5, 11, 0), (5, 5, 0))          # the last is rng; a square W hides a forgotten transpose
 
     def __init__(self, n_in, n_out, rng=None, init="glorot"):
         check_size("Dense: n_in", n_in)
@@ -93,12 +94,6 @@ class Dense(Layer):
         db += np.add.reduce(delta, axis=0)
         if input_gradient:
             return delta @ self.W.T
-
-    @classmethod
-    def examples(cls, rng):
-        """Yield a layer of two sizes, and a square one, in which a forgotten transpose raises no error."""
-        yield cls(5, 11, rng=rng), rng.standard_normal((7, 5))
-        yield cls(5, 5, rng=rng), rng.standard_normal((7, 5))
 
     def __repr__(self):
         return self.in_words(f"{self.n_in} -> {self.n_out}")
@@ -147,8 +142,7 @@ class TiedDense(Layer):
         yield cls(Dense(11, 5, rng=rng)), rng.standard_normal((7, 5))
         yield cls(Dense(5, 5, rng=rng)), rng.standard_normal((7, 5))
 
-    def __repr__(self):
-        return self.in_words(f"{self.n_in} -> {self.n_out}")
+    __repr__ = Dense.__repr__
 
 
 class Dropout(Layer):

@@ -107,8 +107,7 @@ class SoftmaxCrossEntropy(Loss):
     def forward(self, o, t):
         """Return values_n = log Σ_k e^(o_nk) - Σ_k t_nk o_nk."""
         if isinstance(t, np.ndarray) and t.ndim == 1 and t.dtype.kind in "iu" and len(t) == len(o):
-            if t.size and (np.minimum.reduce(t) < 0 or np.maximum.reduce(t) >= o.shape[1]):
-                self.check_target(t, o.shape[1])
+            self.check_target(t, o.shape[1])
             t = (t[:, None] == np.arange(o.shape[1])).astype(o.dtype)
         self._check_shapes(o, t)
         self.t = t
@@ -139,7 +138,7 @@ class SoftmaxCrossEntropy(Loss):
     def check_target(self, t, width=None):
         """Raise ValueError unless t is integers from 0 to `width` - 1, or rows of probabilities that sum to 1."""
         if t.ndim == 1 and t.dtype.kind in "iu":
-            if t.size and (t.min() < 0 or (width is not None and t.max() >= width)):
+            if t.size and (np.minimum.reduce(t) < 0 or (width is not None and np.maximum.reduce(t) >= width)):
                 most = "" if width is None else f" and at most {width - 1}"
                 raise ValueError(f"SoftmaxCrossEntropy: integer targets must be at least 0{most}, "
                                  f"got {t.min()} to {t.max()}")
@@ -332,6 +331,5 @@ class HeteroscedasticGaussianNLL(Loss):
 
     def sample(self, o, rng):
         """Draw μ + σ ε, ε ~ N(0, I)."""
-        D = o.shape[1] // 2
-        mu, logvar = o[:, :D], o[:, D:]
+        mu, logvar = np.split(o, 2, axis=1)
         return mu + np.exp(0.5 * logvar) * rng.standard_normal(mu.shape, dtype=o.dtype)

@@ -244,7 +244,7 @@ class Contraction(Penalty):
                 P = E @ dense.W.T
         self.G = W1.T @ W1
         self.EG = E @ self.G
-        return self.weight * float(np.vdot(E, self.EG)) / len(E)         # N, or 1 for one Jacobian that all samples share
+        return self.weight * float(np.vdot(E, self.EG)) / len(E)         # N, or 1 where all samples share one Jacobian
 
     def backward(self, weight):
         """Add the gradients through G and the W_k to dW; return those through φ'(a_k), whose derivative is φ''(a_k)."""

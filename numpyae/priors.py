@@ -96,6 +96,7 @@ class MixturePrior(Prior):
     """
 
     formula = {"log p(z)": "log Σ_c π_c N({z}; μ_c, σ_c²)", "dz": "-dlog p Σ_c p(c|z) ({z} - μ_c) / σ_c²"}
+    example_arguments = ((2, 3, 0),)                     # the last is rng
     logits, dlogits = parameter("logits", "log π_c up to a constant, (C,)")
     mu, dmu = parameter("mu", "means (C, d)")
     logvar, dlogvar = parameter("logvar", "log σ_c², (C, d)")
@@ -153,9 +154,3 @@ class MixturePrior(Prior):
         pi = np.exp(self.log_pi()).astype(np.float64)
         c = rng.choice(self.C, n, p=pi / pi.sum())
         return (self.mu[c] + np.exp(0.5 * self.logvar[c]) * rng.standard_normal((n, self.d))).astype(dtype)
-
-    @classmethod
-    def examples(cls, rng):
-        """Yield a mixture of three Gaussians, with one draw for each sample, and with five."""
-        for draws in ((), (5,)):
-            yield cls(2, 3, rng), rng.standard_normal((*draws, 7, 2))

@@ -202,16 +202,17 @@ class VAE(Model):
         self.likelihood.check_target(x, self.decoder.n_out)
         if isinstance(self.likelihood, BernoulliNLL) and not self._warned and ((x > 0) & (x < 1)).any():
             self._warned = True
-            warnings.warn("VAE: x has values between 0 and 1, for which BernoulliNLL gives a bound that is no probability "
-                          "of x: binarise (datasets.binarize), or take ContinuousBernoulliNLL or GaussianNLL(learn=True)",
-                          stacklevel=3)
+            warnings.warn("VAE: x has values between 0 and 1, for which BernoulliNLL gives a bound that is no "
+                          "probability of x: binarise (datasets.binarize), or take ContinuousBernoulliNLL or "
+                          "GaussianNLL(learn=True)", stacklevel=3)
 
     @classmethod
     def examples(cls, rng):
         """Yield models with one draw and several, with other priors than N(0, I), and with both kinds of KL."""
         for options in ({}, {"samples": 3, "beta": 0.5}, {"prior": GaussianPrior(2, 0.5, 1.7)},
                         {"prior": GaussianPrior(2, 0.5, 1.7), "kl": "sampled"},
-                        {"prior": MixturePrior(2, 3, rng), "kl": "sampled", "samples": 3, "corruption": MaskingNoise(0.3)}):
+                        {"prior": MixturePrior(2, 3, rng), "kl": "sampled", "samples": 3,
+                         "corruption": MaskingNoise(0.3)}):
             encoder, decoder = mlp([5, 4], rng=rng), mlp([2, 5], rng=rng)
             yield cls(encoder, decoder, BernoulliNLL(), DiagonalGaussian(2), **options), rng.random((7, 5))
 
@@ -234,7 +235,7 @@ class IWAE(VAE):
                          penalties=penalties)
 
     def check_settings(self):
-        """Raise ValueError if beta was set."""
+        """Raise ValueError unless beta is 1."""
         if self.beta != 1:
             raise ValueError(f"IWAE: beta must stay 1, there is no KL to weigh, got {self.beta}")
 
@@ -273,19 +274,19 @@ class IWAE(VAE):
     @classmethod
     def examples(cls, rng):
         """Yield two draws from a full covariance under N(0, I), and three under a mixture."""
-        encoder, decoder = mlp([5, 9], rng=rng), mlp([3, 5], rng=rng)
-        yield cls(encoder, decoder, BernoulliNLL(), FullGaussian(3), samples=2), rng.random((7, 5))
-        encoder, decoder = mlp([5, 4], rng=rng), mlp([2, 5], rng=rng)
-        model = cls(encoder, decoder, BernoulliNLL(), DiagonalGaussian(2), MixturePrior(2, 3, rng), samples=3)
-        yield model, rng.random((7, 5))
+        for posterior, prior, samples in ((FullGaussian(3), None, 2),
+                                          (DiagonalGaussian(2), MixturePrior(2, 3, rng), 3)):
+            encoder, decoder = mlp([5, posterior.size], rng=rng), mlp([posterior.d, 5], rng=rng)
+            yield cls(encoder, decoder, BernoulliNLL(), posterior, prior, samples=samples), rng.random((7, 5))
+
 
 
 class ScoreFunctionVAE(VAE):
     """A VAE whose encoder learns by the score function: ∇ E_q[f(z)] = E_q[f(z) ∇ log q(z|x)], f = -log p(x|z).
 
-    (Williams 1992.) Its gradient has the same mean over ε as the VAE's, but it is not the gradient of the loss at the
-    ε drawn: a check by finite differences must disagree. It needs no ∂f/∂z; the price is a larger variance. The KL
-    must be analytic.
+    Its gradient (Williams 1992) has the same mean over ε as the VAE's, but it is not the gradient of the loss at the ε
+    drawn: a check by finite differences must disagree. It needs no ∂f/∂z; the price is a larger variance. The KL must
+    be analytic.
     """
 
     no_trace = "has no way back through z to show: trace the VAE of the same parts"
@@ -319,18 +320,22 @@ def check_prior(model, prior, posterior, kl, analytic_only):
     """Raise TypeError or ValueError unless the prior fits the posterior, and its KL can be computed as `kl` says."""
     if not isinstance(prior, Prior):
         raise TypeError(f"{model}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
-    if prior.d != posterior.d:
-        raise ValueError(f"{model}: prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}")
-    if kl not in ("analytic", "sampled"):
-        raise ValueError(f"{model}: kl must be 'analytic' or 'sampled', got {kl!r}")
-    if analytic_only and not isinstance(prior, GaussianPrior):
-        raise ValueError(f"{model}: prior must be a GaussianPrior, whose KL has a closed form, "
-                         f"got a {type(prior).__name__}")
-    if analytic_only and kl == "sampled":
-        raise ValueError(f"{model}: kl must be 'analytic', got 'sampled'")
-    if kl == "analytic" and not isinstance(prior, GaussianPrior):
-        raise ValueError(f"{model}: kl must be 'sampled' for a {type(prior).__name__}, whose KL has no closed form, "
-                         "got 'analytic'")
+    closed = isinstance(prior, GaussianPrior)
+    kind = type(prior).__name__
+    for wrong, sentence in (
+            (prior.d != posterior.d,
+             f"prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}"),
+            (kl not in ("analytic", "sampled"),
+             f"kl must be 'analytic' or 'sampled', got {kl!r}"),
+            (analytic_only and not closed,
+             f"prior must be a GaussianPrior, whose KL has a closed form, got a {kind}"),
+            (analytic_only and kl == "sampled",
+             "kl must be 'analytic', got 'sampled'"),
+            (kl == "analytic" and not closed,
+             f"kl must be 'sampled' for a {kind}, whose KL has no closed form, got 'analytic'")):
+        if wrong:
+            raise ValueError(f"{model}: {sentence}")
+
 
 
 def repeated(x, K):
