@@ -62,8 +62,7 @@ class Penalty(Described):
 
     @classmethod
     def examples(cls, rng):
-        """Yield (penalty, network, x), at which the class is checked: on the network's layers after its forward at
-        x."""
+        """Yield (penalty, network, x), at which the class is checked, after network.forward(x)."""
         yield cls(0.3), mlp([5, 3, 2], output=Tanh, rng=rng), rng.standard_normal((7, 5))
 
 

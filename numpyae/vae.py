@@ -20,7 +20,7 @@ import warnings
 import numpy as np
 
 from numpyae.activations import mlp
-from numpyae.checks import check_choice, check_data, check_number, check_part, check_size
+from numpyae.checks import check_data, check_number, check_part, check_size
 from numpyae.corruption import Corruption, MaskingNoise
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Layer
@@ -51,16 +51,10 @@ class VAE(Model):
                                    ("likelihood", likelihood, Loss), ("posterior", posterior, DiagonalGaussian)):
             check_part(f"{kind}: {name}", part, wanted)
         prior = GaussianPrior(posterior.d) if prior is None else prior
-        check_prior(kind, prior, posterior, kl, self.analytic_only)
         if corruption is not None:
             check_part(f"{kind}: corruption", corruption, Corruption)
-        if not likelihood.is_likelihood:
-            raise ValueError(f"{kind}: likelihood must be the negative log of a density, got {likelihood!r}: "
-                             "GaussianNLL(sigma) is the likelihood behind a squared error")
         check_size(f"{kind}: samples", samples)
-        if encoder.n_out not in (None, posterior.size):
-            raise ValueError(f"{kind}: the encoder must have {posterior.size} outputs for {posterior!r}, "
-                             f"got {encoder.n_out}")
+        check_posterior(kind, encoder, posterior, likelihood, prior, kl, self.analytic_only)
         check_fit_together(kind, encoder, posterior.d, decoder, likelihood)
         self.encoder, self.decoder = as_network(encoder), as_network(decoder)
         self.likelihood, self.posterior, self.prior, self.corruption = likelihood, posterior, prior, corruption
@@ -144,8 +138,7 @@ class VAE(Model):
 
         It is an estimate, whose expectation is at most log p(x).
         """
-        reconstruction, kl = self.bound_terms(x, samples, rng)
-        return -reconstruction - kl
+        return -sum(self.bound_terms(x, samples, rng))
 
     def bound_terms(self, x, samples=1, rng=None):
         """Return the two parts of -ELBO for every row of x, each (N,), in nats.
@@ -280,7 +273,6 @@ class IWAE(VAE):
             yield cls(encoder, decoder, BernoulliNLL(), posterior, prior, samples=samples), rng.random((7, 5))
 
 
-
 class ScoreFunctionVAE(VAE):
     """A VAE whose encoder learns by the score function: ∇ E_q[f(z)] = E_q[f(z) ∇ log q(z|x)], f = -log p(x|z).
 
@@ -316,8 +308,8 @@ class ScoreFunctionVAE(VAE):
             yield cls(encoder, decoder, BernoulliNLL(), posterior, samples=samples), rng.random((7, 5))
 
 
-def check_prior(model, prior, posterior, kl, analytic_only):
-    """Raise TypeError or ValueError unless the prior fits the posterior, and its KL can be computed as `kl` says."""
+def check_posterior(model, encoder, posterior, likelihood, prior, kl, analytic_only):
+    """Raise TypeError or ValueError unless these parts fit the posterior, and its KL can be computed as `kl` says."""
     if not isinstance(prior, Prior):
         raise TypeError(f"{model}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
     closed = isinstance(prior, GaussianPrior)
@@ -332,10 +324,14 @@ def check_prior(model, prior, posterior, kl, analytic_only):
             (analytic_only and kl == "sampled",
              "kl must be 'analytic', got 'sampled'"),
             (kl == "analytic" and not closed,
-             f"kl must be 'sampled' for a {kind}, whose KL has no closed form, got 'analytic'")):
+             f"kl must be 'sampled' for a {kind}, whose KL has no closed form, got 'analytic'"),
+            (not likelihood.is_likelihood,
+             f"likelihood must be the negative log of a density, got {likelihood!r}: GaussianNLL(sigma) is the "
+             "likelihood behind a squared error"),
+            (encoder.n_out not in (None, posterior.size),
+             f"the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")):
         if wrong:
             raise ValueError(f"{model}: {sentence}")
-
 
 
 def repeated(x, K):
