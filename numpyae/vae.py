@@ -26,6 +26,7 @@ from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Layer
 from numpyae.losses import BernoulliNLL, Loss
 from numpyae.models import Model, as_network, check_fit_together, replayed
+from numpyae.penalties import L2Sparsity
 from numpyae.priors import GaussianPrior, MixturePrior, Prior
 
 CHUNK = 4096                          # rows that an evaluation sends through a network at once
@@ -302,10 +303,12 @@ class ScoreFunctionVAE(VAE):
 
     @classmethod
     def examples(cls, rng):
-        """Yield both posteriors, with three draws and with one."""
-        for posterior, samples in ((DiagonalGaussian(2), 3), (FullGaussian(3), 1)):
-            encoder, decoder = mlp([5, posterior.size], rng=rng), mlp([posterior.d, 5], rng=rng)
-            yield cls(encoder, decoder, BernoulliNLL(), posterior, samples=samples), rng.random((7, 5))
+        """Yield both posteriors with three draws, and one draw with a penalty on the decoder."""
+        penalties = [L2Sparsity(0.1, 0.7, at="decoder.1")]
+        for posterior, options in ((DiagonalGaussian(2), {"samples": 3}), (FullGaussian(3), {"samples": 3}),
+                                   (DiagonalGaussian(2), {"penalties": penalties})):
+            encoder, decoder = mlp([5, posterior.size], rng=rng), mlp([posterior.d, 3, 5], rng=rng)
+            yield cls(encoder, decoder, BernoulliNLL(), posterior, **options), rng.random((7, 5))
 
 
 def check_posterior(model, encoder, posterior, likelihood, prior, kl, analytic_only):
