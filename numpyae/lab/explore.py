@@ -24,10 +24,10 @@ from numpyae.checkpoints import load_model
 from numpyae.lab.runs import Run, labels_of, load_split
 from numpyae.lab.settings import files_of, read_settings
 from numpyae.checks import check_data
-from numpyae.plots.codes import show_codes
+from numpyae.plots.codes import show_classes
 from numpyae.plots.images import check_image, extent, show_page
-from numpyae.plots.style import (COLOURS, TEXT, TICKS, TITLE, check_labels, light_grid, new_axes, new_figure, signed,
-                                 spread)
+from numpyae.plots.style import (COLOURS, TEXT, TICKS, TITLE, choose_rows, light_grid, new_axes, new_figure, signed)
+
 
 SLIDERS = 12                          # at the most: more do not fit
 SHOWN = 2000                          # codes, at the most
