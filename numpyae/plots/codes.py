@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.markers import MarkerStyle
 
-from numpyae.plots.style import (COLOURS, MARKERS, TEXT, TICKS, check_inputs, choose_rows, class_name, colour_bar,
-                                 new_panel)
+from numpyae.plots.style import (COLOURS, MARKERS, TEXT, TICKS, choose_rows, class_name, colour_bar, new_panel,
+                                 require)
 
 
 def code_map(model, x, labels=None, limit=5000):
@@ -15,7 +15,7 @@ def code_map(model, x, labels=None, limit=5000):
     other are moved, with a line to their place. After ten classes the colours repeat. ValueError for a code of one
     dimension or labels that do not fit.
     """
-    check_inputs("code_map", model, "encode", x, limit=limit)
+    require("code_map", model, "encode", x=x, limit=limit)
     x, labels = choose_rows("code_map", x, labels, limit)
     code = model.encode(x)
     K = code.shape[1]
@@ -36,7 +36,7 @@ def activity(model, x, labels, n=100):
     x (N, D), labels (N,) whole numbers. Each unit is divided by its own largest mean, so that weak ones can be seen
     too. ValueError where they do not fit.
     """
-    check_inputs("activity", model, "encode", x, n=n)
+    require("activity", model, "encode", x=x, n=n)
     x, labels = choose_rows("activity", x, labels, len(x))
     z, classes = np.abs(model.encode(x)), np.unique(labels)
     means = np.stack([z[labels == k].mean(axis=0) for k in classes])

@@ -57,6 +57,8 @@ def fit_and_basis(x, t, line, truth, frames):
         low, high = min(y.min() for y in every), max(y.max() for y in every)
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         axes.locator_params(nbins=5)                     # most of the time of a frame goes into its texts
+    figure.canvas.draw()
+    figure.set_layout_engine(None)                       # all frames have the layout of this one
 
     def show(frame):
         title, y, h = frame
@@ -64,14 +66,7 @@ def fit_and_basis(x, t, line, truth, frames):
         for curve, values in zip(curves, [y[:, 0], *h.T], strict=True):
             curve.set_ydata(values)
 
-    return film(figure, show, frames, 150)
-
-
-def film(figure, show, frames, interval):
-    """Return the film of a drawn figure, whose layout all frames keep; show: draws a frame; interval: milliseconds."""
-    figure.canvas.draw()
-    figure.set_layout_engine(None)
-    return animation.FuncAnimation(figure, show, frames, interval=interval)
+    return animation.FuncAnimation(figure, show, frames, interval=150)
 
 
 class Recorder:
@@ -133,7 +128,15 @@ def learning_animation(recorder):
     first, _, page = frames[epochs[0]]
     classes, points, names = moving_codes(left, first, recorder.labels, edge)
     image = show_page(new_axes(figure, grid[0, 1], "What the plane of codes stands for"), page, high=15)
-    curve = bound_curve(new_axes(figure, grid[1, 1], "", "epoch", "ELBO (nats)"), epochs, bounds)
+    below = new_axes(figure, grid[1, 1], "", "epoch", "ELBO (nats)")
+    curve, = below.plot(epochs, bounds, "o-", markersize=3, linewidth=2, color=COLOURS[2])
+    whole_epochs(below, max(epochs[-1], 1))
+    low, high = min(bounds[1:] or bounds), max(bounds)   # the untrained model may lie far below
+    reach = 0.1 * (high - low) + 0.5
+    below.set(xlim=(epochs[0] - 0.5, epochs[-1] + 0.5), ylim=(low - reach, high + reach))
+    below.locator_params(axis="y", nbins=3)
+    figure.canvas.draw()
+    figure.set_layout_engine(None)                       # all frames have the layout of this one
 
     def show(epoch):
         codes, _, page = frames[epoch]
@@ -145,7 +148,7 @@ def learning_animation(recorder):
         image.set_data(page)
         curve.set_data(epochs[:epochs.index(epoch) + 1], bounds[:epochs.index(epoch) + 1])
 
-    return film(figure, show, epochs + 4 * epochs[-1:], 200)
+    return animation.FuncAnimation(figure, show, epochs + 4 * epochs[-1:], interval=200)
 
 
 def moving_codes(axes, codes, labels, edge):
@@ -160,14 +163,3 @@ def moving_codes(axes, codes, labels, edge):
                         color=COLOURS[k % 10], alpha=0.8)[0] for k, rows in enumerate(classes.values())]
     names = [class_name(axes, (0, 0), name, k, 20, clip_on=True) for k, name in enumerate(classes)]
     return list(classes.values()), points, names
-
-
-def bound_curve(axes, epochs, bounds):
-    """Draw the ELBO against the epochs. Returns the curve."""
-    curve, = axes.plot(epochs, bounds, "o-", markersize=3, linewidth=2, color=COLOURS[2])
-    whole_epochs(axes, max(epochs[-1], 1))
-    low, high = min(bounds[1:] or bounds), max(bounds)   # the untrained model may lie far below
-    reach = 0.1 * (high - low) + 0.5
-    axes.set(xlim=(epochs[0] - 0.5, epochs[-1] + 0.5), ylim=(low - reach, high + reach))
-    axes.locator_params(axis="y", nbins=3)
-    return curve

@@ -6,8 +6,7 @@ import numpy as np
 
 from numpyae.checks import check_size
 from numpyae.plots.networks import weights_of
-from numpyae.plots.style import (check_image, check_inputs, colour_bar, new_axes, new_figure, new_panel, require,
-                                 signed, without_frame)
+from numpyae.plots.style import check_image, colour_bar, new_axes, new_figure, new_panel, require, signed
 
 
 def reconstructions(model, x, image_shape, n=100):
@@ -15,7 +14,7 @@ def reconstructions(model, x, image_shape, n=100):
 
     x: (N, D) in [0, 1]; image_shape: (rows, columns) with rows * columns = D. ValueError where they do not fit.
     """
-    check_inputs("reconstructions", model, "reconstruct", x, image_shape, n=n)
+    require("reconstructions", model, "reconstruct", x=x, image_shape=image_shape, n=n)
     originals = x[:n]
     figure = new_figure("What the right page has lost of the left one, the code does not hold.", 16, 9)
     pages = figure.add_gridspec(1, 2)
@@ -30,7 +29,7 @@ def denoised(model, x, image_shape, n=8, rng=None):
     model: an Autoencoder or a VAE with a corruption; x: (N, D) in [0, 1]. ValueError for a model without one, or images
     that do not fit.
     """
-    check_inputs("denoised", model, "reconstruct", x, image_shape, n=n)
+    require("denoised", model, "reconstruct", x=x, image_shape=image_shape, n=n)
     corruption = getattr(model, "corruption", None)
     if corruption is None:
         raise ValueError("denoised: the model must have a corruption, such as MaskingNoise(0.3), got none")
@@ -118,7 +117,8 @@ def show_images(axes, images, image_shape, n, colours="gray", low=0, high=1):
 def show_page(axes, page, colours="gray", low=0, high=1):
     """Show a page of pixels without ticks or frame."""
     image = axes.imshow(page, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-    without_frame(axes)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     return image
 
 

@@ -5,7 +5,7 @@ from matplotlib import patches
 
 from numpyae.layers import Layer
 from numpyae.models import Model
-from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, signed, without_frame
+from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, signed
 
 # For each kind of arrow its line style and colour.
 ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3"), "through a box": ("-", "0.5")}
@@ -38,8 +38,9 @@ def network(network):
     labels = [f"{', '.join(column['letters'])}{column['formula']}\n{column['n']} "
               + ("unit" if k else "input") + "s" * (column["n"] > 1) for k, column in enumerate(columns)]
     longest = max(len(line) for label in labels for line in label.split("\n"))
-    without_frame(axes)
-    axes.set(xticks=range(last + 1), xticklabels=labels, xlim=(-0.4, last + 0.4), ylim=(-height / 2, height / 2))
+    axes.set(xticks=range(last + 1), xticklabels=labels, xlim=(-0.4, last + 0.4), ylim=(-height / 2, height / 2),
+             yticks=[])
+    axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=TEXT, labelrotation=90 if len(columns) * longest > 125 else 0)
     legend_above(axes)
     return figure
@@ -47,12 +48,11 @@ def network(network):
 
 def weights_of(layer):
     """Return the matrix (n_in, n_out) of a layer, its own or its partner's transposed; None without one."""
-    if isinstance(layer, Layer):
-        partners = [getattr(partner, "W", np.zeros(0)).T for partner in layer.partners().values()]
-        for W in (getattr(layer, "W", None), *partners):
-            if isinstance(W, np.ndarray) and W.shape == (layer.n_in, layer.n_out):
-                return W
-    return None
+    if not isinstance(layer, Layer):
+        return None
+    own_and_partners = [getattr(layer, "W", None),
+                        *(np.transpose(getattr(partner, "W", None)) for partner in layer.partners().values())]
+    return next((W for W in own_and_partners if np.shape(W) == (layer.n_in, layer.n_out)), None)
 
 
 def columns_of(network):
@@ -68,26 +68,19 @@ def columns_of(network):
         if name.startswith("decoder") and not coded:
             coded = True
             columns += end_of_encoder(columns.pop(), getattr(network, "posterior", None))
-        if leaf.n_out is not None:
-            columns.append(column_of(leaf, columns[-1]))
-            continue
-        if len(columns) == 1:
-            columns[0]["letters"] = ["h"]
-        phi = PHI.get(type(leaf).__name__, type(leaf).__name__)
-        columns[-1]["formula"] = f" = {phi}({columns[-1]['formula'][3:] or 'x'})"
+        W, before, kind = weights_of(leaf), columns[-1], type(leaf).__name__
+        if W is not None:                                # weighted sums
+            biased = np.shape(getattr(leaf, "b", None)) == (leaf.n_out,)
+            columns.append(new_column("h", " = a", np.vstack([W, leaf.b if biased else 0 * W[0]]), biased=biased))
+        elif leaf.n_out is not None:                     # functions without parameters, or the outputs of a box
+            every = np.vstack([np.ones((before["n"], leaf.n_out)), np.zeros(leaf.n_out)])
+            columns.append(new_column("φ", f" = {kind}({before['letters'][0]})", every, learnt=False,
+                                      box=kind if leaf.owner.w.size else None))
+        else:                                            # a function of each unit
+            before["letters"] = ["h"] if len(columns) == 1 else before["letters"]
+            before["formula"] = f" = {PHI.get(kind, kind)}({before['formula'][3:] or 'x'})"
     columns[-1]["letters"] = ["o"]
     return columns
-
-
-def column_of(layer, before):
-    """Return the column of a layer's outputs: weighted sums, functions without parameters, or the outputs of a box."""
-    W, b, name = weights_of(layer), getattr(layer, "b", None), type(layer).__name__
-    if W is not None:
-        biased = np.shape(b) == (layer.n_out,)
-        return new_column("h", " = a", np.vstack([W, b if biased else 0 * W[0]]), biased=biased)
-    W = np.vstack([np.ones((before["n"], layer.n_out)), np.zeros(layer.n_out)])
-    box = name if layer.owner.w.size else None
-    return new_column("φ", f" = {name}({before['letters'][0]})", W, learnt=False, box=box)
 
 
 def end_of_encoder(column, posterior):
@@ -112,23 +105,24 @@ def new_column(letter, formula, W, learnt=True, biased=False, box=None, most=8):
 
 
 def show_units(axes, columns, radius):
-    """Draw the circles of all columns, with the name of each in it, and the boxes in front of columns."""
+    """Draw the circles of all columns, with letter and number of each unit in it, and the boxes in front of columns.
+
+    There is a 1 in the circle of the constant, and there are dots for the units left out.
+    """
     for k, column in enumerate(columns):
+        each = column["n"] // len(column["letters"])
         for unit, (x, y) in column["units"]:
-            face = "white" if unit == -1 else "0.9" if k == 0 else "#fff1d6"
+            text, face = "\N{VERTICAL ELLIPSIS}", "0.9" if k == 0 else "#fff1d6"
+            if unit == -1:
+                text, face = "1", "white"
+            elif unit is not None:
+                text = f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$"
+                text = text.replace("²$", "$^2")         # one above the other
             if unit is not None:
                 axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
-            axes.text(x, y, unit_name(column, unit), fontsize=TICKS, ha="center", va="center")
+            axes.text(x, y, text, fontsize=TICKS, ha="center", va="center")
         if column["box"]:
             axes.text(k - 0.5, 0, column["box"], fontsize=TEXT, ha="center", va="center", rotation=90, bbox=BOX)
-
-
-def unit_name(column, unit):
-    """Return the text in a circle: letter and number of the unit, 1 for the constant, dots for those left out."""
-    if unit is None or unit == -1:
-        return "1" if unit else "\N{VERTICAL ELLIPSIS}"
-    each = column["n"] // len(column["letters"])
-    return f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$".replace("²$", "$^2")       # one above the other
 
 
 def show_weights(axes, columns, radius, numbers):

@@ -69,12 +69,6 @@ def whole_epochs(axes, epochs):
     light_grid(axes)
 
 
-def without_frame(axes):
-    """Take ticks and frame away."""
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-
-
 def colour_bar(axes, image, label, **options):
     """Draw the scale of an image's colours beside its axes."""
     bar = axes.figure.colorbar(image, ax=axes, **options)
@@ -94,10 +88,12 @@ def class_name(axes, place, name, k, size, **options):
                      path_effects=[patheffects.withStroke(linewidth=5, foreground="white")], **options)
 
 
-def require(function, model, method, example="an Autoencoder or a VAE", dimensions=None, **sizes):
-    """Raise TypeError unless the model can do what the figure shows.
+def require(function, model, method, example="an Autoencoder or a VAE", x=None, image_shape=None, dimensions=None,
+            **sizes):
+    """Raise TypeError or ValueError unless the model can do what the figure shows, with the data that are given.
 
-    Raise ValueError unless its code has so many dimensions, if they are given, and the sizes are whole numbers.
+    method: of the model; example: of a model that has it. x must fit the model, and images of this shape must be in x.
+    dimensions: of the code; sizes: whole numbers.
     """
     for name, size in sizes.items():
         check_size(f"{function}: {name}", size)
@@ -105,12 +101,8 @@ def require(function, model, method, example="an Autoencoder or a VAE", dimensio
         raise TypeError(f"{function}: the model must be {example}, got {type(model).__name__}")
     if dimensions is not None and model.decoder.n_in != dimensions:
         raise ValueError(f"{function}: the code must have {dimensions} dimensions, got {model.decoder.n_in}")
-
-
-def check_inputs(function, model, method, x, image_shape=None, **sizes):
-    """Raise ValueError or TypeError unless the model has the method, x fits the model, and the images are in x."""
-    require(function, model, method, **sizes)
-    check_data(f"{function}: x", x, model.encoder.n_in, model.dtype)
+    if x is not None:
+        check_data(f"{function}: x", x, model.encoder.n_in, model.dtype)
     if image_shape is not None:
         check_image(function, image_shape, x.shape[1], "x has")
 
