@@ -1,4 +1,4 @@
-"""A class that nothing but this file names has its rows, its numbers and its page; so has a layer that is used again."""
+"""A class that nothing but this file names has its rows, its numbers and its page; so has a layer used again."""
 
 import re
 
@@ -96,8 +96,8 @@ def test_a_formula_that_names_what_nobody_knows():
     class Odd(Tanh):
         formula = {"y": "tanh({a})"}
 
-    with pytest.raises(ValueError, match=r"Odd.formula: 'tanh\({a}\)' names {a}: expected an attribute that is a number "
-                                         "or an array, or one of x"):
+    with pytest.raises(ValueError, match=r"Odd.formula: 'tanh\({a}\)' names {a}: expected an attribute that is a "
+                                         "number or an array, or one of x"):
         trace(Regression(Odd(), SquaredError()), X, X)
 
 
