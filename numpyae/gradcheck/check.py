@@ -31,7 +31,7 @@ def check(target, *batch, rng=None):
     labels may be integers); ValueError for NaN, infinity, or a function that gives two values at one point.
     """
     rng = fresh(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)))
-    if isinstance(target, type) and not batch:
+    if hasattr(target, "examples") and isinstance(target, type) and not batch:
         for example in examples_of(target, rng):
             report = check(*example)
             if not report.ok:
@@ -116,6 +116,7 @@ def examine(name, subject, rng):
         taylor = point.taylor(subject, gradients, rng)
     for found in findings:
         found["layer"] = found["layer"] or subject.title
+    findings = diagnosis.at_owners(findings, subject.parts)
     return Report(name, rows, diagnosis.without_echoes(findings), point.warnings(subject, rows), taylor)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from numpyae.gradcheck import where
 from numpyae.gradcheck.cases import cases, classes
-from numpyae.gradcheck.check import subject_of
+from numpyae.gradcheck.check import fresh, subject_of
 from numpyae.gradcheck.operators import BACKWARD, FORWARD
 from numpyae.gradcheck.sources import in_its_place, methods_of, methods_run, replaced, sites, source_of
 
@@ -47,7 +47,8 @@ class Trial:
 
     def subjects(self):
         """Return the Subject of the target, and those of its parts alone, at the x and delta that they had."""
-        whole, rng = subject_of(self.target, self.batch, np.random.default_rng(0)), np.random.default_rng(0)
+        rng = fresh(np.random.default_rng(0))            # the deltas that `check` draws
+        whole = subject_of(self.target, self.batch, rng)
         parts = whole.parts | where.containers(whole.target)
         return [whole, *(tap.alone(rng) for tap in where.record(whole, parts))]
 
@@ -154,7 +155,7 @@ def mutants_of(cls, method, trials=None, operators=BACKWARD):
                 seen.add(same)
                 line, mutated = (version.splitlines()[row].split("  #")[0].strip() for version in (source, changed))
                 found.append(Mutant(cls, method, trials, operator, changed, line, mutated, expected))
-    if not found and operators is BACKWARD:
+    if not found and operators is not FORWARD:
         raise RuntimeError(f"mutants: nothing to mutate in {cls.__name__}.{method}")
     return found
 

@@ -19,16 +19,20 @@ ROUNDING = 1e-9                       # of the largest element
 
 
 def repair(subject, rows):
-    """The first change after which every element of these rows is right: "Class.method", the old line, the new line; or None."""
+    """The first change after which every element of these rows is right: (class, method, old line, new line), or None.
+
+    The backward of a part is left alone where the subject is what is around it: the part was checked by itself.
+    """
     owners = {base for part in (subject.target, *subject.parts.values()) for base in type(part).__mro__}
     before = subject.values()
     try:
         subject.forward()
         for cls, method in methods_run(lambda: subject.backward(subject.deltas), methods_of(owners)):
-            for changed, old, new in changes(cls, method, subject):
+            of_part = method == "backward" and not isinstance(subject.target, cls)
+            for changed, old, new in changes(cls, method, subject) if not of_part else ():
                 with in_its_place(cls, method, changed), quiet():
                     if is_right(subject, rows, before):
-                        return f"{cls.__name__}.{method}", old, new
+                        return cls.__name__, method, old, new
     except Exception:                 # its source cannot be read, or it does not run
         return None
     finally:

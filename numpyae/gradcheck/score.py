@@ -41,6 +41,7 @@ def exact_causes(mutant):
         causes |= {"precision"} if nearly_right(trial.right, wrong) else set()
         some = [factor_of_changed(right, wrong[at]) for at, right in trial.right.items()]
         factors += [c for c in (*some, *(c for c, _ in found)) if c not in (None, 1)]
+        causes |= {"not zeroed"} if any(off_by_a_number(right, wrong[at]) for at, right in trial.right.items()) else set()
         causes |= {"term"} if any(c not in (None, 1) and term is not None for c, (_, term, _) in found) else set()
         explained += [None not in dict(found)] if any(c != 1 for c, _ in found) else []
     causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
@@ -72,6 +73,12 @@ def factor_of_changed(right, wrong):
     return exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None
 
 
+def off_by_a_number(right, wrong):
+    """Whether all elements, if there are several, are off by one number."""
+    gap = wrong - right
+    return gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max())
+
+
 class Outcome(NamedTuple):
     """What became of a mutant: its fate "killed", "survived" or "equivalent" (and why), the causes found, the diagnosis "right",
     "wrong" or "unexplained", and whether the place is right (None where none was named)."""
@@ -84,24 +91,24 @@ class Outcome(NamedTuple):
     place: bool | None = None
 
 
-def run(mutants, progress=None, most=None):
-    """Check every mutant, on so many subjects at most. progress(done, of) is called after each. Returns a list of outcomes."""
+def run(mutants, progress=None, enough=ENOUGH):
+    """Check every mutant until it has failed so many trials. progress(done, of) is called after each. Returns a list of outcomes."""
     outcomes = []
     for mutant in mutants:
-        outcomes.append(outcome(mutant, most))
+        outcomes.append(outcome(mutant, enough))
         if progress is not None:
             progress(len(outcomes), len(mutants))
     return outcomes
 
 
-def outcome(mutant, most=None):
-    """Check one mutant at its trials, or at most so many of them, until it has failed ENOUGH."""
+def outcome(mutant, enough=ENOUGH):
+    """Check one mutant at its trials, until it has failed so many of them."""
     reports = []
-    for trial in mutant.trials[:most]:
+    for trial in mutant.trials:
         with mutant.apply(), quiet():
             findings = findings_of(trial)
         reports += [findings] if findings is not None else []
-        if len(reports) == ENOUGH:
+        if len(reports) == enough:
             break
     if not reports:
         why = EQUIVALENT.get((mutant.name, mutant.operator, mutant.mutated), "")

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import inspect
+import itertools
 import linecache
 import sys
 import textwrap
@@ -17,6 +18,7 @@ from numpyae.layers import Sequential
 from numpyae.models import Model
 from numpyae.parameters import Parametric
 
+NUMBER = itertools.count()
 DEEPEST = 6                           # so many nodes around a site: what lies deeper in a series is below every error bar
 
 
@@ -53,17 +55,18 @@ def source_of(cls, method):
 @contextlib.contextmanager
 def in_its_place(cls, method, source):
     """Put the function of this source in the place of a method; afterwards the method is what it was."""
-    original = vars(cls)[method]
-    setattr(cls, method, compiled(source, cls, method))
+    original, file = vars(cls)[method], f"<{cls.__name__}.{method}, {next(NUMBER)}>"
+    setattr(cls, method, compiled(source, cls, method, file))
     try:
         yield
     finally:
         setattr(cls, method, original)
+        del linecache.cache[file]
 
 
-def compiled(source, cls, method):
+def compiled(source, cls, method, file):
     """The function of this source, with the globals of its class; super() finds the class where a class body would put it."""
-    namespace, file = {}, f"<another {cls.__name__}.{method}>"
+    namespace = {}
     text = f"def body(__class__):\n{textwrap.indent(source, '    ')}\n    return {method}"
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # where `inspect` finds it again
     exec(compile(text, file, "exec"), vars(sys.modules[cls.__module__]), namespace)

@@ -46,6 +46,16 @@ class Subject:
         """All that f has a gradient for, by name."""
         return {**self.inputs, **self.parameters}
 
+    def take_parameters(self):
+        """Take the parameters of the target, and those that a part shares with a partner outside."""
+        self.parameters, self.windows = self.target.named_parameters(), self.target.named_gradients()
+        inside = set(map(id, self.parts.values()))
+        partners = {f"{name}.{attribute}": partner for name, leaf in self.parts.items()
+                    for attribute, partner in leaf.partners().items() if id(partner) not in inside}
+        for place, partner in partners.items():
+            self.parameters |= {f"{place}.{name}".lstrip("."): array for name, array in partner.named_parameters().items()}
+            self.windows |= {f"{place}.{name}".lstrip("."): array for name, array in partner.named_gradients().items()}
+
     def values(self):
         """Copies of all that f reads, to be put back by `restore`, whatever a wrong backward has done to it."""
         return {name: array.copy() for name, array in {**self.fixed, **self.arrays}.items()}
@@ -121,19 +131,8 @@ class LayerSubject(Subject):
             raise TypeError(f"check: {type(layer).__name__}.forward must return an array, got {type(y).__name__}")
         for leaf in self.drawing:
             leaf.replay = getattr(leaf, leaf.noise_name)
-        self.parameters, self.windows = layer.named_parameters(), layer.named_gradients()
-        for name, leaf in self.parts.items():
-            self.add_partners(name, leaf)
+        self.take_parameters()
         self.deltas = [rng.standard_normal(y.shape) if delta is None else delta.copy()]
-
-    def add_partners(self, name, leaf):
-        """Check the parameters that a leaf shares with a partner outside with its own."""
-        for attribute, partner in leaf.partners().items():
-            if not any(partner is other for other in self.parts.values()):
-                windows = partner.named_gradients()
-                for own, array in partner.named_parameters().items():
-                    key = f"{name}.{attribute}.{own}".lstrip(".")
-                    self.parameters[key], self.windows[key] = array, windows[own]
 
     def run(self, inputs):
         return [self.target.forward(inputs["x"])]
@@ -148,7 +147,7 @@ class LossSubject(Subject):
         self.target, self.parts = loss, {"": loss}
         o, t = batch
         self.inputs, self.fixed = {"output": o}, {"target": t}
-        self.parameters, self.windows = loss.named_parameters(), loss.named_gradients()
+        self.take_parameters()
         self.deltas = [rng.standard_normal(len(o))]
 
     def run(self, inputs):
@@ -167,7 +166,8 @@ class PriorSubject(Subject):
 
     def __init__(self, prior, batch, rng, delta=None):
         self.target, self.parts = prior, {"": prior}
-        self.inputs, self.parameters, self.windows = {"z": batch[0]}, prior.named_parameters(), prior.named_gradients()
+        self.inputs = {"z": batch[0]}
+        self.take_parameters()
         self.deltas = [rng.standard_normal(batch[0].shape[:-1]) if delta is None else delta.copy()]
 
     def run(self, inputs):
@@ -182,7 +182,8 @@ class PosteriorSubject(Subject):
     def __init__(self, posterior, batch, rng, deltas=None, epsilon=None, drawn=False):
         self.target, self.parts, self.drawn = posterior, {"": posterior}, drawn
         self.terms = self.names = ("draw", "log q" if drawn else "kl")
-        self.inputs, self.parameters, self.windows = {"h": batch[0]}, posterior.named_parameters(), posterior.named_gradients()
+        self.inputs = {"h": batch[0]}
+        self.take_parameters()
         self.fixed = {"epsilon": rng.standard_normal((len(batch[0]), posterior.d)) if epsilon is None else epsilon}
         self.deltas = deltas or [rng.standard_normal(self.fixed["epsilon"].shape), rng.standard_normal(len(batch[0]))]
 
@@ -202,7 +203,8 @@ class PosteriorSubject(Subject):
 
     def pieces(self, name, width):
         d = self.target.d
-        return [("mu", 0, d), ("logvar", d, 2 * d), ("below", 2 * d, width)] if name == "h" else []
+        pieces = [("mu", 0, d), ("logvar", d, min(2 * d, width)), ("below", 2 * d, width)] if name == "h" else []
+        return [(title, start, stop) for title, start, stop in pieces if start < stop]
 
 
 class PenaltySubject(Subject):

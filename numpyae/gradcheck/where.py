@@ -14,7 +14,7 @@ import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants
 from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PenaltySubject, PosteriorSubject, PriorSubject, copies, kind_of
-from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_array
+from numpyae.gradcheck.verdicts import AGREE, DISAGREE, VERDICTS, compare, compare_array
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer, Sequential
 from numpyae.priors import Prior
@@ -31,7 +31,7 @@ class Tap:
         self.place, self.part, self.log = place, part, log
         self.methods = METHODS.get(kind_of(part), ("forward",))
         self.inputs, self.outputs, self.calls, self.probe = {}, {}, 0, {}
-        self.deltas, self.spoilt = None, None
+        self.deltas, self.spoilt, self.returned = None, None, None
 
     def install(self):
         for method in self.methods:
@@ -47,7 +47,8 @@ class Tap:
         given = [np.copy(array) for array in inputs]
         output = run(*inputs, **options)
         if method in self.probe:
-            probe = self.probe[method].copy()
+            moved, direction = self.probe[method]
+            probe = moved.copy() if direction is None else self.outputs[method] + moved * direction
             values = {slope: getattr(type(self.part), slope)(self.part) for slope in SLOPES if hasattr(type(self.part), slope)}
             for name, value in vars(self.part).items():
                 if value is output:                      # a penalty may read the output here
@@ -70,7 +71,8 @@ class Tap:
         self.spoilt = next((name for name in self.kept if not np.array_equal(self.kept[name], self.kept_before[name], equal_nan=True)),
                            None)
         self.log.append(self)
-        return run(*deltas, **options)
+        self.returned = run(*deltas, **options)
+        return self.returned
 
     keepers = {}
 
@@ -162,7 +164,7 @@ def between(subject, before, tap, found):
     container = subject.target
     for name in path:
         container = container._parts[name]
-    return {**found, "place": ".".join(path), "layer": type(container).__name__}
+    return {**found, "place": ".".join(path), "layer": found["layer"] or type(container).__name__}
 
 
 def explain(subject, taps, rows, rng):
@@ -204,7 +206,7 @@ def wrong_penalties(subject, taps, rng):
             alone = PenaltySubject(copy.copy(penalty), (network, tap.inputs["forward"][0]), rng)
             rows = rows_alone(alone, rng)
             if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
-                findings += [{**found, "place": term, "layer": repr(penalty)} for found in diagnosis.explain(alone, rows)]
+                findings += [{**found, "place": term, "layer": found["layer"] or repr(penalty)} for found in diagnosis.explain(alone, rows)]
     return findings
 
 
@@ -226,7 +228,7 @@ def walk_back(subject, taps, rng):
     """
     right, wrong = [], None
     for tap in taps:
-        found = wrong_delta_at(subject, tap, rng)
+        found = wrong_delta_at(subject, tap, rng, in_short=wrong is not None)
         if found is None:
             siblings = wrong is not None and wrong[0].place.rpartition(".")[0] == tap.place.rpartition(".")[0]
             wrong = None if siblings else wrong
@@ -235,22 +237,33 @@ def walk_back(subject, taps, rng):
     return wrong, right
 
 
-def wrong_delta_at(subject, tap, rng):
-    """(tap, method, row) when a delta that this part received is wrong, else None."""
-    for position, method in enumerate(method for method in tap.methods if method in tap.outputs):
-        row = compare_delta(subject, tap, method, tap.deltas[position], rng)
+def wrong_delta_at(subject, tap, rng, in_short):
+    """Return (tap, method, row) when a delta that this part received is wrong, else None.
+
+    First the derivative along one random direction, then, unless that agrees or `in_short`, every element.
+    """
+    for method, delta in zip((method for method in tap.methods if method in tap.outputs), tap.deltas):
+        output = tap.outputs[method]
+        direction = np.random.default_rng(0).standard_normal(output.shape) * (np.abs(output).max(initial=0) or 1)
+        row = compare_delta(subject, tap, method, delta, rng, direction)
+        if row["verdict"] != VERDICTS[AGREE] and not in_short:
+            row = compare_delta(subject, tap, method, delta, rng)
         if row["verdict"] == VERDICTS[DISAGREE]:
             return tap, method, row
     return None
 
 
-def compare_delta(subject, tap, method, delta, rng):
-    """The row of the delta that a part received: it is the gradient of a probe in the place of its output."""
-    probe = tap.outputs[method].copy()
+def compare_delta(subject, tap, method, delta, rng, direction=None):
+    """Return the row of the delta that a part received: the gradient of a probe in the place of its output.
+
+    direction: move the output along it alone, by one number.
+    """
+    probe = tap.outputs[method].copy() if direction is None else np.zeros(())
+    slope = delta if direction is None else np.asarray((delta * direction).sum())
     tap.install()
-    tap.probe = {method: probe}
+    tap.probe = {method: (probe, direction)}
     try:
-        return compare_array(subject, f"delta of {tap.place}", probe, [(None, delta)], rng)[0]
+        return compare_array(subject, f"delta of {tap.place}", probe, [(None, slope)], rng)[0]
     finally:
         tap.probe = {}
         tap.remove()

@@ -44,9 +44,9 @@ class Job:
     judge: Callable
     optimizer: Optimizer | None = None
     batch_size: int = 100
-    schedule: Callable | None = None
+    schedule: Callable = lambda model, optimizer, epoch, epochs: None
     each_epoch: Callable | None = None
-    pictures: Callable | None = None  # model -> {file name: function that draws the figure}
+    pictures: Callable = lambda model: {}     # model -> {file name: function that draws the figure}
 
 
 @dataclass(frozen=True)

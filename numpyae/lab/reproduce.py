@@ -27,8 +27,7 @@ class Watch:
     def __call__(self, model, history, optimizer):
         """Set the rates for the next epoch; measure, where it is time to: fit calls this."""
         epoch = history.epochs
-        if self.job.schedule is not None:
-            self.job.schedule(model, optimizer, epoch, self.epochs)
+        self.job.schedule(model, optimizer, epoch, self.epochs)
         self.first = epoch - 1 if self.first is None else self.first
         if epoch % self.setting.every and epoch != self.epochs:
             return
@@ -83,8 +82,8 @@ def rerun(name, out=None, resume=None, epochs=None, data=None):
         done = False
     if done:
         print(f"ours {number(value, error)} ({remark}), published {setting.published}")
-        for path in write_pictures(job, folder):
-            print(f"wrote {path}")
+        for picture, make in job.pictures(job.model).items():
+            print(f"wrote {save(make, os.path.join(folder, picture + '.png'))}")
     elif watch.last is not None:
         epoch, value, error, minutes = watch.last
     if done or watch.last is not None:
@@ -154,9 +153,3 @@ def announce(data, job, watch):
         f"training    {watch.epochs} {steps}, seed {SEED}",
         f"on the way  {way}",
         f"folder      {watch.folder}"])
-
-
-def write_pictures(job, folder):
-    """Write the setting's pictures, if it has some, into the folder; yield their paths."""
-    for name, make in (job.pictures(job.model) if job.pictures is not None else {}).items():
-        yield save(make, os.path.join(folder, name + ".png"))

@@ -128,10 +128,12 @@ class Run:
 
     def write_pictures(self, folder, history):
         """Write the pictures that fit the model, each as soon as it is drawn; yield their paths."""
+        from numpyae import plots
+
         for name, make in self.pictures(history).items():
             yield save(make, os.path.join(folder, name + ".png"))
         if self.film and self.film.last:
-            yield save_film(self.film, os.path.join(folder, "learning.gif"))
+            yield save(lambda: plots.learning_animation(self.film), os.path.join(folder, "learning.gif"))
         if os.path.isdir(os.path.join(folder, "epochs")):
             yield os.path.join(folder, "epochs")
 
@@ -161,24 +163,15 @@ class Run:
 
 
 def save(make, path):
-    """Write the figure that `make` draws, and free it. Returns the path."""
+    """Write the figure, or for a .gif the film, that `make` draws, and free it. Returns the path."""
     import matplotlib.pyplot as plt
 
-    figure = make()
-    figure.savefig(path)
-    plt.close(figure)
-    return path
-
-
-def save_film(recorder, path):
-    """Write a Recorder's epochs as a GIF. Returns the path."""
-    import matplotlib.pyplot as plt
-
-    from numpyae import plots
-
-    animation = plots.learning_animation(recorder)
+    drawn = make()
     figure = plt.gcf()
-    animation.save(path, writer="pillow")
+    if path.endswith(".gif"):
+        drawn.save(path, writer="pillow")
+    else:
+        figure.savefig(path)
     plt.close(figure)
     return path
 

@@ -9,7 +9,6 @@ from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, s
 
 # For each kind of arrow its line style and colour.
 ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3"), "through a box": ("-", "0.5")}
-PHI = {"Sigmoid": "σ", "Tanh": "tanh", "Softmax": "softmax", "Softplus": "softplus", "Identity": "id"}  # else the class
 NO_NAMES = {-1: "1", None: "\N{VERTICAL ELLIPSIS}"}                           # the constant, and units left out
 BOX = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.2", "linewidth": 1.5}
 
@@ -79,15 +78,24 @@ def columns_of(network):
                                       box=kind if leaf.owner.w.size else None))
         else:                                            # a function of each unit
             before["letters"] = ["h"] if len(columns) == 1 else before["letters"]
-            before["formula"] = f" = {PHI.get(kind, kind)}({before['formula'][3:] or 'x'})"
+            before["formula"] = f" = {function_name(leaf)}({before['formula'][3:] or 'x'})"
     columns[-1]["letters"] = ["o"]
     return columns
+
+
+def function_name(layer):
+    """Return the name that an activation has in its formula, as in tanh({x}), or else that of its class."""
+    name = vars(type(layer)).get("formula", {}).get("y", "").removesuffix("({x})")
+    return name if name.isalpha() else type(layer).__name__
 
 
 def end_of_encoder(column, posterior):
     """Return the column or columns of the code: z, or the parameters of q(z|x) and the z drawn from it."""
     if posterior is None:
         return [column | {"letters": ["z"]}]
+    if column["n"] < 2 * posterior.d:                    # a posterior of another shape: a box
+        W = np.vstack([np.ones((column["n"], posterior.d)), np.zeros(posterior.d)])
+        return [column, new_column("z", "", W, learnt=False, box=type(posterior).__name__, most=4)]
     one = np.eye(posterior.d)
     z = new_column("z", " = μ + σ ε", np.vstack([one, one, 0 * one[:1]]), learnt=False, most=4)
     halves = z["rows"] + [row if row is None else row + posterior.d for row in z["rows"]]

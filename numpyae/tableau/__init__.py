@@ -10,9 +10,9 @@
     page.py       all of it as a page for the browser, with page.css and page.js
 """
 
-from numpyae.tableau.page import NOTHING_FROM_OUTSIDE, fragment, page
+from numpyae.tableau.page import NOTHING_FROM_OUTSIDE, fragment
 from numpyae.tableau.recorder import trace
 from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 
-__all__ = ["NOTHING_FROM_OUTSIDE", "Row", "Tableau", "fragment", "page", "trace"]
+__all__ = ["NOTHING_FROM_OUTSIDE", "Row", "Tableau", "fragment", "trace"]

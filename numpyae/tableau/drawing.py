@@ -91,15 +91,12 @@ class Drawing:
 
     def lit(self, row):
         """Return the parts that a step lights: forward its node and what leads there, backward the same from behind."""
-        through = self.among_nodes(row.through)
+        found = self.among_nodes(row.through) if row.backward else [self.names[row]]
         if row.of in self.names:
-            of = self.names[row.of]
-            ahead = [edge for edge in self.edges if edge[0] == of]
-            meant = [edge for edge in ahead if edge[1] in through]
-            found = [of, *(meant or through or ahead)]
+            ahead = [edge for edge in self.edges if edge[0] == self.names[row.of]]
+            found = [self.names[row.of], *([edge for edge in ahead if edge[1] in found] or found or ahead)]
         else:
-            users = through if row.backward else [self.names[row]]
-            found = users + [edge for edge in self.edges if edge[1] in users]
+            found += [edge for edge in self.edges if edge[1] in found]
         return [self.parts[part] for part in found]
 
     def svg(self):
@@ -163,7 +160,8 @@ class Drawing:
             return [(int(i), j) for j, i in enumerate(index.ravel())]
         if matrix is None and n == m and is_elementwise(row):
             return [(i, i) for i in range(n)]
-        return [(i, j) for i in range(n) for j in range(m)]
+        pairs, values = [(i, j) for i in range(n) for j in range(m)], self.nodes[source].value.ravel()
+        return [(i, j) for i, j in pairs if row.kind == "made" and values[i] == row.value.flat[j]] or pairs
 
     def draw_frame(self, name):
         """Return the frame behind all lines, with the name."""

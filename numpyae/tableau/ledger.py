@@ -177,9 +177,7 @@ class Ledger:
             key = next((key for key in formula if key.partition("|")[0] == f"d{name}"), f"d{name}")
             text, last = formula.get(key, default.format(name)), not self.waiting[row]
             if owner is part and last:
-                ways = {f"way{k}": way for k, way in enumerate(self.ways(row))}
-                text = " + ".join([text, *(f"{{{way}}}" for way in ways)])
-                self.backward(row, text, gradient, known | ways, part, through=[y])
+                self.summed(row, gradient, [text], known, part, [y])
                 continue
             by = way or key.partition("|")[2] or y.step
             self.backward(row, text, gradient - before[row], known | {name: row}, part, by, through=[y])
@@ -199,19 +197,20 @@ class Ledger:
         return getattr(owner, f"d{name}")
 
     def ways(self, of):
-        """Return the rows so far that hold a part of the gradient of this one: dW1|tied, dh1|sparsity."""
-        return [row for row in self.rows if row.of is of and row.way]
+        """Return the rows so far that hold the gradient of this one, or a part of it: dh1, dW1|tied, dh1|sparsity."""
+        found = [row for row in self.rows if row.of is of and (row.way or row is self.gradients.get(of))]
+        return sorted(found, key=lambda row: row.way != "")
 
-    def summed(self, of, gradient):
-        """Write a row for a gradient that has come by several ways."""
-        ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
-        known = {f"way{k}": way for k, way in enumerate(ways)}
-        through = [row for way in ways for row in way.through]
-        self.backward(of, " + ".join(f"{{{way}}}" for way in known), gradient, known, through=through)
+    def summed(self, of, gradient, texts=(), known=None, part=None, through=()):
+        """Write a row for a gradient that has come by several ways: these formulas, and the rows so far."""
+        ways = {f"way{k}": way for k, way in enumerate(self.ways(of))}
+        through = through or [row for way in ways.values() for row in way.through]
+        text = " + ".join([*texts, *(f"{{{way}}}" for way in ways)])
+        self.backward(of, text, gradient, (known or {}) | ways, part, through=through)
 
     def arrive(self, of, delta):
         """Write a row for the gradient that a layer gets, where no row before is all of it."""
-        ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
+        ways = self.ways(of)
         if len(ways) == 1 and not ways[0].way and np.array_equal(ways[0].gradient.ravel(), delta.ravel()):
             return
         if ways and agree(sum(way.gradient.reshape(delta.shape) for way in ways), delta):

@@ -60,10 +60,9 @@ def written_out(row, place):
     if row.kind == "ways":
         here = np.ravel_multi_index(place, row.shape)
         return joined([number(value) for way in row.sources for value in way.gradient[way.of.picked[row.of] == here]])
-    spelled, rows = row.spelled()
-    if "Σ_" in spelled:
-        return total(spelled, rows, place, row.shape)
-    return elementwise(spelled, rows, place, row.shape)
+    if "Σ_" in row.spelled()[0]:
+        return total(row, place)
+    return elementwise(*row.spelled(), place, row.shape)
 
 
 def matrix_product(A, A_transposed, B, B_transposed, added, place, shape):
@@ -77,11 +76,13 @@ def matrix_product(A, A_transposed, B, B_transposed, added, place, shape):
     return joined(terms + [number(np.broadcast_to(row.result, shape)[place]) for row in added])
 
 
-def total(spelled, rows, place, whole):
+def total(row, place):
     """Return a sum over samples (Σ_n), draws (Σ_k) or features (Σ_d), each term in numbers."""
+    spelled, rows = row.spelled()
     before, _, term = spelled.partition("Σ_")
     index, term = term[0], term[2:]
-    closed = term.rfind({"(": ")", "[": "]"}.get(term[0], term[0])) + 1 if term[0] in "([" else 0
+    closing = {"(": ")", "[": "]"}.get(term[0])
+    closed = term.rfind(closing) + 1 if closing else 0
     rest, _, after = term[closed:].partition(" + ")
     term = term[:closed] + rest if rest else term[1:closed - 1]                                # without its brackets
     start = before.count(MARK)
@@ -95,7 +96,7 @@ def total(spelled, rows, place, whole):
     if before:
         text = f"[{text}]" if " " in text else text
         text = f"{elementwise(before.strip(), rows[:start], (), ())} · {text}"
-    return text + (" + " + elementwise(after, rows[stop:], place, whole) if after else "")
+    return text + (" + " + elementwise(after, rows[stop:], place, row.shape) if after else "")
 
 
 def joined(terms):
@@ -124,14 +125,10 @@ def elementwise(spelled, rows, place, shape):
 
 def at_place(row, place, shape):
     """Return the number of an array at this place; a single number, and one for each feature, stand at all of them."""
-    array = row.result
-    if array.size == 1:
-        return array.item()
-    if array.shape == shape and len(place) == array.ndim:
-        return array[place]
-    if row.kind == "parameter" and array.shape == shape[-1:]:
-        return array[place[-1]]
-    raise LookupError(f"{row.step} has another shape")
+    fits = row.shape == shape or row.result.size == 1 or row.kind == "parameter" and row.shape == shape[-1:]
+    if not fits or len(place) != len(shape):
+        raise LookupError(f"{row.step} has another shape")
+    return row.result.item() if row.result.size == 1 else np.broadcast_to(row.result, shape)[place]
 
 
 def with_times(spelled):

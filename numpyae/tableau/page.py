@@ -19,6 +19,7 @@ from numpyae.tableau.rows import shown
 
 NOTHING_FROM_OUTSIDE = ('<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
                         'style-src \'unsafe-inline\'; script-src \'unsafe-inline\'">')
+STYLE, SCRIPT = (resources.files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -78,13 +79,8 @@ def fragment(tableau, everywhere=False):
     """
     drawing = Drawing(tableau)
     rows = "".join(table_row(row, lines, drawing.lit(row)) for row, lines in in_numbers(tableau))
-    return STEPPER.format(style=packaged("page.css"), script=packaged("page.js"), svg=drawing.svg(), rows=rows,
+    return STEPPER.format(style=STYLE, script=SCRIPT, svg=drawing.svg(), rows=rows,
                           last=len(tableau) - 1, steps=len(tableau), everywhere="everywhere" if everywhere else "")
-
-
-def packaged(name):
-    """Return the text of a file that stands beside this one."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def table_row(row, lines, lit):

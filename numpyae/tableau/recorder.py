@@ -24,11 +24,11 @@ from numpyae.layers import Layer, Sequential
 from numpyae.losses import Loss, SquaredError
 from numpyae.models import Model, Regression, as_network
 from numpyae.tableau.ledger import Ledger, agree, formula_of
-from numpyae.tableau.origin import origin
 from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 
-ANOTHER = " to another prior"         # the end of the names of formulas of a KL to another prior than N(0, I)
+LABELS = " of labels"                 # the end of the names of formulas of a loss where its targets are integers, and
+ANOTHER = " to another prior"         # of those of a posterior where the prior is not N(0, I)
 COSTS = {"kl": "KL", "log_density": "log q"}                         # the methods of a posterior that say what it costs
 WAYS = {"sample_backward": "draw", "kl_backward": "KL", "density_backward": "log q"}     # and those that are ways back
 
@@ -120,14 +120,16 @@ class Recorder(Ledger):
             output.step = self.unique(f"o{use}")
         same = [row for array, row in self.given if array is t]
         target = same[-1] if same else self.made(t, f"t{use}", [row for _, row in self.given]) or self.given[-1][1]
-        key, step = f"values{of_labels(loss, target)}", "NLL" if loss.is_likelihood else "E"
-        return self.computed(loss, "forward", key, f"{step}{use}", "loss", call(o, t), {"o": output, "t": target})
+        labels = LABELS * (t.ndim == 1 and f"values{LABELS}" in formula_of(loss, "forward"))
+        step = f"NLL{use}" if loss.is_likelihood else f"E{use}"
+        return self.computed(loss, "forward", f"values{labels}", step, "loss", call(o, t), {"o": output, "t": target})
 
     def loss_backward(self, loss, call, weight):
         """Record where the way back begins: do, with the gradients of the loss's own parameters."""
         values, known = self.seen[id(loss)]
         do = self.back(loss, call, weight, default="∂L/∂{}")
-        text = formula_of(loss, "backward").get(f"do{of_labels(loss, known['t'])}", f"{type(loss).__name__}.backward")
+        name = f"do{LABELS * (f'values{LABELS}' in known)}"
+        text = formula_of(loss, "backward").get(name, f"{type(loss).__name__}.backward")
         text, n = self.weighted(text, weight)
         self.hand_back(known["o"], text, do, known | n, loss, values)
         return do
@@ -242,7 +244,8 @@ class Recorder(Ledger):
         mean, others = [], []
         for name, values, weight in self.terms:
             self.attributes(self.model, formula, name, known)
-            text = formula.get(name) or self.of_rows(values) or name
+            rows = [row for array, row in self.known if array is values]
+            text = f"{{{rows[0].step}}}" if rows else formula.get(name, name)
             draws, rest = divmod(values.size, self.N)
             each = rest == 0 and draws > 0
             factor = f"{weight * values.size if each else weight:g} "
@@ -251,19 +254,6 @@ class Recorder(Ledger):
         mean = [f"1/{{N}} Σ_n {mean[0] if len(mean) == 1 else '(' + ' + '.join(mean) + ')'}"] if mean else []
         text = " + ".join(mean + others + [f"{{{row.step}}}" for row in self.rows if row.kind == "penalty"])
         self.rows.append(Row("L", text, value, kind="total", operands=self.operands(text, known, self.model)))
-
-    def of_rows(self, values):
-        """Return the formula of values that are those of a row, or the difference of two, else None."""
-        rows = [row for array, row in self.known if array is values]
-        if rows:
-            return f"{{{rows[0].step}}}"
-        text, rows = origin(values, [row for _, row in reversed(self.known)], "-") or ("", {})
-        return text and f"({text.format(**{field: f'{{{row}}}' for field, row in rows.items()})})"
-
-
-def of_labels(loss, t):
-    """Return the end of the names of a loss's formulas where targets are integers: " of labels", if it has such."""
-    return " of labels" * (t.value.ndim == 1 and "values of labels" in formula_of(loss, "forward"))
 
 
 def listen(part, **listeners):
