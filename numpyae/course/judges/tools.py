@@ -31,9 +31,9 @@ def primes(rng, n):
 
 
 def gradients(make, names=()):
-    """Return a judge that holds `make(rng)` -> [(target, *batch), ...] against finite differences.
+    """Return a judge that holds what make(rng) yields, (target, *batch), against finite differences.
 
-    names: {how the check calls something: how the task does}.
+    `make` is the `examples` of a class, or like it; names: {how the check calls something: how the task does}.
     """
     def judge(rng):
         for target, *batch in make(rng):
@@ -48,13 +48,13 @@ def gradients(make, names=()):
 
 def of_activation(kind):
     """Return a judge of the backward of an activation."""
-    return gradients(an_activation(kind), {"dx": "da", "gradient of x": "gradient of a"})
+    return gradients(kind.examples, {"dx": "da", "gradient of x": "gradient of a"})
 
 
-def of_loss(make):
+def of_loss(kind):
     """Return a judge of the backward of a loss."""
-    return gradients(make, {"doutput": "∂L/∂o", "gradient of output": "gradient of o",
-                            "whatever delta is": "whatever weight is"})
+    return gradients(kind.examples, {"doutput": "∂L/∂o", "gradient of output": "gradient of o",
+                                     "whatever delta is": "whatever weight is"})
 
 
 def returned(name, call, *arrays):
@@ -94,23 +94,6 @@ def near(found, truth, tolerance):
 def table(shape, element):
     """Return an array of this shape by a function of its indices, one number at a time."""
     return np.array([element(*index) for index in np.ndindex(shape)], dtype=float).reshape(shape)
-
-
-def an_activation(kind):
-    """Return make(rng) -> [(layer, x)], with units on both sides of 0 and no unit at it."""
-    def make(rng):
-        N, H = primes(rng, 2)
-        return [(kind(), rng.uniform(0.1, 2.5, (N, H)) * rng.choice([-1.0, 1.0], (N, H)))]
-    return make
-
-
-def a_real_loss(kind, **options):
-    """Return make(rng) -> [(loss, o, t)] of a loss of real targets."""
-    def make(rng):
-        N, D = primes(rng, 2)
-        loss = kind(**options)
-        return [(loss, rng.standard_normal((N, D * loss.outputs_per_feature)), rng.standard_normal((N, D)))]
-    return make
 
 
 def keeps(method, owner, truths, mistakes=()):
