@@ -31,6 +31,11 @@ import types
 import zlib
 from typing import NamedTuple
 
+import numpy as np
+
+from numpyae.course import hunts, judges
+from numpyae.course.judges.record import EXERCISES
+
 try:
     import resource
 except ImportError:                   # Windows
@@ -72,8 +77,6 @@ class Outcome(NamedTuple):
 
 def recognise(path):
     """Return the Task of a file, or None: by the first line of its docstring, or by the name that `exercise` gave."""
-    from numpyae.course.exercises import EXERCISES
-
     try:
         if not path.is_file() or path.stat().st_size > FILE:             # a pipe would never end
             return None
@@ -107,8 +110,7 @@ def submissions(path):
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     if path.is_file():
-        task = recognise(path)
-        found = {"": [task]} if task else {}
+        found = {"": [task for task in (recognise(path),) if task]}
     elif here := tasks_in(path):
         found = {"": here}
     else:
@@ -200,7 +202,7 @@ def judged_apart(task, path, room, seed, seconds):
     """Return (status, sentence, what was printed) of a worker process; at the time limit all that it started ends."""
     token, mark = secrets.token_hex(16), f"{os.getpid()}-{secrets.token_hex(8)}"
     job = {"path": path, "name": task.name, "hunt": task.hunt, "seed": seed, "seconds": seconds, "token": token,
-           "home": home_of(task)}
+           "home": None if task.hunt else EXERCISES[task.name].home}
     process = subprocess.Popen([sys.executable, "-P", "-X", "utf8", "-c",
                                 "from numpyae.course.grading import work; work()"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=os.path.dirname(path),
@@ -226,13 +228,6 @@ def judged_apart(task, path, room, seed, seconds):
                 found = json.loads(line.removeprefix(token))
                 return found["status"], plain(found["sentence"]), output
     return "wrong", late or died(process.returncode, output), output
-
-
-def home_of(task):
-    """Return the file with the record of an exercise; the worker runs it if that is none of ours. None for a hunt."""
-    from numpyae.course.exercises import EXERCISES
-
-    return None if task.hunt else EXERCISES[task.name].home
 
 
 def plain(line):
@@ -329,13 +324,11 @@ def work():
     os.dup2(2, 1)                     # what is printed goes the way of errors, which nobody takes for a verdict
     job = json.loads(sys.stdin.readline())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    from numpyae.course import hunts, judges
-
     judges.load_record(job["home"])
     limit(job["seconds"])
     verdict.write("ready\n")
     verdict.flush()
-    status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"], judges, hunts)
+    status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"])
     if not os.path.exists(job["path"]):
         status, sentence = "wrong", "the code deletes its own file (of a copy: the submission is as it was)"
     found = json.dumps({"status": status, "sentence": sentence[:1000]}, ensure_ascii=False)
@@ -367,10 +360,8 @@ def own_threads(pid):
         return 0
 
 
-def attempt(path, name, hunt, seed, judges, hunts):
+def attempt(path, name, hunt, seed):
     """Return (status, sentence) of the file at this path, judged at points that this seed draws."""
-    import numpy as np
-
     module = types.ModuleType("submission", None)
     module.__file__ = path
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -381,9 +372,7 @@ def attempt(path, name, hunt, seed, judges, hunts):
         sys.path.append(os.path.dirname(path))           # at the end: a student's random.py hides nothing
         with contextlib.nullcontext() if hunt else judges.blocked(name):
             exec(code, vars(module))
-        if hunt:
-            return hunts.judge(*hunt, module, rng)
-        return judges.judge(name, module, rng)
+        return hunts.judge(*hunt, module, rng) if hunt else judges.judge(name, module, rng)
     except BaseException as error:    # SystemExit and KeyboardInterrupt too: whatever a student's code raises
         return "wrong", judges.said(error, path)
 
@@ -409,8 +398,6 @@ def report(outcomes):
 
 def of_one(found):
     """Return a line for each task, and below it what there is to be said."""
-    from numpyae.course.exercises import EXERCISES
-
     names = [outcome.task.name for outcome in found]
     lines, width = [], max(map(len, names))
     for outcome in found:
@@ -429,12 +416,10 @@ def of_one(found):
 
 def of_many(outcomes):
     """Return a line for each student: the score, a sign for each exercise, how many bug hunts are solved."""
-    from numpyae.course.exercises import EXERCISES
-
     signs = {"passed": "+", "not yet": ".", "wrong": "-"}
     best = {student: best_of(found) for student, found in outcomes.items()}
     columns = [name for name in EXERCISES if any(name in found for found in best.values())]
-    hunts = any(name not in EXERCISES for found in best.values() for name in found)
+    hunted = any(name not in EXERCISES for found in best.values() for name in found)
     lectures = dict.fromkeys(EXERCISES[name].lecture for name in columns)
     groups = {str(lecture): [name for name in columns if EXERCISES[name].lecture == lecture] for lecture in lectures}
     width = max(len(student) for student in [*outcomes, "student"])
@@ -443,13 +428,13 @@ def of_many(outcomes):
         return " ".join("".join(map(sign, names)).ljust(len(lecture)) for lecture, names in groups.items())
 
     lines = [f"{'':{width}}  {'':7}  " + " ".join(lecture.ljust(len(names)) for lecture, names in groups.items()),
-             f"{'student':{width}}  {'passed':>7}  " + aligned(lambda name: name[-1]) + "  bug hunts" * hunts]
+             f"{'student':{width}}  {'passed':>7}  " + aligned(lambda name: name[-1]) + "  bug hunts" * hunted]
     for student, found in best.items():
         passed = sum(status == "passed" for status in found.values())
         solved = [status == "passed" for name, status in found.items() if name not in EXERCISES]
         row = aligned(lambda name: signs.get(found.get(name), " "))
-        score = f"{passed}/{len(found)}"
-        lines.append(f"{plain(student):{width}}  {score:>7}  {row}" + f"  {sum(solved)}/{len(solved)}" * bool(solved))
+        lines.append(f"{plain(student):{width}}  {f'{passed}/{len(found)}':>7}  {row}"
+                     + f"  {sum(solved)}/{len(solved)}" * bool(solved))
     lines.append("+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)")
     return "\n".join(line.rstrip() for line in lines)
 

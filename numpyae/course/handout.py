@@ -12,6 +12,7 @@ import base64
 import contextlib
 import html
 import io
+import itertools
 import json
 import keyword
 import os
@@ -83,12 +84,7 @@ def blocks(lines):
 
 def inline(text):
     """Return a line of prose with its `code`, **strong** and *emphasis* as HTML; a star as in q* is a star."""
-    pieces = re.split(r"(`[^`]*`)", text)
-    for k, piece in enumerate(pieces):
-        pieces[k] = html.escape(piece, quote=False)
-        if piece.startswith("`"):
-            pieces[k] = f"<code>{pieces[k][1:-1]}</code>"
-    text = "".join(pieces)
+    text = re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text, quote=False))
     text = re.sub(r"(?<![\w*])\*\*(?=\S)([^*]+?)(?<=\S)\*\*(?![\w*])", r"<strong>\1</strong>", text)
     return re.sub(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])", r"<em>\1</em>", text)
 
@@ -96,11 +92,6 @@ def inline(text):
 def anchor(title):
     """Return the name by which a section can be linked to."""
     return re.sub(r"\W+", "-", title.lower()).strip("-")
-
-
-def prose_html(lines):
-    """Return prose as HTML."""
-    return "".join(block_html(kind, block) for kind, block in blocks(lines))
 
 
 def block_html(kind, block):
@@ -116,26 +107,22 @@ def block_html(kind, block):
 
 def code_html(lines, first):
     """Return code with the script's own line numbers; keywords, strings, numbers and comments have a class."""
-    marks = {}
-    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
+    text = "\n".join(lines) + "\n"
+    starts = [0, *itertools.accumulate(len(line) + 1 for line in lines)]
+    kinds = [""] * len(text)                             # of each character
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
         name = tokenize.tok_name[token.type]
         kind = ("k" if name == "NAME" and keyword.iskeyword(token.string) else "s" if name.startswith("FSTRING") else
-                {"STRING": "s", "NUMBER": "n", "COMMENT": "c"}.get(name))
-        if kind:
-            for number in range(token.start[0], token.end[0] + 1):
-                begin = token.start[1] if number == token.start[0] else 0
-                end = token.end[1] if number == token.end[0] else len(lines[number - 1])
-                marks.setdefault(number, []).append((begin, end, kind))
+                {"STRING": "s", "NUMBER": "n", "COMMENT": "c"}.get(name, ""))
+        begin, end = (starts[row - 1] + column for row, column in (token.start, token.end))
+        kinds[begin:end] = [kind] * (end - begin)
     out = []
-    for number, line in enumerate(lines, 1):
-        text, at = "", 0
-        for begin, end, kind in sorted(marks.get(number, [])):
-            if begin >= at and end > begin:
-                marked = html.escape(line[begin:end], quote=False)
-                text += f'{html.escape(line[at:begin], quote=False)}<span class="{kind}">{marked}</span>'
-                at = end
-        text += html.escape(line[at:], quote=False)
-        out.append(f'<span class="line" data-n="{first + number - 1}">{text}\n</span>')
+    for number, (line, start) in enumerate(zip(lines, starts), first):
+        out.append(f'<span class="line" data-n="{number}">')
+        for kind, group in itertools.groupby(zip(line, kinds[start:start + len(line)]), lambda pair: pair[1]):
+            piece = html.escape("".join(character for character, _ in group), quote=False)
+            out.append(f'<span class="{kind}">{piece}</span>' if kind else piece)
+        out.append("\n</span>")
     return f'<pre class="code">{"".join(out)}</pre>\n'
 
 
@@ -173,8 +160,8 @@ def record():
     results, printed = [], io.StringIO()
 
     def flush():
-        if printed.getvalue():
-            results[-1].append(("text", printed.getvalue(), []))
+        if text := printed.getvalue():
+            results[-1].append(("text", text, []))
             printed.seek(0)
             printed.truncate()
 
@@ -227,9 +214,9 @@ def smaller(files, few_colours):
 def page(number, path, title, full=False, around=()):
     """Return one lecture as the text of a page. around: (address, words) of links above and below it."""
     parts, results = cells(path.read_text(encoding="utf-8")), iter(run(path, full))
-    done = [next(results) if not is_prose else None for is_prose, _, _ in parts]
-    text = build(number, title, parts, done, around, False)
-    return text if len(text.encode()) <= LARGE else build(number, title, parts, done, around, True)
+    done = [None if is_prose else next(results) for is_prose, _, _ in parts]
+    text = build(number, title, parts, done, around, few_colours=False)
+    return text if len(text.encode()) <= LARGE else build(number, title, parts, done, around, few_colours=True)
 
 
 def build(number, title, parts, done, around, few_colours):
@@ -240,7 +227,9 @@ def build(number, title, parts, done, around, few_colours):
     def show_stepper_once(due):
         nonlocal example
         if due and example and sections[-1:] == [wanted]:
-            out.append(stepper(example, words))
+            model, *batch = example()
+            out.append(f'<section class="step"><p>{html.escape(words)}</p>\n'
+                       f"{fragment(trace(model, *batch, rng=0))}</section>\n")
             example = None
 
     for (is_prose, first, lines), results in zip(parts, done):
@@ -256,7 +245,8 @@ def build(number, title, parts, done, around, few_colours):
     body = "".join(out)
     heading, rest = body.split("</h1>", 1) if "</h1>" in body else (f"<h1>{html.escape(title)}", body)
     intro, mark, rest = rest.partition("<h2")
-    links = navigation(around)
+    links = " ".join(f'<a href="{address}">{html.escape(name)}</a>' for address, name in around)
+    links = f"<nav>{links}</nav>\n" if around else ""
     contents = f'<details open class="contents"><summary>Sections</summary><ul>{contents}</ul></details>'
     return frame(title, f"{links}{heading}</h1>\n{intro}{contents}\n{mark}{rest}{links}")
 
@@ -269,18 +259,6 @@ def result_html(result, few_colours):
     form, data = smaller(files[0], few_colours)
     source = f"data:image/{form};base64,{base64.b64encode(data).decode()}"
     return f'<figure><img src="{source}" alt="{html.escape(what)}"></figure>\n'
-
-
-def stepper(example, words):
-    """Return the backprop stepper of an example, with a sentence above it."""
-    model, *batch = example()
-    return f'<section class="step"><p>{html.escape(words)}</p>\n{fragment(trace(model, *batch, rng=0))}</section>\n'
-
-
-def navigation(around):
-    """Return links to other pages."""
-    links = " ".join(f'<a href="{address}">{html.escape(words)}</a>' for address, words in around)
-    return f"<nav>{links}</nav>\n" if around else ""
 
 
 def frame(title, body):
@@ -323,7 +301,7 @@ def write(words, folder, full):
     pages = {number: folder / f"{found[number][0].stem}.html" for number in numbers}
     targets = [*pages.values()] + [folder / "index.html"] * (words == "all")
     for target in targets:
-        if target.exists() and not ours(target):
+        if target.exists() and MARKER not in target.read_text(encoding="utf-8", errors="replace")[:200]:
             raise FileExistsError(f"{target} is there and was not made by this command: it stays as it is; choose "
                                   "another folder with --to")
     folder.mkdir(parents=True, exist_ok=True)
@@ -347,15 +325,8 @@ def links(number, found, pages):
         [(after.name, f"{found[number + 1][1]} →")] if after else [])
 
 
-def ours(path):
-    """Return whether this page was made here."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return MARKER in file.read(200)
-
-
 def replace(path, text):
     """Write a page whole or not at all."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with open(part, "x", encoding="utf-8") as file:
-        file.write(text)
+    part.write_text(text, encoding="utf-8")
     os.replace(part, path)

@@ -56,12 +56,17 @@ def right_source(level, seed):
     text = (FOLDER / f"{find(level, seed).program}.py").read_text(encoding="utf-8")
     rng, lines = np.random.default_rng([level, seed]), text.splitlines()
     for i, line in enumerate(lines):
-        name, equals, rest = line.partition(" = ")
-        if equals and name in VARIED:
-            old, *comment = rest.split("  #")
-            new = rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)
-            lines[i] = f"{name} = {new}".ljust(38) + "#" + comment[0] if comment else f"{name} = {new}"
+        left, _, right = line.partition(" = ")
+        names, (values, _, comment) = left.split(", "), right.partition("#")
+        if not VARIED.keys().isdisjoint(names):
+            new = [varied(name, old.strip(), rng) for name, old in zip(names, values.split(", "))]
+            lines[i] = f"{left} = {', '.join(new)}".ljust(38) + f"#{comment}"
     return "\n".join(lines) + "\n"
+
+
+def varied(name, old, rng):
+    """Return another value of a size or setting, as text; the old one if it does not vary."""
+    return str(rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)) if name in VARIED else old
 
 
 def source(level, seed):

@@ -15,6 +15,11 @@ from numpyae.vae import IWAE, VAE
 LOG_2PI = math.log(2 * math.pi)
 
 
+def of_three(kind):
+    """Return make(rng) -> the examples of a posterior whose codes have 3 numbers: 2 could be that of a square."""
+    return lambda rng: [example for example in kind.examples(rng) if example[0].d == 3]
+
+
 def a_vae(posterior, **options):
     """Return make(rng) -> [(a small VAE, x)]; its noise is drawn anew."""
     def make(rng):
@@ -55,7 +60,7 @@ def draw_backward(kind):
             dz, epsilon = rng.standard_normal((2, *draws, *shapes["dmu"]))
             posterior.sample(h, epsilon)
             found = returned_gradients("sample_backward", lambda: posterior.sample_backward(dz), shapes)
-        gradients(kind.examples)(rng)
+        gradients(of_three(kind))(rng)
         hold("dmu of 4 draws", found[0], dz.sum(axis=0), {
             "the mean over the draws is taken where their sum belongs": dz.mean(axis=0)})
         gradients(a_vae(kind, samples=4))(rng)
@@ -73,7 +78,7 @@ def kl_backward(kind):
         dkl = rng.standard_normal(len(h))
         column, mu, variance = dkl[:, None], h[:, :d], np.exp(h[:, d:2 * d])
         found = returned_gradients("kl_backward", lambda: posterior.kl_backward(dkl), shapes)
-        gradients(kind.examples)(rng)
+        gradients(of_three(kind))(rng)
         numbers = mu - mu0, 0.5 * (variance - sigma0**2), h[:, 2 * d:]           # over σ₀², these are the derivatives
         rows = np.tril_indices(d, -1)[0]
         for name, array, number, unit in zip(shapes, found, numbers, (sigma0, sigma0, sigma0[rows])):
