@@ -217,7 +217,7 @@ class Drawing:
 def is_elementwise(row):
     """Return whether an element of the value is a formula of elements at its own place."""
     try:
-        elementwise(*row.spelled(), (0,) * row.value.ndim, row.shape)
+        elementwise(row.spelled, row.named, (0,) * row.value.ndim, row.shape)
     except LookupError:
         return False
     return True

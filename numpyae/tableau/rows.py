@@ -19,6 +19,7 @@ class Row:
               "total", "gradient"; "parameter", "constant" or "slice" for what formulas name though it has no line
     operands  {field: row, or number} of the formula
     sources   the rows that it was computed from: those that the formula names, else those given here
+    spelled   the formula with a MARK in the place of each row, named: these rows
     weights   the parameters that the formula names
     picked    {row: index} where every element is one of another row: for each its place in that row, -1 for none
     of, way   on the way back: the row whose gradient it is, and by which way: "KL" in dmu|KL
@@ -29,13 +30,13 @@ class Row:
                  way="", through=()):
         self.step, self.text, self.kind, self.operands = step, text, kind, operands or {}
         self.of, self.way, self.through, self.picked = of, way, through, picked or {}
-        self.value, self.gradient = np.array(value), None if gradient is None else np.array(gradient)
+        self.array, self.value, self.gradient = value, np.array(value), None if gradient is None else np.array(gradient)
         self.shape, self.backward = self.value.shape, of is not None
         self.result = self.gradient if self.backward else self.value
-        named = self.spelled()[1]
-        self.weights = [row for row in named if row.kind == "parameter"]
+        self.spelled, self.named = self.spell()
+        self.weights = [row for row in self.named if row.kind == "parameter"]
         named = [row.sources[0] if row.kind == "slice" else row
-                 for row in named if row.kind not in ("parameter", "constant")]
+                 for row in self.named if row.kind not in ("parameter", "constant")]
         self.sources = list(dict.fromkeys(named or sources))
 
     @property
@@ -43,32 +44,27 @@ class Row:
         """The formula, with the names of the rows in it."""
         return self.text.format(**self.operands)
 
-    def spelled(self):
+    def spell(self):
         """Return the formula with a MARK in the place of each row, and the rows in their order."""
         spelled, rows = "", []
         for literal, field, spec, _ in string.Formatter().parse(self.text):
-            spelled += literal
-            operand = self.operands.get(field)
+            spelled, operand = spelled + literal, self.operands.get(field, "")
             if isinstance(operand, Row) and literal.endswith("d") and not literal[-2:-1].isalpha():
-                operand, spelled = self.operands.get(f"d{field}", f"d{operand}"), spelled[:-1]
+                spelled, operand = spelled[:-1], self.operands.get(f"d{field}", f"d{operand}")
             if isinstance(operand, Row):
-                spelled += MARK
                 rows.append(operand)
-            elif operand is not None:
-                spelled += format(operand, spec)
+            spelled += MARK if isinstance(operand, Row) else format(operand, spec or "")
         return spelled, rows
 
     def product(self):
         """Return (A, is it transposed, B, is it transposed, rows added) of a matrix product, else None."""
-        spelled, rows = self.spelled()
-        factors, *added = spelled.split(" + ")
+        factors, *added = self.spelled.split(" + ")
         left, _, right = factors.partition(" ")
         if not {left, right} <= {MARK, f"{MARK}ᵀ"} or not set(added) <= {MARK}:
             return None
-        A, B, *added = rows
-        if left == MARK and not (B.kind == "parameter" and B.value.ndim == 2):
-            return None
-        return A, left != MARK, B, right != MARK, added
+        A, B, *added = self.named
+        is_product = left != MARK or B.kind == "parameter" and B.value.ndim == 2
+        return (A, left != MARK, B, right != MARK, added) if is_product else None
 
     def __format__(self, spec):
         return spec or self.step
