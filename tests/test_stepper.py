@@ -190,7 +190,7 @@ def test_edges_and_lights_of_penalties_priors_and_masks():
     assert lit["da1"] == ["a1", ("a1", "h1")] and len(drawing.pairs("a1", "h1", None)) == 3
     assert len(drawing.pairs("a1", "mask", None)) == len(lit_of("softmax")[0].pairs("a1", "h1", None)) == 9
     drawing = Drawing(tableau_of("tiny learnt"))
-    assert len(drawing.gradients("logvar", np.zeros((1, 1)), (0, 0), 0, 0, "")) == 2           # by the draw, then with the KL
+    assert len(drawing.gradients(drawing.nodes["logvar"], (0, 0), 0, 0)) == 2           # by the draw, then with the KL
     assert not Drawing(tableau_of("two draws")).by_unit and Drawing(tableau_of("one number full")).by_unit
 
 

@@ -12,12 +12,13 @@ from numpyae.tableau.rows import Row
 
 
 def origin(array, rows, sign="+"):
-    """Return (text, {field: row}) of an array that is made of known rows, the latest first, or None.
+    """Return (text, {field: row}) of an array that is made of known rows, the latest first, else ("", {}).
 
     With sign="-" a difference is looked for instead of a sum.
     """
+    rows = [*rows, *(piece for row in rows for piece in slices_of(row, array))]
     alike = [row for row in rows if row.shape == array.shape]
-    for row in alike:
+    for row in sorted(alike, key=lambda row: row.array is not array):                          # itself before an equal one
         if np.array_equal(row.result, array):
             return "{a}", {"a": row}
     for a, b in itertools.permutations(alike[::-1], 2):
@@ -27,32 +28,32 @@ def origin(array, rows, sign="+"):
 
 
 def side_by_side(array, rows):
-    """Return the origin of arrays beside each other, columns of zeros among them, or None."""
+    """Return the origin of arrays beside each other, columns of zeros among them, else ("", {})."""
     texts, fields, column = [], {}, 0
     while array.ndim == 2 and column < array.shape[1]:
         row = next((row for row in rows if np.array_equal(row.result, array[:, column:column + row.shape[1]])), None)
         if row is None and array[:, column].any():
-            return None
+            return "", {}
         field = f"p{column}"
         fields |= {field: row} if row else {}
         texts.append(f"{{{field}}}" if row else "0")
         column += row.shape[1] if row else 1
     texts = [text for text, _ in itertools.groupby(texts)]
-    return (f"[{', '.join(texts)}]", fields) if fields else None
+    return (f"[{', '.join(texts)}]", fields) if fields else ("", {})
 
 
-def cuts(shape, width=None):
+def cuts(shape, width):
     """Return {words: slice} of the steps x[:, t] of an array (N, T, D), or of the columns of this width of (N, D)."""
     if len(shape) == 3:
         return {f":, {t}": np.s_[:, t] for t in range(shape[1])}
-    if len(shape) == 2 and width is not None:
-        ends = [(start, start + width) for start in range(shape[1] - width + 1)]
-        return {f":, {start or ''}:{'' if stop == shape[1] else stop}": np.s_[:, start:stop] for start, stop in ends}
-    return {}
+    starts = range(shape[1] - width + 1) if len(shape) == 2 and width is not None else ()
+    return {f":, {start or ''}:{'' if start + width == shape[1] else start + width}": np.s_[:, start:start + width]
+            for start in starts}
 
 
-def slices_of(row, width=None):
-    """Return such slices of a row, as rows that have no line."""
+def slices_of(row, array):
+    """Return slices of a row that may be this array, as rows without a line; columns only of gradients of made ones."""
+    width = array.shape[-1] if row.backward and row.of.kind == "made" else None
     return [Row(f"{row}[{words}]", "", row.result[cut], kind="slice", sources=[row])
             for words, cut in cuts(row.shape, width).items()]
 

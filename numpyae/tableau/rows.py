@@ -30,7 +30,8 @@ class Row:
                  way="", through=()):
         self.step, self.text, self.kind, self.operands = step, text, kind, operands or {}
         self.of, self.way, self.through, self.picked = of, way, through, picked or {}
-        self.array, self.value, self.gradient = value, np.array(value), None if gradient is None else np.array(gradient)
+        self.array, self.value = np.asarray(value), np.array(value)
+        self.gradient = None if gradient is None else np.array(gradient)
         self.shape, self.backward = self.value.shape, of is not None
         self.result = self.gradient if self.backward else self.value
         self.spelled, self.named = self.spell()
@@ -73,12 +74,12 @@ class Row:
         return f"Row({self.step} = {self.formula}, shape {self.shape})"
 
 
-def shown(array):
+def shown(array, most_rows=3):
     """Return the lines of a cell: all numbers where they fit, else norm, smallest and largest."""
     if array is None or np.size(array) == 0:
         return [""]
     rows = np.reshape(array, (-1, np.shape(array)[-1] if np.ndim(array) else 1)) + 0           # 0 for -0
-    if len(rows) <= 3 and rows.shape[1] <= 4:
+    if len(rows) <= most_rows and rows.shape[1] <= 4:
         for digits in (6, 5, 4, 3):
             lines = [" ".join(f"{number:.{digits}g}" for number in row) for row in rows]
             if max(map(len, lines)) <= CELL:
