@@ -108,14 +108,11 @@ class Drawing:
             for i, j in self.pairs(source, target, matrix):
                 line, (x, y) = self.line(source, i, target, j)
                 lines.append(line)
-                if matrix and self.by_unit:
-                    weights, transposed = matrix
-                    place = (j, i) if transposed else (i, j)
-                    texts.append(f'<text class="weight" x="{x:g}" y="{y - 2:g}">{weights.value[place]:.3g}</text>')
-                    texts += self.gradients(weights, place, x, y + 9, "weight")
-            if matrix and not self.by_unit:
-                x, y = (self.x[source] + self.x[target]) / 2, (self.y[source] + self.y[target]) / 2
-                texts.append(f'<text class="weight" x="{x:g}" y="{y - 6:g}">{html.escape(matrix[0].step)}</text>')
+                if matrix:
+                    place = (j, i) if matrix[1] else (i, j)
+                    label, above = (f"{matrix[0].value[place]:.3g}", 2) if self.by_unit else (matrix[0].step, 6)
+                    texts.append(f'<text class="weight" x="{x:g}" y="{y - above:g}">{html.escape(label)}</text>')
+                    texts += self.gradients(matrix[0], place, x, y + 9, "weight") if self.by_unit else []
         return f'<g class="edge" data-part="{self.parts[source, target]}">{"".join(lines + texts)}</g>'
 
     def line(self, source, i, target, j):

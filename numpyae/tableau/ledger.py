@@ -30,7 +30,8 @@ class Ledger:
         self.waiting = collections.defaultdict(set)                  # {row of W1: the parts that will still add to dW1}
         self.numbers = {}             # {id(layer): 1, …}, in the order of use
         owners = [id(leaf.owner) for leaf in model.leaves().values()]
-        self.uses = {owner: itertools.count(1) for owner in owners if owners.count(owner) > 1}
+        self.uses = collections.defaultdict(lambda: itertools.repeat(""))            # {id(part): _1, _2, … for its uses}
+        self.uses |= {owner: map("_{}".format, itertools.count(1)) for owner in owners if owners.count(owner) > 1}
         self.n = self.constant("N", self.N)
         self.given = [self.forward(name, "given", array, "given") for name, array in zip(model.batch_names, batch)]
         self.known.reverse()                                         # where x is t as well, it is x
@@ -119,17 +120,11 @@ class Ledger:
         counts = layer.owner.named_parameters() and not layer._parts
         return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + bool(counts))
 
-    def use(self, part):
-        """Return _2 for the second use of a part that is used several times, else ""."""
-        uses = self.uses.get(id(part.owner))
-        return f"_{next(uses)}" if uses else ""
-
     def row_of(self, array, name="u"):
         """Return the row of an array that was computed before, perhaps in another shape, or write one of this name."""
-        for row in self.known:
-            if row.array is array or row.array.size == array.size and np.shares_memory(row.array, array):
-                return row
-        return self.made(array, name, self.known) or self.forward(name, self.by_model, array, "made")
+        rows = [row for row in self.known if row.array.size == array.size and np.shares_memory(row.array, array)]
+        return rows[0] if rows else (self.made(array, name, self.known) or
+                                     self.forward(name, self.by_model, array, "made"))
 
     def made(self, array, name, rows):
         """Write a row for an array that the model has made of those of these rows, or return None."""
@@ -185,8 +180,8 @@ class Ledger:
 
     def ways(self, of):
         """Return the rows so far that hold the gradient of this one, or a part of it: dh1, dW1|tied, dh1|sparsity."""
-        found = [row for row in self.rows if row.of is of and (row.way or row is self.gradients.get(of))]
-        return sorted(found, key=lambda row: row.way != "")
+        return sorted((row for row in self.rows if row.of is of and (row.way or row is self.gradients.get(of))),
+                      key=lambda row: row.way != "")
 
     def summed(self, of, gradient, text="", known=None, part=None, through=()):
         """Write a row for a gradient that has come by several ways: this formula, and the rows so far."""

@@ -14,9 +14,12 @@ from numpyae.tableau.rows import Row
 def origin(array, rows, sign="+"):
     """Return (text, {field: row}) of an array that is made of known rows, the latest first, else ("", {}).
 
-    With sign="-" a difference is looked for instead of a sum.
+    With sign="-" a difference is looked for instead of a sum; columns are cut only from gradients of such arrays.
     """
-    rows = [*rows, *(piece for row in rows for piece in slices_of(row, array))]
+    for row in rows:
+        width = array.shape[-1] if row.backward and row.of.kind == "made" else None
+        rows = rows + [Row(f"{row}[{words}]", "", row.result[cut], kind="slice", sources=[row])
+                       for words, cut in cuts(row.shape, width).items()]
     alike = [row for row in rows if row.shape == array.shape]
     for row in sorted(alike, key=lambda row: row.array is not array):                          # itself before an equal one
         if np.array_equal(row.result, array):
@@ -34,9 +37,8 @@ def side_by_side(array, rows):
         row = next((row for row in rows if np.array_equal(row.result, array[:, column:column + row.shape[1]])), None)
         if row is None and array[:, column].any():
             return "", {}
-        field = f"p{column}"
-        fields |= {field: row} if row else {}
-        texts.append(f"{{{field}}}" if row else "0")
+        fields |= {f"p{column}": row} if row else {}
+        texts.append(f"{{p{column}}}" if row else "0")
         column += row.shape[1] if row else 1
     texts = [text for text, _ in itertools.groupby(texts)]
     return (f"[{', '.join(texts)}]", fields) if fields else ("", {})
@@ -49,13 +51,6 @@ def cuts(shape, width):
     starts = range(shape[1] - width + 1) if len(shape) == 2 and width is not None else ()
     return {f":, {start or ''}:{'' if start + width == shape[1] else start + width}": np.s_[:, start:start + width]
             for start in starts}
-
-
-def slices_of(row, array):
-    """Return slices of a row that may be this array, as rows without a line; columns only of gradients of made ones."""
-    width = array.shape[-1] if row.backward and row.of.kind == "made" else None
-    return [Row(f"{row}[{words}]", "", row.result[cut], kind="slice", sources=[row])
-            for words, cut in cuts(row.shape, width).items()]
 
 
 def view_of(array, other):

@@ -64,6 +64,10 @@ drawing, → blue is forward: values. ← orange and dashed is backward: each gr
 <script>
 {script}</script>
 """
+ROW = """<tr class="{way}" data-lit="{lit}"><td><button type="button">{step}</button></td>\
+<td><span class="{kind}">{formula}</span><div class="filled">{numbers}</div></td>\
+<td>{shape}</td><td>{value}</td><td>{gradient}</td></tr>
+"""                                   # paper, and a screen without scripts, show the formula in numbers as well
 
 
 def page(tableau):
@@ -77,18 +81,13 @@ def fragment(tableau, everywhere=False):
 
     everywhere: its keys work wherever the focus is.
     """
-    drawing = Drawing(tableau)
-    rows = "".join(table_row(row, lines, drawing.lit(row)) for row, lines in in_numbers(tableau))
-    return STEPPER.format(style=STYLE, script=SCRIPT, svg=drawing.svg(), rows=rows,
-                          last=len(tableau) - 1, steps=len(tableau), everywhere="everywhere" if everywhere else "")
-
-
-def table_row(row, lines, lit):
-    """Return a line of the tableau; paper, and a screen without scripts, show its formula in numbers as well."""
-    numbers = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
-    cells = ["<br>".join(map(html.escape, shown(array))) for array in (row.value, row.gradient)]
-    kind = "formula words" if row.kind in ("given", "draw") else "formula"
-    return (f'<tr class="{"backward" if row.backward else "forward"}" data-lit="{" ".join(map(str, lit))}">'
-            f'<td><button type="button">{html.escape(row.step)}</button></td>'
-            f'<td><span class="{kind}">{html.escape(row.formula)}</span><div class="filled">{numbers}</div></td>'
-            f'<td>{row.shape}</td><td>{cells[0]}</td><td>{cells[1]}</td></tr>\n')
+    drawing, rows = Drawing(tableau), []
+    for row, lines in in_numbers(tableau):
+        value, gradient = ("<br>".join(map(html.escape, shown(array))) for array in (row.value, row.gradient))
+        rows.append(ROW.format(
+            way="backward" if row.backward else "forward", lit=" ".join(map(str, drawing.lit(row))),
+            step=html.escape(row.step), kind="formula words" if row.kind in ("given", "draw") else "formula",
+            formula=html.escape(row.formula), numbers="".join(f"<div>{html.escape(line)}</div>" for line in lines),
+            shape=row.shape, value=value, gradient=gradient))
+    return STEPPER.format(style=STYLE, script=SCRIPT, svg=drawing.svg(), rows="".join(rows), last=len(tableau) - 1,
+                          steps=len(tableau), everywhere="everywhere" if everywhere else "")

@@ -42,15 +42,15 @@ def trace(network_or_model, *batch, rng=None):
     the slides' squared error, Σ_d (o - t)², averaged over samples. Noise is drawn from `rng`: the same seed, the same
     trace. TypeError for something without a network, ValueError or TypeError for data that do not fit.
     """
-    if isinstance(network_or_model, Model):
-        model = copy.deepcopy(network_or_model)
-        if getattr(model, "no_trace", ""):
-            raise TypeError(f"trace: a {type(model).__name__} {model.no_trace}")
-    elif isinstance(network_or_model, Layer):
-        model = Regression(as_network(copy.deepcopy(network_or_model)), SquaredError())
-    else:
+    kind = type(network_or_model).__name__
+    if not isinstance(network_or_model, (Layer, Model)):
         hint = f": write {network_or_model.__name__}()" if isinstance(network_or_model, type) else ""
-        raise TypeError(f"trace: expected a network or a model, got {type(network_or_model).__name__}{hint}")
+        raise TypeError(f"trace: expected a network or a model, got {kind}{hint}")
+    if getattr(network_or_model, "no_trace", ""):
+        raise TypeError(f"trace: a {kind} {network_or_model.no_trace}")
+    model = copy.deepcopy(network_or_model)
+    if isinstance(model, Layer):
+        model = Regression(as_network(model), SquaredError())
     if len(batch) != len(model.batch_names):
         raise ValueError(f"trace: expected the arrays {', '.join(model.batch_names)}, got {len(batch)}")
     model.check(*batch)
@@ -93,7 +93,7 @@ class Recorder(Ledger):
 
     def layer(self, layer, call, x):
         """Record y = forward(x)."""
-        use = self.use(layer)
+        use = next(self.uses[id(layer.owner)])
         row = self.row_of(x, f"u{use}" if layer._parts else f"u{self.number(layer)}{use}")
         y = call(x)                                                  # parts are counted before their whole
         names = self.parameters(layer) or layer.named_parameters()
@@ -103,14 +103,14 @@ class Recorder(Ledger):
 
     def loss(self, loss, call, o, t):
         """Record the values of a loss, one per sample."""
-        use, output = self.use(loss), self.row_of(o)
+        use, output = next(self.uses[id(loss.owner)]), self.row_of(o)
         if output.kind != "given" and not output.step.startswith("o"):
             output.step = self.unique(f"o{use}")
         same = [row for row in self.given if row.array is t]
         target = same[-1] if same else self.made(t, f"t{use}", self.given) or self.given[-1]
         labels = LABELS * (t.ndim == 1 and f"values{LABELS}" in formula_of(loss, "forward"))
-        step = f"NLL{use}" if loss.is_likelihood else f"E{use}"
-        return self.computed(loss, "forward", f"values{labels}", step, "loss", call(o, t), {"o": output, "t": target})
+        return self.computed(loss, "forward", f"values{labels}", f"{'NLL' if loss.is_likelihood else 'E'}{use}", "loss",
+                             call(o, t), {"o": output, "t": target})
 
     def corruption(self, corruption, call, x, noise):
         """Record what the encoder gets to see."""
@@ -158,9 +158,8 @@ class Recorder(Ledger):
             return None
         field = next(field for field in ("x", "o", "h", "z") if field in known)
         key = f"d{field}{LABELS * (f'values{LABELS}' in known)}"
-        text, n = formula.get(key, f"{name}.backward(d{{y}})" if field == "x" else f"{name}.backward"), {}
-        if field == "o":
-            text, n = self.weighted(text, *arrays)
+        text = formula.get(key, f"{name}.backward(d{{y}})" if field == "x" else f"{name}.backward")
+        text, n = self.weighted(text, *arrays) if field == "o" else (text, {})
         ways = [way for row in known.values() if row.kind == "attribute" for way in self.ways(row)]
         if ways:
             text = f"({', '.join(dict.fromkeys(f'd{way.of}' for way in ways))}), summed"
@@ -207,8 +206,8 @@ class Recorder(Ledger):
             if np.ndim(array) > 0:                                   # else nothing comes back by this way
                 text, n = self.weighted(formula.get(f"d{name}{end}", f"{type(q).__name__}.{method}"), gradient)
                 text = text.replace("Σ_k ", "") if known["z"].value.ndim == 2 else text        # a single draw
-                array = np.broadcast_to(array, known[name].shape)
-                self.backward(known[name], text, array, known | n, q, way, through=through)
+                self.backward(known[name], text, np.broadcast_to(array, known[name].shape), known | n, q, way,
+                              through=through)
         return got
 
     # The loss of the model
