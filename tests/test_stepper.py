@@ -12,9 +12,8 @@ from numpyae import (ELU, IWAE, VAE, Autoencoder, BernoulliNLL, ContinuousBernou
                      MaskingNoise, MixturePrior, PolynomialBasis, Regression, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy,
                      Softplus, SquaredError, Tanh, TiedDense, TopK, WeightDecay, mlp, trace)
 from numpyae.course.examples import tiny_vae, two_two_two
-from numpyae.tableau.drawing import Drawing
-from numpyae.tableau.numbers import in_numbers
-from numpyae.tableau.page import fragment
+from numpyae.tableau.page import Drawing, fragment
+from numpyae.tableau.rows import in_numbers
 from tests import browser
 
 RNG = np.random.default_rng(0)

@@ -10,8 +10,8 @@ from numpyae import (VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Ga
 from numpyae.corruption import Corruption
 from numpyae.losses import Loss
 from numpyae.penalties import Penalty
-from numpyae.tableau.drawing import Drawing
-from numpyae.tableau.numbers import in_numbers
+from numpyae.tableau.page import Drawing
+from numpyae.tableau.rows import in_numbers
 
 RNG = np.random.default_rng(0)
 X, T = RNG.normal(size=(7, 5)), RNG.normal(size=(7, 3))

@@ -23,8 +23,7 @@ import numpy as np
 from numpyae.layers import Layer, Sequential
 from numpyae.losses import Loss, SquaredError
 from numpyae.models import Model, Regression, as_network
-from numpyae.tableau.ledger import Ledger, agree, formula_of
-from numpyae.tableau.origin import origin
+from numpyae.tableau.ledger import Ledger, agree, formula_of, origin
 from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 

@@ -18,12 +18,13 @@ times has a number for each use: a1_2 is the pre-activation of layer 1 at its se
 Two traces can be compared: `ours.compare(theirs)` names the first line that differs, which is where a mistake sits.
 """
 
+import html
 import itertools
 import textwrap
 
 import numpy as np
 
-from numpyae.tableau.page import page
+from numpyae.tableau.page import NOTHING_FROM_OUTSIDE, PAGE, fragment
 from numpyae.tableau.rows import shown
 
 WIDTH = 100                           # columns of a printed tableau
@@ -61,11 +62,9 @@ class Tableau:
                 return (f"{line} there it is {theirs.step} = {theirs.formula}, shape {theirs.shape}, "
                         f"here shape {mine.shape}")
             for what in ("value", "gradient")[:1 + mine.backward]:
-                a, b = getattr(mine, what), getattr(theirs, what)
-                place = largest_gap(a, b, tolerance)
-                if place is not None:
-                    where = list(map(int, place)) or ""
-                    return f"{line} {what}{where} is {a[place]:.12g} here and {b[place]:.12g} there"
+                gap = largest_gap(getattr(mine, what), getattr(theirs, what), tolerance)
+                if gap:
+                    return f"{line} {what}{gap}"
         if len(self) != len(other):
             return (f"the first {min(len(self), len(other))} lines agree, "
                     f"but there are {len(self)} here and {len(other)} there")
@@ -73,7 +72,8 @@ class Tableau:
 
     def to_html(self):
         """Return the backprop stepper, the text of a page that needs no network: see `numpyae.tableau.page`."""
-        return page(self)
+        return PAGE.format(policy=NOTHING_FROM_OUTSIDE, title=html.escape(self.title),
+                           stepper=fragment(self, everywhere=True))
 
     def __str__(self):
         heads = [["step"], ["formula"], ["shape"], ["value"], ["gradient"]]
@@ -97,14 +97,15 @@ class Tableau:
 
 
 def largest_gap(a, b, tolerance):
-    """Return where two arrays differ most, as an index; None where none exceeds tolerance times the largest number."""
+    """Return the place where two arrays differ most, in words; "" where none exceeds tolerance times the largest."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     size = max(np.abs(array[np.isfinite(array)]).max(initial=0) for array in (a, b))
     close = np.isclose(a, b, rtol=0, atol=tolerance * size, equal_nan=True)
     if close.all():
-        return None
+        return ""
     gap = np.abs(np.subtract(a, b, out=np.zeros_like(a), where=~close))
-    return np.unravel_index(np.argmax(gap), gap.shape)
+    place = np.unravel_index(np.argmax(gap), gap.shape)
+    return f"{list(map(int, place)) or ''} is {a[place]:.12g} here and {b[place]:.12g} there"
 
 
 def in_columns(cells, widths):
