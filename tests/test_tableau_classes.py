@@ -88,6 +88,22 @@ def test_a_layer_without_formulas_and_a_subclass_with_a_forward_of_its_own():
     assert tableau["dh1'"].formula == "do (1 - o²)" and tableau["da1"].formula == "Plain.backward(dh1)"
 
 
+def test_a_formula_that_names_an_array():
+    class Centred(Layer):
+        formula = {"y": "{x} - {mean}", "dx": "d{y}"}
+        mean = np.arange(1.0, 4.0)[None]
+
+        def forward(self, x):
+            return x - self.mean
+
+        def backward(self, delta):
+            return delta
+
+    tableau, formulas, numbers = examined(Regression(Sequential(Dense(3, 3, rng=0), Centred()), SquaredError()), ONE, ONE)
+    assert formulas["o"] == "a1 - mean" and numbers["o"][1].split(" = ")[1].endswith(" - 2")
+    assert np.array_equal(tableau.constants["mean"], Centred.mean)
+
+
 def test_a_formula_that_names_what_nobody_knows():
     class Odd(Tanh):
         formula = {"y": "tanh({a})"}

@@ -12,7 +12,8 @@ from numpyae.parameters import Parametric
 from numpyae.tableau.rows import Row
 
 SYMBOLS = {"sigma": "σ"}              # constants that are not called as their attribute
-Seen = collections.namedtuple("Seen", "row known")                   # a part's output, and what its formulas may name
+Seen = collections.namedtuple("Seen", "row known field")             # a part's output, what its formulas may name, and
+                                                                     # the name of its first input there
 
 
 class Ledger:
@@ -26,7 +27,7 @@ class Ledger:
         self.constants = {}           # {name: number}
         self.named = {}               # {id(part): {"W": row of W1, …}}, and the rows of constants
         self.owners = {}              # {row of W1: (the part that it belongs to, "W", dW: a window into grad)}
-        self.waiting = collections.defaultdict(set)                  # {row of W1: the parts that will still add to dW1}
+        self.waiting = collections.defaultdict(set)                 # {row of W1: the parts that will still add to dW1}
         self.numbers = {}             # {id(layer): 1, …}, in the order of use
         owners = [id(leaf.owner) for leaf in model.leaves().values()]
         self.uses = collections.defaultdict(lambda: itertools.repeat(""))            # {id(part): _1, _2, … for its uses}
@@ -60,7 +61,7 @@ class Ledger:
         self.attributes(part, formula, key, known)
         text = default or f"{type(part).__name__}({', '.join(f'{{{field}}}' for field in inputs)})"
         known[key] = self.forward(step, formula.get(key, text), value, kind, known, part, sources=inputs.values())
-        self.seen[id(part)] = Seen(known[key], known)
+        self.seen[id(part)] = Seen(known[key], known, next(iter(inputs), ""))
         for parameter in parameters.values():
             self.waiting[parameter].add(id(part))
         return value
@@ -72,25 +73,23 @@ class Ledger:
         """
         first = next((row for row in known.values() if row.kind != "parameter"), self.given[0])
         for name in itertools.takewhile(lambda name: name != key, formula if key in formula else ()):
-            if name in known or not hasattr(part, name):
-                continue
-            array, drawn = np.asarray(getattr(part, name)), name == getattr(part, "noise_name", "epsilon")
-            columns, index = view_of(array, first.array)
-            known[name] = self.forward(name, formula[name], array, "draw" if drawn else "attribute",
-                                       known | {"columns": columns}, part, sources=[] if drawn else [first],
-                                       picked={first: index} if columns else {})
+            if name not in known and hasattr(part, name):
+                array, drawn = np.asarray(getattr(part, name)), name == getattr(part, "noise_name", "epsilon")
+                columns, index = view_of(array, first.array)
+                known[name] = self.forward(name, formula[name], array, "draw" if drawn else "attribute",
+                                           known | {"columns": columns}, part, sources=[] if drawn else [first],
+                                           picked={first: index} if columns else {})
 
     def operands(self, text, known, part):
-        """Return {field: row, number or text} of a formula. ValueError, one sentence, for a field that nobody knows."""
+        """Return {field: row, number or text} of a formula. Raise ValueError for a field that nobody knows."""
         found = dict(known)
-        for _, field, spec, _ in string.Formatter().parse(text):
-            if field is None or field in found:
-                continue
+        fields = {field: spec for _, field, spec, _ in string.Formatter().parse(text) if field is not None}
+        for field in [field for field in fields if field not in known]:
             value = getattr(part, field, None)
             if not isinstance(value, (int, float, np.number, np.ndarray)):
-                raise ValueError(f"{type(part).__name__}.formula: {text!r} names {{{field}}}: expected an attribute that "
-                                 f"is a number or an array, or one of {', '.join(known)}")
-            found[field] = value if spec else self.constant(field, value, part)
+                raise ValueError(f"{type(part).__name__}.formula: {text!r} names {{{field}}}: expected an attribute "
+                                 f"that is a number or an array, or one of {', '.join(known)}")
+            found[field] = value if fields[field] else self.constant(field, value, part)
         return found
 
     def output(self, part):
@@ -116,8 +115,8 @@ class Ledger:
 
     def number(self, layer):
         """Return the number of a layer: those with parameters are counted; a second use has the number of the first."""
-        counts = layer.owner.named_parameters() and not layer._parts
-        return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + bool(counts))
+        counted = bool(layer.owner.named_parameters()) and not layer._parts
+        return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + counted)
 
     def row_of(self, array, name="u"):
         """Return the row of an array that was computed before, perhaps in another shape, or write one of this name."""
@@ -141,11 +140,10 @@ class Ledger:
             for partner in part.partners().values():
                 rows |= self.parameters(partner)
             role = "likelihood" if isinstance(part, Loss) else "posterior" if hasattr(part, "kl") else "prior"
-            gradients = part.named_gradients()
             for name, value in part.named_parameters().items():
                 step = f"{name}{self.number(part)}" if isinstance(part, Layer) else f"{name} of the {role}"
                 rows[name] = Row(self.unique(step), "", value, kind="parameter")
-                self.owners[rows[name]] = part, name, gradients[name]
+                self.owners[rows[name]] = part, name, part.named_gradients()[name]
         return self.named[id(part)]
 
     def back(self, part, call, *arrays, way="", **options):
@@ -156,7 +154,7 @@ class Ledger:
         """
         before = {row: gradient.copy() for row, (_, _, gradient) in self.owners.items()}
         got = call(*arrays, **options)
-        formula, (y, known) = formula_of(part, "backward"), self.seen[id(part)]
+        formula, (y, known, _) = formula_of(part, "backward"), self.seen[id(part)]
         changed = [row for row in before if not np.array_equal(before[row], self.owners[row][-1])]
         for row in changed if way else self.parameters(part).values():
             owner, name, gradient = self.owners[row]
@@ -168,7 +166,7 @@ class Ledger:
             if by:
                 self.backward(row, text, gradient - before[row], known | {name: row}, part, by, through=[y])
             if last:
-                self.summed(row, gradient, *(() if by else (text, known, part, [y])))
+                self.summed(row, gradient, "" if by else text, known, part, [] if by else [y])
         return got
 
     def finish(self):
@@ -186,7 +184,7 @@ class Ledger:
         """Write a row for a gradient that has come by several ways: this formula, and the rows so far."""
         ways = {f"way{k}": way for k, way in enumerate(self.ways(of))}
         through = through or [row for way in ways.values() for row in way.through]
-        text = " + ".join([text] * bool(text) + [f"{{{way}}}" for way in ways])
+        text = " + ".join(filter(None, [text, *(f"{{{way}}}" for way in ways)]))
         self.backward(of, text, gradient, (known or {}) | ways, part, through=through)
 
     def arrive(self, of, delta):
@@ -229,7 +227,7 @@ def origin(array, rows, sign="+"):
         rows = rows + [Row(f"{row}[{words}]", "", row.result[cut], kind="slice", sources=[row])
                        for words, cut in cuts(row.shape, width).items()]
     alike = [row for row in rows if row.shape == array.shape]
-    for row in sorted(alike, key=lambda row: row.array is not array):                          # itself before an equal one
+    for row in sorted(alike, key=lambda row: row.array is not array):       # itself before an equal one
         if np.array_equal(row.result, array):
             return "{a}", {"a": row}
     for a, b in itertools.permutations(alike[::-1], 2):

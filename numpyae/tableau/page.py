@@ -155,6 +155,8 @@ class Drawing:
         self.at = 20 + self.wide / 2 + np.cumsum([0, *(gaps[1:] + self.wide)])
         self.x = {name: self.at[self.column[name]] for name in self.nodes}
         self.y = {name: (tops[self.lane[name]] + tops[self.lane[name] + 1]) / 2 for name in self.nodes}
+        self.centres = {name: [np.array([self.x[name], self.y[name] + (unit - (units - 1) / 2) * self.high])
+                               for unit in range(units)] for name, units in self.units.items()}
         self.bottom = float(tops[-1])
 
     def lit(self, row):
@@ -171,7 +173,8 @@ class Drawing:
         """Return the drawing; everything that a step has brought carries the number of this step."""
         parts = [*map(self.draw_frame, self.nodes), *itertools.starmap(self.draw_edge, self.edges),
                  *map(self.draw_node, self.nodes)]
-        return SVG.format(width=max(self.x.values()) + self.wide / 2 + 20, height=self.bottom + 14, parts="".join(parts))
+        return SVG.format(width=max(self.x.values()) + self.wide / 2 + 20, height=self.bottom + 14,
+                          parts="".join(parts))
 
     def draw_edge(self, source, target):
         """Return lines from units to units, or around what is between; weights stand on the lines of a dense layer."""
@@ -195,20 +198,17 @@ class Drawing:
 
     def line(self, source, i, target, j):
         """Return the path from unit to unit, and where on it a weight stands."""
-        start, end = self.centre(source, i), self.centre(target, j)
+        start, end = self.centres[source][i], self.centres[target][j]
         far = self.column[target] - self.column[source] > 1
-        turn = np.array([self.at[self.column[target] - 1], start[1]]) if far else start        # there it stops being level
+        turn = np.array([self.at[self.column[target] - 1], start[1]])       # until there it is level
         along = end - turn
-        at = turn + 1 / (self.units[target] + 1) * along                                       # weights are evenly spaced
+        at = turn + 1 / (self.units[target] + 1) * along                    # there the weights are evenly spaced
         level = np.array([self.wide / 2 + (0 if self.by_unit else 7), 0])
         rim = level[0] / np.hypot(*along) * along if self.by_unit else level
         x0, y0 = start + (level if far else rim)
-        x1, y1 = end - rim - (0 if self.by_unit else [3, 0])                                   # room for the arrow
-        return f'<path d="M{x0:g} {y0:g}{f"L{turn[0]:g} {turn[1]:g}" if far else ""}L{x1:g} {y1:g}"/>', at
-
-    def centre(self, name, unit):
-        """Return x and y of a circle, or of a box."""
-        return np.array([self.x[name], self.y[name] + (unit - (self.units[name] - 1) / 2) * self.high])
+        x1, y1 = end - rim - (0 if self.by_unit else [3, 0])                # room for the arrow
+        bend = f"L{turn[0]:g} {turn[1]:g}" if far else ""
+        return f'<path d="M{x0:g} {y0:g}{bend}L{x1:g} {y1:g}"/>', at
 
     def matrix_of(self, source, target):
         """Return (weights, are they transposed) between two nodes, or None."""
@@ -222,7 +222,7 @@ class Drawing:
         if self.by_unit and index is not None:
             return [(int(i), j) for j, i in enumerate(index.ravel())]
         if matrix is None and n == m:
-            with contextlib.suppress(LookupError):                          # an element is no formula of those at its place
+            with contextlib.suppress(LookupError):                          # an element depends on others as well
                 elementwise(row.spelled, row.named, (0,) * row.value.ndim, row.shape)
                 return [(i, i) for i in range(n)]
         return list(np.ndindex(n, m))
@@ -240,7 +240,7 @@ class Drawing:
         row, x, y = self.nodes[name], self.x[name], self.y[name] - self.high / 2
         value = f'<text class="value" data-at="{self.rows.index(row)}" x="{x:g}"'
         if self.by_unit:
-            out = [self.draw_unit(row, unit, place, value, *self.centre(name, unit))
+            out = [self.draw_unit(row, unit, place, value, *self.centres[name][unit])
                    for unit, place in enumerate(np.ndindex(row.shape))]
         else:
             out = [f'<text x="{x:g}" y="{y + 13:g}">{row.shape}</text>',

@@ -61,7 +61,7 @@ def trace(network_or_model, *batch, rng=None):
 
 
 class Recorder(Ledger):
-    """Listens to the parts of a model and writes a row for each thing that one of them computes."""
+    """A listener to the parts of a model, which writes a row for each thing that one of them computes."""
 
     def __init__(self, model, batch):
         super().__init__(model, batch)
@@ -118,8 +118,8 @@ class Recorder(Ledger):
 
     def penalty(self, name, penalty, call, layers, noise=None):
         """Record the value of a penalty, weight included, and what it is about: a layer's output, or parameters."""
-        about = [self.parameters(layer)[W] for layer in layers if layer.owner is layer for W in layer.decays]
-        about = about if penalty.on_weights else [self.output(layers[-1])]
+        about = ([self.parameters(layer)[W] for layer in layers if layer.owner is layer for W in layer.decays]
+                 if penalty.on_weights else [self.output(layers[-1])])
         inputs = {f"y{k}": row for k, row in enumerate(about)}
         said = repr(penalty).replace("{", "{{").replace("}", "}}")
         return self.computed(penalty, "forward", "value", name, "penalty", call(layers, noise), inputs,
@@ -148,17 +148,16 @@ class Recorder(Ledger):
 
         It is all of the input's gradient, or what comes by this way where others took the input too.
         """
-        (y, known), formula, name = self.seen[id(part)], formula_of(part, "backward"), type(part).__name__
+        y, known, field = self.seen[id(part)]
         if isinstance(part, Layer):
             self.arrive(y, *arrays)
             known["dy"] = self.gradients[y]
         got = self.back(part, call, *arrays, **options)
         if got is None:                                              # nobody asked for the gradient of the data
             return None
-        field = next(field for field in ("x", "o", "h", "z") if field in known)
-        key = f"d{field}{LABELS * (f'values{LABELS}' in known)}"
-        text = formula.get(key, f"{name}.backward(d{{y}})" if field == "x" else f"{name}.backward")
-        text, n = self.weighted(text, *arrays) if field == "o" else (text, {})
+        text = formula_of(part, "backward").get(f"d{field}{LABELS * (f'values{LABELS}' in known)}",
+                                                f"{type(part).__name__}.backward{'(d{y})' * isinstance(part, Layer)}")
+        text, n = self.weighted(text, *arrays) if isinstance(part, Loss) else (text, {})
         ways = [way for row in known.values() if row.kind == "attribute" for way in self.ways(row)]
         if ways:
             text = f"({', '.join(dict.fromkeys(f'd{way.of}' for way in ways))}), summed"

@@ -1,4 +1,4 @@
-"""Rows: one for each step of a pass. A row knows the rows that it was computed from, so nobody has to read its formula.
+"""Rows: one for each step of a pass. A row knows the rows it was computed from, so nobody has to read its formula.
 
 The formula of a row is a text with a field for each row that it names, "{x} {W} + {b}", and the rows for the fields. A
 d in front of a field means the gradient: "d{y} {W}ᵀ". "{log q:q}" writes the row log q as q, "{sigma:g}" a number.
@@ -143,7 +143,8 @@ def written_out(row, place):
 def matrix_product(A, A_transposed, B, B_transposed, added, place, shape):
     """Return Σ_k A_ik B_kj, and what is added."""
     A, B = (row.result.reshape(-1, row.shape[-1]) for row in (A, B))                           # z is (K, N, d)
-    pairs = list(zip(A.T[place[0]] if A_transposed else A[place[0]], B[place[1]] if B_transposed else B.T[place[1]]))
+    rows, columns = A.T if A_transposed else A, B if B_transposed else B.T
+    pairs = list(zip(rows[place[0]], columns[place[1]]))
     if len(pairs) > MOST_TERMS:
         raise LookupError("too many terms")
     terms = [f"{inside(number(a)) if k else number(a)} · {inside(number(b))}" for k, (a, b) in enumerate(pairs)]
