@@ -9,6 +9,8 @@ where it is to be checked. `python -m numpyae gradcheck` goes through `cases`; s
 
 import inspect
 
+import numpy as np
+
 from numpyae.corruption import Corruption
 from numpyae.described import Described
 from numpyae.gradcheck.contexts import in_models
@@ -73,6 +75,39 @@ def line_to_write(cls):
     return f"cls({', '.join(arguments)}), {batch.get(kind, 'rng.standard_normal((7, 5))')}"
 
 
+def missing(cls):
+    """Return what a class does not say about itself, a list of sentences, each with the line to write; [] when it says all."""
+    try:
+        part, *_ = examples_of(cls, np.random.default_rng(0))[0]
+    except TypeError as error:
+        return [str(error)]
+    found, rows = [], missing_rows(cls, part)
+    if rows:
+        line = ", ".join(f'"{row}": "…"' for row in rows)
+        found.append(f"{cls.__name__} has no formula of {', '.join(rows)} for the tableau: write in its body\n    formula = {{{line}}}")
+    for name in part.arguments:
+        if not hasattr(part, name):
+            found.append(f"{cls.__name__} does not keep the argument {name} of its constructor, from which a checkpoint builds it again: "
+                         f"write in __init__\n    self.{name} = {name}")
+    for name, value in vars(part).items():
+        inside = name.startswith("_") or name in part.shares or any(value is own for own in getattr(part, "_parts", {}).values())
+        if isinstance(value, Parametric) and not inside:
+            found.append(f"{cls.__name__} does not say that the parameters of its {name} are another layer's too: write in its body\n"
+                         f'    shares = ("{name}",)')
+    return found
+
+
+def missing_rows(cls, part):
+    """Return the keys that the formula of a layer or loss lacks: of what its own forward and backward compute."""
+    if not isinstance(part, (Layer, Loss)) or part._parts:
+        return []
+    forward, back = ("y", "dx") if isinstance(part, Layer) else ("values", "do")
+    wanted = [forward] * ("forward" in vars(cls))
+    if "backward" in vars(cls):
+        wanted += [back, *(f"d{name}" for name in part._shapes if name in vars(cls) and isinstance(part, Layer))]
+    return [row for row in wanted if row not in {key.partition("|")[0] for key in vars(cls).get("formula", {})}]
+
+
 def cases(rng, *chosen):
     """[(name, target, batch), ...] of these classes, or of all of the library: their examples, and models around those."""
     found = []
@@ -89,6 +124,6 @@ def name_of(target):
     if not (isinstance(target, Model) and target._parts):
         return repr(target)
     usual = {name: argument.default for name, argument in inspect.signature(type(target)).parameters.items()}
-    settings = {name: getattr(target, name) for name in target.arguments}
+    settings = {name: getattr(target, name, usual[name]) for name in target.arguments}
     return ", ".join([type(target).__name__, *(repr(value) if isinstance(value, Described) else f"{name}={value!r}" for name, value
                                                in settings.items() if not isinstance(value, Layer) and value != usual[name])])

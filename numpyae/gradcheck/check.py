@@ -31,7 +31,7 @@ def check(target, *batch, rng=None):
     labels may be integers); ValueError for NaN, infinity, or a function that gives two values at one point.
     """
     rng = fresh(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)))
-    if isinstance(target, type) and not batch:
+    if hasattr(target, "examples") and isinstance(target, type) and not batch:
         for example in examples_of(target, rng):
             report = check(*example)
             if not report.ok:

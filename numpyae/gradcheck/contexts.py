@@ -54,16 +54,19 @@ class Silent(Regression):
 class Surrogate:
     """For a ScoreFunctionVAE: the loss of which its backward is the exact gradient. z and f = -log p(x|z) are held as drawn,
 
-        1/(K N) Σ [-log p(x|z) + f log q(z|x)] + beta KL
+        1/(K N) Σ [-log p(x|z) + f log q(z|x)] + beta KL + penalties, for which ε is held
     """
 
     def loss(self, x, rng=None, noise=None, training=True):
         if noise is None:
             super().loss(x, rng)
-            noise = {"z": self.posterior.z.copy(), "f": self.nll.copy()}
+            noise = {"epsilon": self.posterior.epsilon.copy(), "z": self.posterior.z.copy(), "f": self.nll.copy()}
+        super().loss(x, noise=noise)
+        terms = self.terms
         super().loss(x, noise={"epsilon": self.epsilon_of(self.encoder.forward(x), noise["z"])})
+        told = float((noise["f"] * self.posterior.log_density().reshape(-1)).sum()) / noise["f"].size
+        self.terms = terms | {"reconstruction": self.terms["reconstruction"] + told}
         self.noise, self.nll = noise, noise["f"]
-        self.terms["reconstruction"] += float((noise["f"] * self.posterior.log_density().reshape(-1)).sum()) / noise["f"].size
         return sum(self.terms.values())
 
     def epsilon_of(self, h, z):

@@ -155,7 +155,7 @@ def mutants_of(cls, method, trials=None, operators=BACKWARD):
                 seen.add(same)
                 line, mutated = (version.splitlines()[row].split("  #")[0].strip() for version in (source, changed))
                 found.append(Mutant(cls, method, trials, operator, changed, line, mutated, expected))
-    if not found and operators is BACKWARD:
+    if not found and operators is not FORWARD:
         raise RuntimeError(f"mutants: nothing to mutate in {cls.__name__}.{method}")
     return found
 

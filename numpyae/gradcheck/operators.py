@@ -5,6 +5,7 @@ are the causes that describe the mistake, where it is not exactly a factor: that
 """
 
 import ast
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -107,7 +108,7 @@ def others(site):
 def constants(site):
     """1/2 to 1, other constants doubled, 0 to 1; the mask to ones; > to >=."""
     node = site.node
-    if is_zeros(node):
+    if is_zeros(node) and isinstance(node, ast.Call):
         return [("another constant", site.text.replace("np.zeros", "np.ones"), scale_labels(site) | {"elementwise", "term", "nonlinear"})]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         filled = site.around and ast.unparse(site.around[-1]).startswith("self._grad.fill")
@@ -129,7 +130,7 @@ def statements(site):
     if isinstance(node, ast.AugAssign):
         sign = "-" if isinstance(node.op, ast.Sub) else ""
         return [("+= to =", f"{ast.unparse(node.target)}[...] = {sign}({ast.unparse(node.value)})", {"overwrites", "term", "zero"})]
-    if isinstance(node, ast.Expr) and "check" not in site.text:
+    if isinstance(node, ast.Expr) and not re.match(r"(self\.)?_?(check|require)", site.text):
         return [("drop a call", "pass", {"not zeroed"} if "zero" in site.text or "fill" in site.text else {"zero"})]
     if isinstance(node, (ast.Return, ast.Assign)) and isinstance(node.value, ast.BinOp):
         name, *steps = in_place(node.value)
@@ -174,7 +175,8 @@ def is_summand(site):
 
 def is_zeros(node):
     """Whether it is an array of zeros, which no factor changes."""
-    return isinstance(node, ast.Call) and ast.unparse(node.func).startswith("np.zeros")
+    text = ast.unparse(node)
+    return text.startswith("0 * ") or isinstance(node, ast.Call) and text.startswith("np.zeros")
 
 
 def scale_labels(site):
@@ -191,7 +193,8 @@ def factor_labels(site, lost):
     """The causes that name a product without this factor; without delta it does not depend on what comes in."""
     labels = {"elementwise"} | scale_labels(site)
     names = {node.id for node in ast.walk(lost) if isinstance(node, ast.Name)}
-    return labels | {"nonlinear", "operand", "dtype"} if names & {*site.upstream} else labels
+    local = {name for name in site.arrays if not name.startswith("self.")}               # made of what comes in, mostly
+    return labels | {"nonlinear", "operand", "dtype"} if names & {*site.upstream, *local} else labels
 
 
 def in_place(node):

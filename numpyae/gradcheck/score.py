@@ -91,24 +91,24 @@ class Outcome(NamedTuple):
     place: bool | None = None
 
 
-def run(mutants, progress=None, most=None):
-    """Check every mutant, on so many subjects at most. progress(done, of) is called after each. Returns a list of outcomes."""
+def run(mutants, progress=None, enough=ENOUGH):
+    """Check every mutant until it has failed so many trials. progress(done, of) is called after each. Returns a list of outcomes."""
     outcomes = []
     for mutant in mutants:
-        outcomes.append(outcome(mutant, most))
+        outcomes.append(outcome(mutant, enough))
         if progress is not None:
             progress(len(outcomes), len(mutants))
     return outcomes
 
 
-def outcome(mutant, most=None):
-    """Check one mutant at its trials, or at most so many of them, until it has failed ENOUGH."""
+def outcome(mutant, enough=ENOUGH):
+    """Check one mutant at its trials, until it has failed so many of them."""
     reports = []
-    for trial in mutant.trials[:most]:
+    for trial in mutant.trials:
         with mutant.apply(), quiet():
             findings = findings_of(trial)
         reports += [findings] if findings is not None else []
-        if len(reports) == ENOUGH:
+        if len(reports) == enough:
             break
     if not reports:
         why = EQUIVALENT.get((mutant.name, mutant.operator, mutant.mutated), "")

@@ -203,7 +203,8 @@ class PosteriorSubject(Subject):
 
     def pieces(self, name, width):
         d = self.target.d
-        return [("mu", 0, d), ("logvar", d, 2 * d), ("below", 2 * d, width)] if name == "h" else []
+        pieces = [("mu", 0, d), ("logvar", d, min(2 * d, width)), ("below", 2 * d, width)] if name == "h" else []
+        return [(title, start, stop) for title, start, stop in pieces if start < stop]
 
 
 class PenaltySubject(Subject):

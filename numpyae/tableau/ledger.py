@@ -27,7 +27,7 @@ class Ledger:
         self.constants = {}           # {name: number}
         self.named = {}               # {id(part): {"W": row of W1, …}}, and the rows of constants
         self.owners = {}              # {row of W1: (the part that it belongs to, "W", dW: a window into grad)}
-        self.waiting = collections.defaultdict(set)                 # {row of W1: the parts that will still add to dW1}
+        self.waiting = collections.defaultdict(set)                  # {row of W1: parts that will still add to dW1}
         self.numbers = {}             # {id(layer): 1, …}, in the order of use
         owners = [id(leaf.owner) for leaf in model.leaves().values()]
         self.uses = collections.defaultdict(lambda: itertools.repeat(""))            # {id(part): _1, _2, … for its uses}
@@ -217,22 +217,22 @@ def agree(a, b):
 # A recurrent network puts the input of a step beside what the step before has left, [x[:, 1], h1_1], and hands a slice
 # of the gradient back. No part of it tells the recorder, so it looks.
 
-def origin(array, rows, sign="+"):
+def origin(array, rows):
     """Return (text, {field: row}) of an array that is made of known rows, the latest first, else ("", {}).
 
-    With sign="-" a difference is looked for instead of a sum; columns are cut only from gradients of such arrays.
+    Columns are cut only from gradients of such arrays.
     """
     for row in rows:
         width = array.shape[-1] if row.backward and row.of.kind == "made" else None
         rows = rows + [Row(f"{row}[{words}]", "", row.result[cut], kind="slice", sources=[row])
                        for words, cut in cuts(row.shape, width).items()]
     alike = [row for row in rows if row.shape == array.shape]
-    for row in sorted(alike, key=lambda row: row.array is not array):       # itself before an equal one
+    for row in alike:
         if np.array_equal(row.result, array):
             return "{a}", {"a": row}
-    for a, b in itertools.permutations(alike[::-1], 2):
-        if np.array_equal(a.result + b.result if sign == "+" else a.result - b.result, array):
-            return f"{{a}} {sign} {{b}}", {"a": a, "b": b}
+    for a, b in itertools.combinations(alike[::-1], 2):
+        if np.array_equal(a.result + b.result, array):
+            return "{a} + {b}", {"a": a, "b": b}
     return side_by_side(array, [row for row in rows if row.result.ndim == 2 and row.result.any()])
 
 

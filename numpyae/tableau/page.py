@@ -225,7 +225,8 @@ class Drawing:
             with contextlib.suppress(LookupError):                          # an element depends on others as well
                 elementwise(row.spelled, row.named, (0,) * row.value.ndim, row.shape)
                 return [(i, i) for i in range(n)]
-        return list(np.ndindex(n, m))
+        pairs, values = list(np.ndindex(n, m)), self.nodes[source].value.ravel()
+        return [(i, j) for i, j in pairs if row.kind == "made" and values[i] == row.value.flat[j]] or pairs
 
     def draw_frame(self, name):
         """Return the frame behind all lines, with the name."""

@@ -23,7 +23,7 @@ import numpy as np
 from numpyae.layers import Layer, Sequential
 from numpyae.losses import Loss, SquaredError
 from numpyae.models import Model, Regression, as_network
-from numpyae.tableau.ledger import Ledger, agree, formula_of, origin
+from numpyae.tableau.ledger import Ledger, agree, formula_of
 from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 
@@ -221,9 +221,8 @@ class Recorder(Ledger):
         mean, others = [], []
         for name, values, weight in self.terms:
             self.attributes(self.model, formula, name, known)
-            text, rows = origin(values, self.known, "-")
-            text = text.format(**{field: f"{{{row}}}" for field, row in rows.items()})
-            text = formula.get(name) or (f"({text})" if len(rows) > 1 else text) or name
+            rows = [row for row in self.known if row.array is values]
+            text = f"{{{rows[0]}}}" if rows else formula.get(name, name)
             draws, rest = divmod(values.size, self.N)
             factor = f"{weight if rest else weight * values.size:g} "
             text = f"1/{draws} Σ_k {text}" if draws > 1 and not rest else text
