@@ -30,7 +30,7 @@ class Ledger:
         self.waiting = collections.defaultdict(set)                  # {row of W1: parts that will still add to dW1}
         self.numbers = {}             # {id(layer): 1, …}, in the order of use
         owners = [id(leaf.owner) for leaf in model.leaves().values()]
-        self.uses = collections.defaultdict(lambda: itertools.repeat(""))            # {id(part): _1, _2, … for its uses}
+        self.uses = collections.defaultdict(lambda: itertools.repeat(""))           # {id(part): _1, _2, … for its uses}
         self.uses |= {owner: map("_{}".format, itertools.count(1)) for owner in owners if owners.count(owner) > 1}
         self.n = self.constant("N", self.N)
         self.given = [self.forward(name, "given", array, "given") for name, array in zip(model.batch_names, batch)]

@@ -3,9 +3,9 @@
 The formula of a row is a text with a field for each row that it names, "{x} {W} + {b}", and the rows for the fields. A
 d in front of a field means the gradient: "d{y} {W}ᵀ". "{log q:q}" writes the row log q as q, "{sigma:g}" a number.
 
-The same formula is written with numbers as well, a line for each element: a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775.
-A number is put in the place of each row, and a · between two factors. Where that cannot be, because numbers are too
-many, or words are no arithmetic, lines say what goes in and what comes out.
+The formula is also written with numbers, a line for each element: a1₁ = 0.05 · 0.15 + 0.1 · 0.2 + 0.35 = 0.3775. A
+number is put in the place of each row, and a · between two factors. Where that cannot be, because numbers are too many,
+or words are no arithmetic, lines say what goes in and what comes out.
 """
 
 import contextlib
