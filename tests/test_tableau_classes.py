@@ -103,7 +103,8 @@ def test_a_formula_that_names_an_array():
         def backward(self, delta):
             return delta
 
-    tableau, formulas, numbers = examined(Regression(Sequential(Dense(3, 3, rng=0), Centred()), SquaredError()), ONE, ONE)
+    network = Sequential(Dense(3, 3, rng=0), Centred())
+    tableau, formulas, numbers = examined(Regression(network, SquaredError()), ONE, ONE)
     assert formulas["o"] == "a1 - mean" and numbers["o"][1].split(" = ")[1].endswith(" - 2")
     assert np.array_equal(tableau.constants["mean"], Centred.mean)
 
