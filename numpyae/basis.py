@@ -150,7 +150,6 @@ class GaussianBasis(Basis):
 
     @classmethod
     def examples(cls, rng):
-        """Yield eleven bumps around random centres."""
         yield cls(rng.standard_normal((11, 5)), 1.5), rng.standard_normal((7, 5))
 
 
@@ -190,7 +189,6 @@ class SigmoidBasis(Basis):
 
     @classmethod
     def examples(cls, rng):
-        """Yield eleven steps in random directions, without a bias."""
         yield (cls(rng.standard_normal((11, 5)), 1.5, rng.standard_normal((11, 5)), bias=False),
                rng.standard_normal((7, 5)))
 

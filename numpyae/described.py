@@ -1,4 +1,7 @@
-"""Objects that the arguments of their constructor describe: layers, losses, penalties, corruptions, optimizers."""
+"""Objects that the arguments of their constructor describe: layers, losses, penalties, corruptions, optimizers.
+
+Their classes are found by a walk over subclasses, so that no list of classes is kept by hand.
+"""
 
 
 def arguments_of(cls):
@@ -6,6 +9,12 @@ def arguments_of(cls):
     code = getattr(cls.__init__, "__code__", None)
     names = code.co_varnames[1:code.co_argcount + code.co_kwonlyargcount] if code else ()
     return tuple(name for name in names if name not in ("rng", "init"))
+
+
+def with_subclasses(cls):
+    """Return the class and all classes below it, each once, a class before those that are derived from it."""
+    below = [found for child in cls.__subclasses__() for found in with_subclasses(child)]
+    return list(dict.fromkeys([cls, *below]))
 
 
 class Described:

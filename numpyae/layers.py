@@ -272,7 +272,6 @@ class Sequential(Layer):
 
     @classmethod
     def examples(cls, rng):
-        """Yield two Dense layers, with a TopK between them that sets some units to 0."""
         yield cls(Dense(5, 11, rng=rng), TopK(3), Dense(11, 2, rng=rng)), rng.standard_normal((7, 5))
 
     def __repr__(self):

@@ -104,7 +104,6 @@ class Sparsity(Penalty):
 
     @classmethod
     def examples(cls, rng):
-        """Yield both means of activations in (0, 1)."""
         for over in ("batch", "units"):
             yield cls(0.4, 0.7, over=over), mlp([5, 3, 2], output=Sigmoid, rng=rng), rng.standard_normal((7, 5))
 
@@ -270,9 +269,8 @@ class Contraction(Penalty):
 
     @classmethod
     def examples(cls, rng):
-        """Yield one, two and three layers, exact and sampled, and a linear code."""
-        yield from super().examples(rng)
-        for samples, sizes, output in ((None, [5, 2], Sigmoid), (None, [5, 3, 2], None), (2, [5, 11, 3, 2], ELU)):
+        for samples, sizes, output in ((None, [5, 3, 2], Tanh), (None, [5, 2], Sigmoid), (None, [5, 3, 2], None),
+                                       (2, [5, 11, 3, 2], ELU)):
             yield cls(0.3, samples=samples), mlp(sizes, output=output, rng=rng), rng.standard_normal((7, 5))
 
 

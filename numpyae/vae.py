@@ -203,7 +203,6 @@ class VAE(Model):
 
     @classmethod
     def examples(cls, rng):
-        """Yield models with one draw and several, with other priors than N(0, I), and with both kinds of KL."""
         for options in ({}, {"samples": 3, "beta": 0.5}, {"prior": GaussianPrior(2, 0.5, 1.7)},
                         {"prior": GaussianPrior(2, 0.5, 1.7), "kl": "sampled"},
                         {"prior": MixturePrior(2, 3, rng), "kl": "sampled", "samples": 3,
@@ -268,7 +267,6 @@ class IWAE(VAE):
 
     @classmethod
     def examples(cls, rng):
-        """Yield two draws from a full covariance under N(0, I), and three under a mixture."""
         for posterior, prior, samples in ((FullGaussian(3), None, 2),
                                           (DiagonalGaussian(2), MixturePrior(2, 3, rng), 3)):
             encoder, decoder = mlp([5, posterior.size], rng=rng), mlp([posterior.d, 5], rng=rng)
@@ -304,7 +302,6 @@ class ScoreFunctionVAE(VAE):
 
     @classmethod
     def examples(cls, rng):
-        """Yield both posteriors with three draws, and one draw with a penalty on the decoder."""
         penalties = [L2Sparsity(0.1, 0.7, at="decoder.1")]
         for posterior, options in ((DiagonalGaussian(2), {"samples": 3}), (FullGaussian(3), {"samples": 3}),
                                    (DiagonalGaussian(2), {"penalties": penalties})):

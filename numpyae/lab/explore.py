@@ -22,7 +22,7 @@ from numpyae.checks import check_data
 from numpyae.lab.runs import Run, labels_of, load_split
 from numpyae.lab.settings import files_of, read_settings
 from numpyae.plots import (COLOURS, TEXT, TICKS, TITLE, check_image, choose_rows, extent, light_grid, new_axes,
-                           new_figure, plane, show_classes, show_page, signed)
+                           new_figure, show_classes, show_page, signed)
 
 SLIDERS = 12                          # at the most: more do not fit
 SHOWN = 2000                          # codes, at the most
@@ -80,8 +80,7 @@ class Explorer:
             self.figure.get_layout_engine().execute(self.figure)
         self.figure.set_layout_engine(None)                      # the layout stays as it is
         self.moving, self.background = (self.cross, self.artist, self.plane.title), None
-        for artist in self.moving:
-            artist.set_animated(self.figure.canvas.supports_blit)
+        plt.setp(self.moving, animated=self.figure.canvas.supports_blit)
         for event, answer in (("motion_notify_event", self.on_motion), ("button_press_event", self.on_click),
                               ("key_press_event", self.on_key), ("draw_event", self.on_draw)):
             self.figure.canvas.mpl_connect(event, answer)
@@ -137,7 +136,7 @@ class Explorer:
         """Return 15 x 15 codes over the plane, the other numbers at their means, to see how far the decoder reaches."""
         sides = self.centre + np.linspace(-REACH, REACH, 15)[:, None] * self.spread
         z = np.tile(self.centre, (225, 1))
-        z[:, self.dims] = plane(*sides[:, self.dims].T)
+        z[:, self.dims] = np.stack(np.meshgrid(*sides[:, self.dims].T, indexing="ij"), axis=-1).reshape(-1, 2)
         return z.astype(self.model.dtype)
 
     def add_slider(self, k, place):
@@ -264,10 +263,10 @@ def open_window(path, data=None, image_shape=None, axes=None, save=None):
     explorer = Explorer(model, shape, x, labels, axes and [k - 1 for k in axes])
     if save is None:
         plt.show()
-        return
-    explorer.figure.savefig(save)
-    plt.close(explorer.figure)
-    yield f"wrote {save}"
+    else:
+        explorer.figure.savefig(save)
+        plt.close(explorer.figure)
+        yield f"wrote {save}"
 
 
 def check_output(save):

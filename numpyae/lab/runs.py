@@ -7,13 +7,15 @@ overwritten or deleted.
 
 import os
 import warnings
+from functools import partial
 
 import numpy as np
 
+import numpyae                        # numpyae.plots is loaded when the first picture is drawn
 from numpyae import datasets
 from numpyae.checkpoints import read_checkpoint
-from numpyae.lab.building import architecture, build_model
 from numpyae.checks import check_data
+from numpyae.lab.building import architecture, build_model
 from numpyae.optimizers import Adam
 from numpyae.training import History, check_arguments, fit
 
@@ -77,25 +79,18 @@ class Run:
         read_checkpoint(checkpoint, self.model, Adam(self.settings["lr"]), np.random.default_rng(0), History)
 
     def train(self, folder, resume=None):
-        """Train the model, with a checkpoint after every epoch. Returns the History."""
+        """Train the model, with a checkpoint after every epoch; return the History."""
         settings = self.settings
         lr, epochs = settings["lr"], settings["epochs"]
 
         def falling_rate(model, history, optimizer):
             optimizer.alpha = lr * 0.1 ** (history.epochs / max(epochs, 1))
 
-        callbacks, shown = [falling_rate], drawn_epochs(epochs)
-
-        def draw(model, history, optimizer):
-            if history.epochs in shown:
-                self.draw_epoch(history, os.path.join(folder, "epochs"))
-
+        callbacks = [falling_rate]
         if settings["plots"]:
-            callbacks.append(draw)
+            callbacks.append(partial(self.draw_epoch, os.path.join(folder, "epochs")))
         if "animation" in settings["plots"]:
-            from numpyae.plots import Recorder
-
-            self.film = Recorder(self.held_out[0], self.dataset.image_shape, self.labels)
+            self.film = numpyae.plots.Recorder(self.held_out[0], self.dataset.image_shape, self.labels)
             if resume is None:
                 self.film.add(self.model, 0)
             callbacks.append(self.film)
@@ -119,32 +114,33 @@ class Run:
         return (f"held-out {self.settings['likelihood']} loss {loss:.5g} per {unit} (sum over features, mean over {n}; "
                 f"{self.judged})")
 
-    def draw_epoch(self, history, folder):
-        """Write the pictures of --plots after an epoch."""
+    def draw_epoch(self, folder, model, history, optimizer):
+        """Write the pictures of --plots into the folder, after those epochs that are drawn: fit calls this."""
+        epochs = self.settings["epochs"]
+        if history.epochs not in drawn_epochs(epochs):
+            return
         os.makedirs(folder, exist_ok=True)
-        pictures, digits = self.pictures(history), max(3, len(str(self.settings["epochs"])))
+        pictures, digits = self.pictures(history), max(3, len(str(epochs)))
         for name in filter(PLOTS.get, self.settings["plots"]):
             save(pictures[PLOTS[name]], os.path.join(folder, f"{name}-{history.epochs:0{digits}}.png"))
 
     def write_pictures(self, folder, history):
         """Write the pictures that fit the model, each as soon as it is drawn; yield their paths."""
-        from numpyae import plots
-
         for name, make in self.pictures(history).items():
             yield save(make, os.path.join(folder, name + ".png"))
         if self.film and self.film.last:
-            yield save(lambda: plots.learning_animation(self.film), os.path.join(folder, "learning.gif"))
-        if os.path.isdir(os.path.join(folder, "epochs")):
-            yield os.path.join(folder, "epochs")
+            yield save(lambda: numpyae.plots.learning_animation(self.film), os.path.join(folder, "learning.gif"))
+        epochs = os.path.join(folder, "epochs")
+        if os.path.isdir(epochs):
+            yield epochs
 
     def pictures(self, history):
         """Return {file name: function that draws it} of the pictures that fit the model."""
-        from numpyae import plots
-
-        model, shape, x, task = self.model, self.dataset.image_shape, self.held_out[0], self.settings["task"]
-        code, latent = self.settings["code"], self.settings["latent"] or 0
-        unit = "squared error per sample" if self.settings["likelihood"] == "squared-error" else "nats per sample"
-        rng = np.random.default_rng(self.settings["seed"])
+        plots, settings = numpyae.plots, self.settings
+        model, shape, x = self.model, self.dataset.image_shape, self.held_out[0]
+        task, code, latent = settings["task"], settings["code"], settings["latent"] or 0
+        unit = "squared error per sample" if settings["likelihood"] == "squared-error" else "nats per sample"
+        rng = np.random.default_rng(settings["seed"])
         network = model.network if task == "regression" else model.encoder
         curve = task == "regression" and self.data[0].shape[1] == 1 and self.data[1].shape[1:] == (1,)
         sparse = code.startswith("top") or any(penalty.term == "sparsity" for penalty in model.penalties)
@@ -154,7 +150,7 @@ class Run:
             "fit": (curve, lambda: plots.regression(model, *self.data)),
             "code_map": (latent >= 2, lambda: plots.code_map(model, x, self.labels)),
             "reconstructions": (latent and shape, lambda: plots.reconstructions(model, x, shape)),
-            "denoised": (self.settings["corruption"] and shape, lambda: plots.denoised(model, x, shape, rng=rng)),
+            "denoised": (settings["corruption"] and shape, lambda: plots.denoised(model, x, shape, rng=rng)),
             "activity": (sparse and self.labels is not None, lambda: plots.activity(model, x, self.labels)),
             "samples": (task == "vae" and shape, lambda: plots.samples(model, shape, rng=rng)),
             "manifold": (latent == 2 and shape, lambda: plots.manifold(model, shape, x=grid)),
@@ -163,7 +159,7 @@ class Run:
 
 
 def save(make, path):
-    """Write the figure, or for a .gif the film, that `make` draws, and free it. Returns the path."""
+    """Write the figure, or for a .gif the film, that `make` draws, and free it; return the path."""
     import matplotlib.pyplot as plt
 
     drawn = make()

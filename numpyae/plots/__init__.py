@@ -23,8 +23,6 @@ rules for colour: it is never the only channel (classes carry their names, curve
 in twelve does not see red and green as others do, so all colours here keep apart for him too.
 """
 
-import matplotlib.pyplot as plt
-
 from numpyae.plots.codes import activity, code_map, densest_point, keep_apart, show_classes
 from numpyae.plots.curves import learning_curve, regression
 from numpyae.plots.films import Recorder, learning_animation, moving_basis
@@ -33,5 +31,5 @@ from numpyae.plots.images import (denoised, extent, filters, manifold, plane, qu
                                   show_images, show_page, tile)
 from numpyae.plots.networks import network
 from numpyae.plots.style import (COLOURS, DOTS, TEXT, TICKS, TITLE, check_image, choose_rows, legend_above,
-                                 legend_below_title, light_grid, new_axes, new_figure, new_panel, require, signed,
-                                 whole_epochs)
+                                 legend_below_title, light_grid, new_axes, new_figure, new_panel, plt, require,
+                                 signed, whole_epochs)

@@ -34,10 +34,9 @@ def learning_curve(history, unit=None):
 
 def show_values(axes, values, style, colour, label=None):
     """Draw one value for each epoch, with markers where there are few."""
-    epochs = len(values)
-    axes.plot(np.arange(1, epochs + 1), values, style, markersize=5 if epochs <= 50 else 0, linewidth=2, color=colour,
-              label=label)
-    whole_epochs(axes, epochs)
+    axes.plot(np.arange(1, len(values) + 1), values, style, markersize=5 if len(values) <= 50 else 0, linewidth=2,
+              color=colour, label=label)
+    whole_epochs(axes, len(values))
 
 
 def regression(model, x, t):

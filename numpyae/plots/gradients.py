@@ -65,8 +65,15 @@ def show_gradients(axes, elements, lost):
 
 def signed_log(axes, elements):
     """Make both axes equal, logarithmic on both sides of zero, and linear where rounding rules. Return the limits."""
+    size = np.maximum(np.abs(elements["yours"]), np.abs(elements["numerical"]))
+    largest = size.max(initial=0) or 1.0
+    clear = (size > np.nan_to_num(elements["error"])) & (size > 1e-18 * largest)
+    wrong = elements["verdict"] == 1
+    others = np.sort(size[clear & ~wrong])
+    smallest = min([largest, *size[clear & wrong], *others[len(others) // 100:]])      # one in 100 may be smaller
+    bottom, top = math.floor(math.log10(smallest)), math.floor(math.log10(largest))    # powers of 10 on the axes
+    linear = min(1, (math.log10(largest) - bottom) / 5) or 1                           # width of the linear part
     both = np.concatenate([elements["yours"], elements["numerical"], [0.0]])
-    bottom, top, linear = decades(elements)
     scale = SymmetricalLogScale(None, linthresh=10.0**bottom, linscale=linear)
     transform = scale.get_transform()
     ends = transform.transform([both.min(), both.max()] if np.any(both) else [-1, 1])
@@ -81,18 +88,6 @@ def signed_log(axes, elements):
     axes.minorticks_off()
     light_grid(axes)
     return low, high
-
-
-def decades(elements):
-    """Return the exponents of the smallest and largest power of 10 on the axes, and the width of their linear part."""
-    size = np.maximum(np.abs(elements["yours"]), np.abs(elements["numerical"]))
-    largest = size.max(initial=0) or 1.0
-    clear = (size > np.nan_to_num(elements["error"])) & (size > 1e-18 * largest)
-    wrong = elements["verdict"] == 1
-    others = np.sort(size[clear & ~wrong])
-    smallest = min([largest, *size[clear & wrong], *others[len(others) // 100:]])      # one in 100 may be smaller
-    bottom, top = math.floor(math.log10(smallest)), math.floor(math.log10(largest))
-    return bottom, top, min(1, (math.log10(largest) - bottom) / 5) or 1
 
 
 def name_worst(axes, elements, worst, rows):

@@ -95,14 +95,13 @@ def filters(dense, image_shape, n=100):
     W = weights_of(dense)
     if W is None:
         raise TypeError(f"filters: expected a Dense layer, got {type(dense).__name__}")
-    n_in, n_out = W.shape
-    check_image("filters", image_shape, n_in, "the layer takes")
+    check_image("filters", image_shape, len(W), "the layer takes")
     strongest = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:n]
     W = W.T[strongest]
     largest = np.abs(W).max(axis=1, keepdims=True)
     W = W / np.where(largest == 0, 1, largest)
     figure, axes = new_panel("Bright pixels under purple raise a unit's activation, under orange they lower it.", 10.5,
-                             f"Incoming weights of {len(W)} of {n_out} units, strongest first")
+                             f"Incoming weights of {len(W)} of {dense.n_out} units, strongest first")
     image = show_images(axes, W, image_shape, len(W), "PuOr", -1, 1)
     axes.set_facecolor("0.8")                            # white is a weight of zero, so the gaps are grey
     colour_bar(axes, image, "weight, in units of its filter's largest |weight|", ticks=[-1, 0, 1], shrink=0.8)

@@ -9,6 +9,7 @@ from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, s
 
 # For each kind of arrow its line style and colour.
 ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3"), "through a box": ("-", "0.5")}
+NO_NAMES = {-1: "1", None: "\N{VERTICAL ELLIPSIS}"}                           # the constant, and units left out
 BOX = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.2", "linewidth": 1.5}
 
 
@@ -113,21 +114,15 @@ def new_column(letter, formula, W, learnt=True, biased=False, box=None, most=8):
 
 
 def show_units(axes, columns, radius):
-    """Draw the circles of all columns, with letter and number of each unit in it, and the boxes in front of columns.
-
-    There is a 1 in the circle of the constant, and there are dots for the units left out.
-    """
+    """Draw the circles of all columns, with letter and number of each unit, and the boxes in front of columns."""
     for k, column in enumerate(columns):
         each = column["n"] // len(column["letters"])
         for unit, (x, y) in column["units"]:
-            text, face = "\N{VERTICAL ELLIPSIS}", "0.9" if k == 0 else "#fff1d6"
-            if unit == -1:
-                text, face = "1", "white"
-            elif unit is not None:
-                text = f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$"
-                text = text.replace("²$", "$^2")         # one above the other
+            name = "" if unit is None else f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$"
+            face = "white" if unit == -1 else "0.9" if k == 0 else "#fff1d6"
             if unit is not None:
                 axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
+            text = NO_NAMES.get(unit, name.replace("²$", "$^2"))             # one above the other
             axes.text(x, y, text, fontsize=TICKS, ha="center", va="center")
         if column["box"]:
             axes.text(k - 0.5, 0, column["box"], fontsize=TEXT, ha="center", va="center", rotation=90, bbox=BOX)
