@@ -34,7 +34,7 @@ KOLMOGOROV = 3.2                      # sqrt(n / 2) times the distance of two di
 
 
 class Exam(NamedTuple):
-    """How one program is examined.
+    """The examination of one program.
 
     `sizes`: the arguments of `parameters`; `batch(rng, sizes)`: those of forward besides w, by name; `values`:
     functions and their arguments, as in "predict w x", that must give the same as those of the right program; `draws`:
