@@ -47,15 +47,6 @@ def penalty_gradient(model, weight):
     return np.concatenate([model.grad, *map(np.ravel, added.values())])
 
 
-def a_sparsity(rng):
-    return [an_autoencoder(penalty(0.2, 0.7, over=over), rng)
-            for over in ("batch", "units") for penalty in (KLSparsity, L2Sparsity)]
-
-
-def a_contraction(rng):
-    return [an_autoencoder(Contraction(0.3), rng, activation) for activation in (Tanh, Sigmoid)]
-
-
 @exercise("8a", "corruption.MaskingNoise.draw", "masking noise", '[002] "The corruption process"', """
   "A fraction of the input set to zeros or ones": draw for each element of x (N, D), independently, 1 with probability
   p, when it will be masked, else 0. An array of the shape and dtype of x, drawn with rng.random, not with np.random.
@@ -134,7 +125,8 @@ exercise("8d", "penalties.Sparsity.backward", "sparsity penalty, backward",
   own_weight 1/N Σ_n s(m_n) with m_n = 1/H Σ_j h_nj of sample n (over="units"). h is (N, H), m and its slope s'(m) =
   self.slope(m) are (H,) or (N,). Return {index: ∂L/∂h}, (N, H), where weight is ∂L/∂penalty. A mean has 1/N (or 1/H)
   in its derivative, and every h in it the same share. `axis` is that of the mean: 0 for the batch, else 1.""",
-          judge=partial(a_penalty, a_sparsity))
+          judge=partial(a_penalty, lambda rng: [an_autoencoder(penalty(0.2, 0.7, over=over), rng) for over in
+                                                ("batch", "units") for penalty in (KLSparsity, L2Sparsity)]))
 
 
 @exercise("8e", "layers.TopK.forward", "k sparse, forward", '[002] "k-sparse autoencoder"', """
@@ -186,7 +178,9 @@ exercise("8g", "penalties.Contraction.backward", "contraction, one layer, backwa
 
       index, dense, phi = chain[0]
       dense.x (N, D),   dense.W (D, K),   phi.derivative() and phi.second_derivative() (N, K)""",
-          unused=("E", "EG", "P", "G"), judge=partial(a_penalty, a_contraction))
+          unused=("E", "EG", "P", "G"),
+          judge=partial(a_penalty, lambda rng: [an_autoencoder(Contraction(0.3), rng, activation)
+                                                for activation in (Tanh, Sigmoid)]))
 
 exercise("8h", "penalties.WeightDecay.backward", "weight decay, backward", '[002] "Regularized autoencoders"', """
   The penalty is own_weight Σ W² over the weight matrices of all `denses`, without ½; biases are left alone. weight is
