@@ -73,11 +73,8 @@ def flat(name, value):
     """Return {name: array} of the arrays in a nest of tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         return {name: value}
-    if isinstance(value, dict):
-        return {key: array for k, v in value.items() for key, array in flat(f"{name}[{k!r}]", v).items()}
-    if isinstance(value, (tuple, list)):
-        return {key: array for k, v in enumerate(value) for key, array in flat(f"{name}[{k}]", v).items()}
-    return {}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (tuple, list)) else ()
+    return {key: array for k, v in items for key, array in flat(f"{name}[{k!r}]", v).items()}
 
 
 def raises(method, error):
@@ -105,9 +102,7 @@ def wrong_gradients(subject, gradients):
         gradient = gradients.get(name)
         if gradient is None:
             findings.append(finding("shape", f"backward returns no gradient of {name}", name))
-            continue
-        form = wrong_form(gradient, array.shape, samples)
-        if form:
+        elif form := wrong_form(gradient, array.shape, samples):
             findings.append(finding("shape", f"the gradient of {name} {form}", name))
         elif subject.parts and (dtype := np.asarray(gradient).dtype) != np.float64:
             findings.append(finding("precision" if dtype == np.float32 else "dtype",
