@@ -10,8 +10,8 @@ from numpyae import (VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Ga
 from numpyae.corruption import Corruption
 from numpyae.losses import Loss
 from numpyae.penalties import Penalty
-from numpyae.tableau.drawing import Drawing
-from numpyae.tableau.numbers import in_numbers
+from numpyae.tableau.page import Drawing
+from numpyae.tableau.rows import in_numbers
 
 RNG = np.random.default_rng(0)
 X, T = RNG.normal(size=(7, 5)), RNG.normal(size=(7, 3))
@@ -90,6 +90,23 @@ def test_a_layer_without_formulas_and_a_subclass_with_a_forward_of_its_own():
     tableau = trace(model, X, T)
     assert [row.formula for row in tableau.rows[3:6]] == ["Plain(a1)", "the tangens of h1", "Louder(h1')"]
     assert tableau["dh1'"].formula == "do (1 - o²)" and tableau["da1"].formula == "Plain.backward(dh1)"
+
+
+def test_a_formula_that_names_an_array():
+    class Centred(Layer):
+        formula = {"y": "{x} - {mean}", "dx": "d{y}"}
+        mean = np.arange(1.0, 4.0)[None]
+
+        def forward(self, x):
+            return x - self.mean
+
+        def backward(self, delta):
+            return delta
+
+    network = Sequential(Dense(3, 3, rng=0), Centred())
+    tableau, formulas, numbers = examined(Regression(network, SquaredError()), ONE, ONE)
+    assert formulas["o"] == "a1 - mean" and numbers["o"][1].split(" = ")[1].endswith(" - 2")
+    assert np.array_equal(tableau.constants["mean"], Centred.mean)
 
 
 def test_a_formula_that_names_what_nobody_knows():

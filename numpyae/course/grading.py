@@ -292,7 +292,7 @@ def environment_of(pid):
 
 
 class Reader:
-    """Reads a pipe to its end in a thread, and keeps its beginning. `first` is set with the first line, or the end."""
+    """A reader of a pipe to its end, in a thread; it keeps the beginning. `first` is set with a line, or the end."""
 
     def __init__(self, pipe):
         self.pipe, self.kept, self.first = pipe, b"", threading.Event()

@@ -12,6 +12,7 @@ import ast
 import functools
 import os
 import pathlib
+import re
 import types
 import warnings
 
@@ -80,12 +81,10 @@ def source(level, seed):
 
 def planted(bug, text):
     """Return the text with the wrong line for the right one. Raise ValueError unless that stands there exactly once."""
-    lines = text.splitlines()
-    at = [i for i, line in enumerate(lines) if line.strip() == bug.right]
-    if len(at) != 1:
-        raise ValueError(f"{bug.program}.py must have the line {bug.right!r} once, and has it {len(at)} times")
-    lines[at[0]] = lines[at[0]].replace(bug.right, bug.wrong)
-    return "\n".join(lines) + "\n"
+    text, times = re.subn(rf"^( *){re.escape(bug.right)}$", lambda line: line[1] + bug.wrong, text, flags=re.M)
+    if times != 1:
+        raise ValueError(f"{bug.program}.py must have the line {bug.right!r} once, and has it {times} times")
+    return text
 
 
 def write(level, seed, folder="."):

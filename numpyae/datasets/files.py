@@ -197,10 +197,10 @@ def read_csv(path):
     """Return the table of a .csv file, (rows, columns) float64, as (x, None)."""
     try:
         with open(path, encoding="utf-8-sig") as file:
-            lines = [(count, [cell.strip() for cell in line.split(",")]) for count, line in enumerate(file, 1)]
+            lines = [(f"{path}: line {count}", [cell.strip() for cell in line.split(",")])
+                     for count, line in enumerate(file, 1) if line.strip()]
     except UnicodeDecodeError as error:
         raise bad(path, "lines of text", f"bytes that are not ({error})") from error
-    lines = [(f"{path}: line {count}", cells) for count, cells in lines if cells != [""]]
     header = bool(lines) and all(cell_number(cell) is None for cell in lines[0][1])
     rows = [numbers(cells, len(lines[0][1]), where) for where, cells in lines[header:]]
     if not rows:

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from numpyae.checks import FLOATS, is_number
+from numpyae.checks import FLOATS, check_number, is_number
 
 CHUNK = 2**18   # numbers handled at once: temporaries of 1 or 2 MB, which also fit a processor's cache
 
@@ -167,9 +167,7 @@ def check_sigma(what, sigma):
     """Return sigma as a float; TypeError unless it is a number, ValueError unless 0 <= sigma < infinity."""
     if not is_number(sigma):
         raise TypeError(f"{what} must be a number, got {sigma!r}")
-    if not 0 <= sigma < np.inf:
-        raise ValueError(f"{what} must be finite and not negative, got {sigma:g}")
-    return float(sigma)
+    return check_number(what, sigma, 0, np.inf, "finite and not negative")
 
 
 def check_dtype(what, dtype):

@@ -74,8 +74,8 @@ def flat(name, value):
     """Return {name: array} of the arrays in a nest of tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         return {name: value}
-    items = dict(enumerate(value)) if isinstance(value, (tuple, list)) else value if isinstance(value, dict) else {}
-    return {key: array for k, v in items.items() for key, array in flat(f"{name}[{k!r}]", v).items()}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (tuple, list)) else ()
+    return {key: array for k, v in items for key, array in flat(f"{name}[{k!r}]", v).items()}
 
 
 def raises(method, error):

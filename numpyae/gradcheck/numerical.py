@@ -17,6 +17,8 @@ the left and to the right differ, however small the step.
 
 import numpy as np
 
+from numpyae.checks import check_choice
+
 STEPS = (1e-4, 1e-3, 1e-2, 1e-5, 1e-1, 1e-6)       # the usual best first
 LADDER = tuple(10.0 ** (-k / 2) for k in range(2, 23))                       # 1e-1 ... 1e-11
 GOOD = 1e-6                                        # relative error at which the first look is enough
@@ -33,12 +35,11 @@ def numerical_gradient(f, w, method="central"):
     """
     if not isinstance(w, np.ndarray) or w.dtype != np.float64:
         raise TypeError(f"numerical_gradient: w must be a float64 array, got {getattr(w, 'dtype', type(w).__name__)}")
+    check_choice("numerical_gradient: method", method, ("central", "richardson", "complex"))
     if method == "richardson":
         return richardson(f, w, np.random.default_rng(0))[0]
     if method == "complex":
         return complex_step(f, w)
-    if method != "central":
-        raise ValueError(f'numerical_gradient: method must be "central", "richardson" or "complex", got {method!r}')
     gradient = np.empty(w.shape)
     for index in np.ndindex(w.shape):
         gradient[index] = central(f, w, index, 6e-6 * max(1.0, abs(w[index])))[0]

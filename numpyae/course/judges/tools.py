@@ -62,28 +62,24 @@ def returned(name, call, *arrays):
     before = [np.copy(array) for array in arrays]
     found = call(*arrays)
     for k, (array, old) in enumerate(zip(arrays, before)):
-        if isinstance(array, np.ndarray) and not np.array_equal(array, old):
-            which = f" {k + 1}" * (len(arrays) > 1)
-            raise Wrong(f"{name} changes its argument{which} in place; others may still need it")
-    if found is None:
-        raise Wrong(f"{name} returns None: is the `return` missing?")
+        which = f" {k + 1}" * (len(arrays) > 1)
+        must(not isinstance(array, np.ndarray) or np.array_equal(array, old),
+             f"{name} changes its argument{which} in place; others may still need it")
+    must(found is not None, f"{name} returns None: is the `return` missing?")
     return found
 
 
 def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
     """Raise Wrong unless found is the array `truth`. mistakes: {sentence: what it gives}; sizes: {name: number}."""
     truth = np.asarray(truth)
-    if not isinstance(found, (np.ndarray, np.floating, float)):
-        raise Wrong(f"{name} must be an array, got {type(found).__name__}")
+    must(isinstance(found, (np.ndarray, np.floating, float)), f"{name} must be an array, got {type(found).__name__}")
     found = np.asarray(found)
-    if found.dtype != truth.dtype and near(found, truth, 1e-2):
-        raise Wrong(f"{name} must be {truth.dtype}, as what it is made of, got {found.dtype}")
+    must(found.dtype == truth.dtype or not near(found, truth, 1e-2),
+         f"{name} must be {truth.dtype}, as what it is made of, got {found.dtype}")
     said = difference(found, truth, {**dict(sizes), **NATS}, tolerance)
     for sentence, array in dict(mistakes).items() if said else ():
-        if np.all(np.isfinite(array)) and near(found, array, tolerance):
-            raise Wrong(f"{name}: {sentence}")
-    if said:
-        raise Wrong(f"{name} {said}")
+        must(not np.all(np.isfinite(array)) or not near(found, array, tolerance), f"{name}: {sentence}")
+    must(not said, f"{name} {said}")
 
 
 def near(found, truth, tolerance):
