@@ -1,9 +1,9 @@
-"""Who checks the checker? Put a mistake into every line of a right backward, one at a time, and see whether it is found.
+"""Who checks the checker? Put a mistake into each line of a right backward, one at a time, and see whether it is found.
 
-That is mutation testing, and each mistake is a mutant; operators.py has the slips. A mutant is *killed* when the check does not pass,
-it *survives* when it does, and it is *equivalent* when it computes the same, which needs a proof: they stand in EQUIVALENT. This file
-makes them; score.py says what became of them. Which methods there are is found by running every class at its examples: those that
-its backward calls and its forward does not.
+That is mutation testing, and each mistake is a mutant; operators.py has the slips. A mutant is *killed* when the check
+does not pass. It *survives* when it does. It is *equivalent* when it computes the same, which needs a proof: the proofs
+stand in EQUIVALENT. This file makes the mutants; score.py says what became of them. The methods are found by running
+every class at its examples: those that its backward calls and its forward does not.
 
     from numpyae.gradcheck import mutants, score
     print(score.in_words(score.run(mutants.mutants())))               the whole library
@@ -28,13 +28,17 @@ TRIALS = 12                           # so many of other classes, for a method t
 EQUIVALENT = {
     ("Softplus.backward", "> to >=", "return delta * (np.maximum(e, (self.a > 0)) / (1 + e))"):
         "At a = 0, the only difference, e = 1, and max(1, 0) = max(1, 1).",
-    ("GaussianNLL.backward", "swap the operands of @", "dlogvar += ((0.5 * self.r.shape[1] - 0.5 * self.squares) @ (weight))"):
+    ("GaussianNLL.backward", "swap the operands of @",
+     "dlogvar += ((0.5 * self.r.shape[1] - 0.5 * self.squares) @ (weight))"):
         "A product of two vectors is the same in both orders.",
-    ("ContinuousBernoulliNLL.mean", "> to >=", "return np.where((square <= 0.0625), near, np.where(o > 0, 1 - low, low))"):
+    ("ContinuousBernoulliNLL.mean", "> to >=",
+     "return np.where((square <= 0.0625), near, np.where(o > 0, 1 - low, low))"):
         "At |o| = 1/4 the series and the formula are equal to rounding.",
-    ("ContinuousBernoulliNLL.mean", "another constant", "return np.where(square < 0.125, near, np.where(o > 0, 1 - low, low))"):
+    ("ContinuousBernoulliNLL.mean", "another constant",
+     "return np.where(square < 0.125, near, np.where(o > 0, 1 - low, low))"):
         "The series leaves out less than o^11 / 1.8e9, which is 6e-15 at |o| = 0.354: rounding.",
-    ("ContinuousBernoulliNLL.mean", "> to >=", "return np.where(square < 0.0625, near, np.where((o >= 0), 1 - low, low))"):
+    ("ContinuousBernoulliNLL.mean", "> to >=",
+     "return np.where(square < 0.0625, near, np.where((o >= 0), 1 - low, low))"):
         "At o = 0, the only difference, the series is taken.",
 }
 
@@ -58,12 +62,13 @@ class Trial:
 
 
 def gradients_of(subjects):
-    """{(number, term, name): gradient} of every array of these subjects, for every term alone, of pieces of arrays, and of the deltas
-    that the parts receive."""
+    """Return {(number, term, name): gradient} of every array of these subjects, for every term alone.
+
+    Pieces of arrays are there too, and the deltas that the parts receive.
+    """
     found = {}
     for number, subject in enumerate(subjects):
         for term in (None, *subject.terms):
-            subject.forward()
             for name, gradient in subject.gradients(term).items():
                 gradient = np.array(gradient, dtype=np.float64)
                 found[number, term, name] = gradient
@@ -78,14 +83,14 @@ def gradients_of(subjects):
 
 @functools.cache
 def trials_of(cls):
-    """The trials of one class: its examples, and the models around them."""
+    """Return the trials of one class: its examples, and the models around them."""
     return [Trial(*case) for case in cases(np.random.default_rng(0), cls)]
 
 
 def methods(*chosen):
-    """{(class, method): (trials, operators)} of these classes, or of the library: whatever runs when they are checked.
+    """Return {(class, method): (trials, operators)} for these classes, or the library: whatever runs in their checks.
 
-    What runs on the way back only is wanted for all operators, what runs on the way forward for those of FORWARD.
+    A method that runs on the way back only is mutated by all operators, one of the way forward by those of FORWARD.
     """
     owners = [*chosen, *(base for cls in chosen for base in cls.__mro__ if not base.__module__.startswith("numpyae."))]
     if not chosen:
@@ -98,20 +103,18 @@ def methods(*chosen):
             for reached, run in zip((forward, back), ways(trial)):
                 for method in methods_run(run, known):
                     reached.setdefault(method, {}).setdefault(cls, []).append(trial)
-    wanted = [(method, FORWARD) for method in forward] + [(method, BACKWARD) for method in back if method not in forward]
-    order = {method: number for number, method in enumerate(known.values())}
-    return {method: (nearest(method[0], {**forward, **back}[method]), operators)
-            for method, operators in sorted(wanted, key=lambda pair: order[pair[0]])}
+    return {method: (nearest(method[0], {**forward, **back}[method]), FORWARD if method in forward else BACKWARD)
+            for method in known.values() if method in forward or method in back}
 
 
 def ways(trial):
-    """The way forward and the way back, as two functions; the way back runs at what the last way forward kept."""
+    """Return the way forward and the way back, two functions; the second uses what the last way forward kept."""
     subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
     return subject.forward, lambda: subject.backward(subject.deltas)
 
 
 def nearest(cls, trials):
-    """The trials of the class itself, or else some of others, of its subclasses first, in turn: {class: trials} -> trials."""
+    """Return the trials of the class itself, or else some of others, its subclasses first, in turn."""
     if cls in trials:
         return trials[cls]
     below = [other for other in trials if issubclass(other, cls)] or trials
@@ -123,10 +126,14 @@ def nearest(cls, trials):
 # Making mutants
 
 class Mutant:
-    """One mistake: `name` (class.method), `operator`, `line` and `mutated`, and `expected`, the causes that describe it."""
+    """One mistake: `name` (class.method), `operator`, `line` and `mutated`.
+
+    `expected`: the causes that describe it.
+    """
 
     def __init__(self, cls, method, trials, operator, source, line, mutated, expected):
-        self.cls, self.method, self.trials, self.source, self.name = cls, method, trials, source, f"{cls.__name__}.{method}"
+        self.cls, self.method, self.trials, self.source = cls, method, trials, source
+        self.name = f"{cls.__name__}.{method}"
         self.operator, self.line, self.mutated, self.expected = operator, line, mutated, frozenset(expected)
 
     def apply(self):
@@ -138,13 +145,16 @@ class Mutant:
 
 
 def mutants(*chosen):
-    """All mutants of these classes, or of the whole library, without duplicates. TypeError for a class without examples."""
+    """Return all mutants of these classes, or of the whole library, without duplicates.
+
+    Raise TypeError for a class without examples.
+    """
     return [mutant for (cls, method), (trials, operators) in methods(*chosen).items()
             for mutant in mutants_of(cls, method, trials, operators)]
 
 
 def mutants_of(cls, method, trials=None, operators=BACKWARD):
-    """The mutants of one method. RuntimeError when its source cannot be read, or holds nothing to mutate."""
+    """Return the mutants of one method; raise RuntimeError when its source holds nothing to mutate."""
     trials = trials_of(cls) if trials is None else trials
     seen, found = {ast.dump(ast.parse(source_of(cls, method)))}, []
     for source, site in sites(cls, method, trials[0].subjects()[0]):

@@ -1,8 +1,8 @@
-"""One slip, taken out again: small changes of the source of backward, tried one at a time until all gradients are right.
+"""One slip, taken out again: small changes of the source of backward, tried one by one until all gradients are right.
 
-The operators that put a mistake into right code (operators.py) also take one out: what was negated is negated again, what was
-doubled is halved, another array gets its place back. This is asked last, where no formula explains a gradient; it needs no
-vocabulary, only that a backward that is right in every element, to nine digits, is right.
+The operators that put a mistake into right code (operators.py) also take one out: a value that was negated is negated
+again, one that was doubled is halved, another array gets its place back. This is asked last, where no formula explains
+a gradient. It needs no vocabulary, only that a backward that is right in every element, to nine digits, is right.
 """
 
 import ast
@@ -40,9 +40,10 @@ def repair(subject, rows):
 
 
 def changes(cls, method, subject):
-    """(source, old line, new line) of every change of a method that may take a slip out."""
+    """Yield (source, old line, new line) of every change of a method that may take a slip out."""
     for source, site in sites(cls, method, subject):
-        texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)] + others(site)
+        texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
+        texts += others(site)
         if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
             texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
         if site.text.startswith("np.mean("):
@@ -70,7 +71,7 @@ def is_right(subject, rows, before):
 
 
 def fits(gradient, row):
-    """Whether this gradient is the truth of the row, to within its error bars."""
+    """Return whether this gradient is the truth of the row, to within its error bars."""
     if gradient.shape != tuple(row["shape"]):
         return False
     values = row["values"]
@@ -82,7 +83,7 @@ def fits(gradient, row):
 
 @contextlib.contextmanager
 def quiet():
-    """No warnings: a change may overflow or divide by zero."""
+    """Turn warnings off: a change may overflow or divide by zero."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield

@@ -1,20 +1,20 @@
-"""What became of the mutants: killed or survived, the cause that the check named, and whether it is the right one.
+"""The score of the mutants: killed or survived, the cause that the check named, and whether it is the right one.
 
-Whether the wrong gradient is exactly c times the right one we know here, since the right one is at hand: `exact_causes`. For the
-rest the operator of the mutant says what it did. A cause that is named and not true counts as wrong, whatever else is named.
+Here the right gradient is at hand, so `exact_causes` knows whether the wrong one is exactly c times the right one. For
+the rest the operator of the mutant says what it did. A cause that is named and not true counts as wrong, whatever else
+is named.
 """
 
 import collections
-import contextlib
 import random
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from numpyae import gradcheck
-from numpyae.gradcheck.cases import with_subclasses
+from numpyae.described import with_subclasses
 from numpyae.gradcheck.mutants import EQUIVALENT, Mutant, gradients_of, mutants
+from numpyae.gradcheck.repairs import quiet
 from numpyae.penalties import Penalty
 
 ENOUGH = 2                            # so many trials that a mutant fails in are looked at
@@ -22,7 +22,10 @@ FACTS = {"raises", "shape"}           # causes that are not guessed: it did rais
 
 
 def exact_causes(mutant):
-    """(causes, factors, all): what is exactly true of some array, and whether that explains every array of the first trial it affects."""
+    """Return (causes, factors, all): what is exactly true of some array, and whether that explains all in one trial.
+
+    That is every array that the mutant affects in the first trial that it affects.
+    """
     causes, factors, explained = set(), [], []
     for trial in mutant.trials:
         subjects = trial.subjects()
@@ -41,7 +44,8 @@ def exact_causes(mutant):
         causes |= {"precision"} if nearly_right(trial.right, wrong) else set()
         some = [factor_of_changed(right, wrong[at]) for at, right in trial.right.items()]
         factors += [c for c in (*some, *(c for c, _ in found)) if c not in (None, 1)]
-        causes |= {"not zeroed"} if any(off_by_a_number(right, wrong[at]) for at, right in trial.right.items()) else set()
+        shifted = any(off_by_a_number(right, wrong[at]) for at, right in trial.right.items())
+        causes |= {"not zeroed"} if shifted else set()
         causes |= {"term"} if any(c not in (None, 1) and term is not None for c, (_, term, _) in found) else set()
         explained += [None not in dict(found)] if any(c != 1 for c, _ in found) else []
     causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
@@ -49,13 +53,13 @@ def exact_causes(mutant):
 
 
 def nearly_right(right, wrong):
-    """Whether something is wrong, but nothing by more than float32 would make it."""
+    """Return whether something is wrong, but nothing by more than float32 would make it."""
     close = all(np.allclose(wrong[at], right[at], rtol=0, atol=2e-6 * np.abs(right[at]).max(initial=0)) for at in right)
     return close and any(np.any(right[at] != wrong[at]) for at in right)
 
 
 def exact_factor(right, wrong):
-    """c where wrong = c right to rounding, 1 when they are equal, else None."""
+    """Return c where wrong = c right to rounding, 1 when they are equal, else None."""
     largest = np.abs(wrong).max(initial=0)
     if wrong.shape != right.shape or not np.isfinite(largest):
         return None
@@ -68,20 +72,23 @@ def exact_factor(right, wrong):
 
 
 def factor_of_changed(right, wrong):
-    """`exact_factor` of the elements that are wrong, where there are several."""
+    """Return the `exact_factor` of the elements that are wrong, where there are several."""
     changed = np.abs(wrong - right) > 1e-12 * np.abs(right).max(initial=0)
     return exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None
 
 
 def off_by_a_number(right, wrong):
-    """Whether all elements, if there are several, are off by one number."""
+    """Return whether all elements, if there are several, are off by one number."""
     gap = wrong - right
     return gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max())
 
 
 class Outcome(NamedTuple):
-    """What became of a mutant: its fate "killed", "survived" or "equivalent" (and why), the causes found, the diagnosis "right",
-    "wrong" or "unexplained", and whether the place is right (None where none was named)."""
+    """The outcome of a mutant: its fate "killed", "survived" or "equivalent" (and why), and the causes found.
+
+    The diagnosis is "right", "wrong" or "unexplained"; `place` tells whether the place is right, None where none was
+    named.
+    """
 
     mutant: Mutant
     fate: str
@@ -92,7 +99,7 @@ class Outcome(NamedTuple):
 
 
 def run(mutants, progress=None, enough=ENOUGH):
-    """Check every mutant until it has failed so many trials. progress(done, of) is called after each. Returns a list of outcomes."""
+    """Return the outcomes of these mutants; progress(done, of) is called after each."""
     outcomes = []
     for mutant in mutants:
         outcomes.append(outcome(mutant, enough))
@@ -102,7 +109,7 @@ def run(mutants, progress=None, enough=ENOUGH):
 
 
 def outcome(mutant, enough=ENOUGH):
-    """Check one mutant at its trials, until it has failed so many of them."""
+    """Return the outcome of one mutant, checked at its trials until it has failed so many of them."""
     reports = []
     for trial in mutant.trials:
         with mutant.apply(), quiet():
@@ -114,25 +121,26 @@ def outcome(mutant, enough=ENOUGH):
         why = EQUIVALENT.get((mutant.name, mutant.operator, mutant.mutated), "")
         return Outcome(mutant, "equivalent" if why else "survived", why)
     causes, factors, explained = exact_causes(mutant)
-    if mutant.operator.startswith("exp(logvar / 2)"):    # the forward is the wrong one: its own backward gives half of the true gradient
+    if mutant.operator.startswith("exp(logvar / 2)"):    # a wrong forward: its backward gives half of the true gradient
         causes, factors, explained = {"factor"}, [0.5], False
     expected = causes | mutant.expected - ({"elementwise"} if explained else set())
-    expected |= FACTS | {found["cause"] for findings in reports for found in findings if mutant.name in found["sentence"]} & {"slip"}
+    every = [found for findings in reports for found in findings]
+    expected |= FACTS | {found["cause"] for found in every if mutant.name in found["sentence"]} & {"slip"}
     judged = {judge(findings, expected, factors) for findings in reports}
     diagnosis = next(word for word in ("wrong", "right", "unexplained") if word in judged)
     named = [findings[0]["layer"] for findings in reports if findings and findings[0]["layer"]]
     place = all(layer.startswith(right_places(mutant)) for layer in named) if named else None
-    return Outcome(mutant, "killed", "", tuple(found["cause"] for findings in reports for found in findings), diagnosis, place)
+    return Outcome(mutant, "killed", "", tuple(found["cause"] for found in every), diagnosis, place)
 
 
 def right_places(mutant):
-    """The names under which the mistake may be found: its class, those below it, and the penalty that asks a layer for a slope."""
+    """Return the classes at which the mistake may be found: its own, those below it, a penalty that asks it."""
     asking = {type(trial.target) for trial in mutant.trials if isinstance(trial.target, Penalty)}
     return tuple(cls.__name__ for cls in (*with_subclasses(mutant.cls), *asking))
 
 
 def findings_of(trial):
-    """None when the check passes, else its findings."""
+    """Return None when the check passes, else its findings."""
     try:
         report = gradcheck.check(trial.target, *trial.batch)
     except Exception as error:        # the check itself should have said so
@@ -141,8 +149,11 @@ def findings_of(trial):
 
 
 def judge(findings, expected, factors):
-    """"right" when a finding of the first place describes the mistake and none is false; "unexplained" when none says a thing."""
-    said = [found for found in findings if found["cause"] not in ("unexplained", "nonlinear")]        # that one is measured, and true
+    """Return "right" when a finding of the first place describes the mistake and none is false.
+
+    Return "wrong" when one is false, "unexplained" when none says a thing.
+    """
+    said = [found for found in findings if found["cause"] not in ("unexplained", "nonlinear")]    # measured, and true
     for found in said:
         if found["cause"] not in expected or found["cause"] == "factor" and not known(found["factor"], factors):
             return "wrong"
@@ -151,30 +162,24 @@ def judge(findings, expected, factors):
 
 
 def known(factor, factors):
-    """Whether this is one of the factors."""
+    """Return whether this is one of the factors."""
     return any(abs(factor - c) <= 1e-6 * abs(c) for c in factors)
 
 
-@contextlib.contextmanager
-def quiet():
-    """No warnings: a mutant may overflow or divide by zero."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
 def sample(mutants, n, seed=0):
-    """n of the mutants, the same for the same seed."""
+    """Draw n of the mutants."""
     return random.Random(seed).sample(mutants, min(n, len(mutants)))
 
 
 def in_words(outcomes):
-    """A text: totals, the table of operators against causes, and every survivor and wrong diagnosis."""
+    """Return a text: totals, the table of operators against causes, and every survivor and wrong diagnosis."""
     killed = [o for o in outcomes if o.fate == "killed"]
     fates, words = collections.Counter(o.fate for o in outcomes), collections.Counter(o.diagnosis for o in killed)
     placed = [o.place for o in killed if o.place is not None]
-    lines = [f"{len(outcomes)} mutants: {fates['killed']} killed, {fates['survived']} survived, {fates['equivalent']} equivalent"]
-    lines += [f"cause {word}: {100 * words[word] / max(len(killed), 1):.1f} %" for word in ("right", "wrong", "unexplained")]
+    lines = [f"{len(outcomes)} mutants: "
+             + ", ".join(f"{fates[fate]} {fate}" for fate in ("killed", "survived", "equivalent"))]
+    lines += [f"cause {word}: {100 * words[word] / max(len(killed), 1):.1f} %"
+              for word in ("right", "wrong", "unexplained")]
     lines += [f"place right: {100 * sum(placed) / max(len(placed), 1):.1f} % of {len(placed)}", ""]
     lines += table(killed)
     for title, chosen in (("survived", [o for o in outcomes if o.fate == "survived"]),
@@ -189,7 +194,7 @@ def in_words(outcomes):
 
 
 def table(killed):
-    """Rows: operators. Columns: the causes found, each counted once per mutant."""
+    """Return lines, a row for each operator; in the columns are the causes found, each counted once per mutant."""
     counts = collections.Counter((o.mutant.operator, cause) for o in killed for cause in set(o.causes))
     columns = sorted({cause for _, cause in counts})
     lines = [f"{'':31}" + "".join(f"{cause:>12}" for cause in columns)]
@@ -198,6 +203,6 @@ def table(killed):
 
 
 def of_all(progress=None, *chosen):
-    """(text, exit status) of the mutants of these classes, or of the library: 1 when one survives that is not equivalent."""
+    """Return (text, exit status) for these classes, or the library: 1 when a mutant survives that is not equivalent."""
     outcomes = run(mutants(*chosen), progress)
     return in_words(outcomes), int(any(o.fate == "survived" for o in outcomes))

@@ -1,4 +1,4 @@
-"""The source of a backward, taken apart: its methods, the places where something is computed, and how to put another text there."""
+"""The source of a backward, taken apart: its methods, the places where it computes, another text in a place."""
 
 import ast
 import contextlib
@@ -19,17 +19,18 @@ from numpyae.models import Model
 from numpyae.parameters import Parametric
 
 NUMBER = itertools.count()
-DEEPEST = 6                           # so many nodes around a site: what lies deeper in a series is below every error bar
+DEEPEST = 6                           # so many nodes around a site: what lies deeper is below every error bar
 
 
 def methods_of(classes):
-    """{code: (class, name)} of all methods in the bodies of these classes."""
+    """Return {code: (class, name)} of all methods in the bodies of these classes."""
     return {function.__code__: (cls, name) for cls in classes if cls not in (Parametric, Described)
-            for name, function in vars(cls).items() if isinstance(function, types.FunctionType) and not name.startswith("__")}
+            for name, function in vars(cls).items()
+            if isinstance(function, types.FunctionType) and not name.startswith("__")}
 
 
 def methods_run(run, known):
-    """The methods among `known`, {code: method}, that are called in run()."""
+    """Return the methods among `known`, {code: method}, that are called in run()."""
     found = {}
 
     def look(frame, event, _):
@@ -45,7 +46,7 @@ def methods_run(run, known):
 
 
 def source_of(cls, method):
-    """The source of a method. RuntimeError when it cannot be read."""
+    """Return the source of a method; raise RuntimeError when it cannot be read."""
     try:
         return textwrap.dedent(inspect.getsource(vars(cls)[method]))
     except (KeyError, OSError, TypeError) as error:
@@ -65,16 +66,16 @@ def in_its_place(cls, method, source):
 
 
 def compiled(source, cls, method, file):
-    """The function of this source, with the globals of its class; super() finds the class where a class body would put it."""
+    """Return the function of this source, with the globals of its class; super() finds the class, as in its body."""
     namespace = {}
     text = f"def body(__class__):\n{textwrap.indent(source, '    ')}\n    return {method}"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # where `inspect` finds it again
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # here `inspect` finds it
     exec(compile(text, file, "exec"), vars(sys.modules[cls.__module__]), namespace)
     return namespace["body"](cls)
 
 
 def replaced(source, node, text):
-    """The source with another text for this node."""
+    """Return the source with another text for this node."""
     lines = source.encode().splitlines(keepends=True)    # ast counts bytes
     start = sum(map(len, lines[:node.lineno - 1])) + node.col_offset
     stop = sum(map(len, lines[:node.end_lineno - 1])) + node.end_col_offset
@@ -82,9 +83,9 @@ def replaced(source, node, text):
 
 
 def sites(cls, method, subject):
-    """(source, Site) of every statement and expression of a method that computes: no docstring, no guard that raises, no index.
+    """Yield (source, Site) of every statement and expression of a method that computes.
 
-    `subject`: what is run to see the arrays in scope.
+    No docstring, no guard that raises and no index is among them. `subject` is run to see the arrays in scope.
     """
     source = source_of(cls, method)
     function = ast.parse(source).body[0]
@@ -99,20 +100,23 @@ def sites(cls, method, subject):
         if docstring or guard or len(around) > DEEPEST:
             continue
         before = {name.id for name in ast.walk(function) if isinstance(name, ast.Name) and name.lineno < node.lineno}
-        scope = {name: array for name, array in arrays.items() if name in {*upstream, *before} or name.startswith("self.")}
+        scope = {name: array for name, array in arrays.items()
+                 if name in {*upstream, *before} or name.startswith("self.")}
         yield source, Site(node, ast.get_source_segment(source, node), around, scope, windows, upstream, sums, in_loop)
         inner = [] if isinstance(node, (ast.If, ast.For)) else [*around, node]
         in_loop = in_loop or isinstance(node, ast.For)
-        stack += [(child, inner, in_loop) for child in reversed(list(ast.iter_child_nodes(node))) if computes(child, node)]
+        stack += [(child, inner, in_loop) for child in reversed(list(ast.iter_child_nodes(node)))
+                  if computes(child, node)]
 
 
 def computes(child, parent):
-    """Whether this part of a node goes into the gradient."""
+    """Return whether this part of a node goes into the gradient."""
     if isinstance(parent, ast.Call):
         called = ast.unparse(parent.func)
         skip = called in ("range", "len", "np.empty") or not isinstance(child, ast.expr)
         skip = skip or called.endswith(".reshape") and child is not parent.func
-        return not skip and (child is not parent.func or isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call))
+        method_of_call = isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call)
+        return not skip and (child is not parent.func or method_of_call)
     if isinstance(parent, (ast.Assign, ast.AugAssign, ast.Subscript)):
         return child is parent.value
     if isinstance(parent, (ast.If, ast.For)):
@@ -127,7 +131,10 @@ def computes(child, parent):
 
 
 def arrays_in(cls, method, subject):
-    """({name: array}, names of windows into grad): argument, local names and attributes when the method first returns."""
+    """Return ({name: array}, names of windows into grad) when the method first returns.
+
+    The arrays are its argument, its local names and the attributes of its object.
+    """
     code, found = vars(cls)[method].__code__, {}
 
     def look(frame, event, _):
@@ -144,4 +151,5 @@ def arrays_in(cls, method, subject):
         sys.setprofile(None)
     arrays = {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}
     windows = subject.windows.values()
-    return arrays, frozenset(name for name in arrays if any(np.may_share_memory(arrays[name], window) for window in windows))
+    return arrays, frozenset(name for name in arrays
+                             if any(np.may_share_memory(arrays[name], window) for window in windows))
