@@ -1,17 +1,17 @@
 """The model of a run's settings, and the line that describes it."""
 
-import inspect
+import itertools
 
 import numpy as np
 
 from numpyae import (VAE, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense, TopK,
                      mlp)
 from numpyae.corruption import Corruption
+from numpyae.described import arguments_of
 from numpyae.lab.names import known, make
 from numpyae.lab.settings import codes
 from numpyae.losses import Loss
 from numpyae.penalties import Penalty
-
 
 
 def build_model(settings, D, y, y_test):
@@ -38,7 +38,7 @@ def build_model(settings, D, y, y_test):
 def likelihood(word):
     """Return the loss of that word; one that can learn its σ does."""
     loss = known(Loss)[word]
-    return loss(learn=True) if "learn" in inspect.signature(loss).parameters else loss()
+    return loss(learn=True) if "learn" in arguments_of(loss) else loss()
 
 
 def encoder_of(code, sizes, rng):
@@ -54,16 +54,13 @@ def encoder_of(code, sizes, rng):
 def mirror(encoder):
     """Return the decoder that shares the encoder's weights: its Dense layers backwards, transposed, tanh between."""
     denses = [layer for layer in encoder.layers[::-1] if isinstance(layer, Dense)]
-    layers = [layer for dense in denses for layer in (TiedDense(dense), Tanh())]
-    return Sequential(*layers[:-1])
+    return Sequential(*[layer for dense in denses for layer in (TiedDense(dense), Tanh())][:-1])
 
 
 def with_dropout(network, p):
     """Return the network with a Dropout after each hidden activation."""
-    layers = []
-    for layer in network.layers:
-        layers += [layer] if isinstance(layer, Dense) else [layer, Dropout(p)]
-    return Sequential(*layers)
+    pairs = [[layer] if isinstance(layer, Dense) else [layer, Dropout(p)] for layer in network.layers]
+    return Sequential(*itertools.chain(*pairs))
 
 
 def architecture(settings, D, model):
