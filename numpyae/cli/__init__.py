@@ -13,8 +13,6 @@ import importlib
 import pkgutil
 import sys
 
-EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, MemoryError)     # whose message is the one line to print
-
 
 def main(argv=None):
     """Run one command; return the exit status."""
@@ -30,7 +28,7 @@ def main(argv=None):
         return 130
     except BrokenPipeError:
         return 1
-    except EXPECTED as error:
+    except (ValueError, TypeError, OSError, ArithmeticError, MemoryError) as error:
         print(f"numpyae {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
 

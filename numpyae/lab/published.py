@@ -31,7 +31,7 @@ SUM = "squared error, summed over pixels, mean over {}; grey levels in [0, 1]"
 
 class Job(namedtuple("Job", "model data rng look judge optimizer batch_size schedule each_epoch pictures",
                      defaults=[None, 100, lambda *now: None, None, lambda model: {}])):
-    """Everything that `fit` needs to run a setting on its data, and two ways to measure.
+    """The arguments of `fit` that run a setting on its data, and two ways to measure.
 
     data         a tuple of arrays
     look         model -> (value, standard error), on the way

@@ -32,8 +32,9 @@ class Watch:
             return
         value, error = self.job.look(model)
         loss, minutes = history.loss[-1], sum(history.seconds) / 60
+        left = minutes / epoch * (self.epochs - epoch)
         print(f"epoch {epoch}/{self.epochs}  {number(value, error)}{self.beside('value', epoch)}  "
-              f"training loss {number(loss)}{self.beside('loss', epoch)}  {minutes / epoch * (self.epochs - epoch):.0f} minutes left", flush=True)
+              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left:.0f} minutes left", flush=True)
         self.last = epoch, value, error, minutes
         self.keep(epoch, loss, value)
 
@@ -111,7 +112,7 @@ def train(job, watch):
 
 
 def choose_folder(name, out, resume, epochs):
-    """Return (folder, epochs) of a new run, or of one of the same setting to go on with; raise ValueError for others."""
+    """Return (folder, epochs) of a new run, or of one of this setting to go on with; raise ValueError for others."""
     if resume is None:
         folder = out or os.path.join("runs", f"reproduce-{name}")
         if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):

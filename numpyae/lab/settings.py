@@ -22,7 +22,7 @@ TASKS = {"regression": "a network from x to t", "ae": "an autoencoder", "vae": "
 
 
 class Kind(namedtuple("Kind", "read fits wanted")):
-    """A kind of value: how to read it from a word, whether it fits, what is wanted in words. It is a type of argparse."""
+    """A kind of value: how to read it from a word, whether it fits, what is wanted, in words. It is argparse's type."""
 
     def __call__(self, word):
         """Return the value of a word of the command line; raise ArgumentTypeError unless it fits."""
@@ -71,8 +71,9 @@ class Option(namedtuple("Option", "name kind default help tasks argument", defau
         text = self.help[task] if isinstance(self.help, dict) else self.help
         text = text.format(shown, penalties=forms(Penalty), corruptions=forms(Corruption), codes=", ".join(codes()))
         argument = {} if self.kind is FLAG else {"type": self.kind}
-        if self.name == "likelihood":
-            argument["choices"] = likelihoods(task)
+        if self.name == "likelihood":             # those that make sense for the task
+            argument["choices"] = [word for word, loss in known(Loss).items() if task == "regression" or not (
+                loss.takes_labels or task == "vae" and not loss.is_likelihood)]
         parser.add_argument("--" + self.name.replace("_", "-"), help=text, **argument | self.argument)
 
 
@@ -120,12 +121,6 @@ DEFAULTS = {task: {option.name: option.value(task) for option in OPTIONS} for ta
 def codes():
     """Return {word: activation} for the last layer of an encoder; a linear code has none."""
     return {"linear": None} | known(Layer)
-
-
-def likelihoods(task):
-    """Return {word: loss} of the losses that make sense for a task."""
-    return {word: loss for word, loss in known(Loss).items()
-            if task == "regression" or not (loss.takes_labels or task == "vae" and not loss.is_likelihood)}
 
 
 def fresh_folder(settings, out=None):
