@@ -21,6 +21,7 @@ class Described:
     """An object that can be rebuilt from its constructor's arguments: each is kept in an attribute of the same name."""
 
     shares = ()                       # names of the attributes that hold parts whose parameters this object uses too
+    example_arguments = ((),)         # constructor arguments of the instances that `examples` yields
 
     @property
     def arguments(self):

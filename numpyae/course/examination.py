@@ -29,12 +29,13 @@ WORDS = {"D": "the number of features", "H": "the number of hidden units", "M": 
          "C": "the number of classes"}
 RATE = 0.37
 ROUNDING = 1e-8                       # relative to the largest element
+FUNCTIONS = ("forward", "backward", "step")              # those whose arrays are looked at
 DRAWS = 3000                          # rows of numbers drawn, for each distribution that is compared
 KOLMOGOROV = 3.2                      # sqrt(n / 2) times the distance of two distributions: above it once in 10^8 times
 
 
 class Exam(NamedTuple):
-    """How one program is examined.
+    """The examination of one program.
 
     `sizes`: the arguments of `parameters`; `batch(rng, sizes)`: those of forward besides w, by name; `values`:
     functions and their arguments, as in "predict w x", that must give the same as those of the right program; `draws`:
@@ -105,9 +106,8 @@ class Verdict(NamedTuple):
 def missing(exam, module):
     """Return a sentence if a function is not there, else None."""
     names = ["forward", exam.gradient, "parameters"] + [call.split()[0] for call in exam.values + exam.draws]
-    gone = (name for name in names if not callable(getattr(module, name, None)))
     return next((f"There is no function {name} any more: the repair is one line, everything else must stay."
-                 for name in gone), None)
+                 for name in names if not callable(getattr(module, name, None))), None)
 
 
 def drawn(exam, right, rng):
@@ -119,9 +119,9 @@ def drawn(exam, right, rng):
 
 def numbers(exam, right, batch):
     """Return {name: number} of what a factor can be: the sizes and the settings of the program."""
-    found = {"the batch size": N, **{WORDS[name]: size for name, size in exam.sizes.items() if name in WORDS}}
-    found |= {"the number of draws": len(array) for array in batch.values() if array.ndim == 3}
-    return found | {name: value for name, value in vars(right).items() if name.isupper() and isinstance(value, float)}
+    return {"the batch size": N, **{WORDS[name]: size for name, size in exam.sizes.items() if name in WORDS},
+            **{"the number of draws": len(array) for array in batch.values() if array.ndim == 3},
+            **{name: value for name, value in vars(right).items() if name.isupper() and isinstance(value, float)}}
 
 
 # The gradient
@@ -157,9 +157,9 @@ def explained(subject, right, wrong, rng):
     first = None if off else first_wrong(words, vocabulary(right))
     cases = [first] if first else [(f"d{row['array']}", Case.of_row(row), words) for row in reversed(wrong)]
     found = [diagnose(case, known, name, wrong[-1]["array"]) for name, case, known in cases]
-    telling = next((some for some in found if some[0]["cause"] != "unexplained"), None)
-    if telling:
-        return findings + telling
+    for some in found:
+        if some[0]["cause"] != "unexplained":
+            return findings + some
     why = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
     if why:
         cause, sentence = why
@@ -246,9 +246,6 @@ def vocabulary(subject):
     return words
 
 
-FUNCTIONS = ("forward", "backward", "step")
-
-
 def arrays_in(frame):
     """Return {name: array} of the variables of a function, and of the attributes of its self."""
     own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
@@ -296,17 +293,16 @@ def extras(w, rng, batch):
     like_w = [{name: rng.standard_normal(array.shape) for name, array in w.items()} for _ in range(3)]
     x = batch["x"]
     square = rng.standard_normal((3, 5))
-    found = {"grads": like_w[0], "m": like_w[1], "v": {name: array**2 for name, array in like_w[2].items()},
-             "alpha": 0.013, "k": 3, "x_test": 3 + 2 * rng.standard_normal((5, x.shape[-1])),
-             "xs": rng.standard_normal((N, x.shape[-1])), "labels": rng.permutation(np.arange(N) % 5), "classes": 5,
-             "log_w": 3 * rng.standard_normal((5, N)), "many": DRAWS, "shape": (DRAWS, 5),
-             "same_x": np.tile(x[:1], (DRAWS, 1)), "array": square, "other": rng.standard_normal((3, 5)),
-             "opposite": -square, "mixed": square[::-1].copy(), "zeros": np.zeros((3, 5)),
-             "f": lambda array: np.sum(array**3) + np.sin(np.sum(array * square))}
-    found["narrow"] = {name: array - 3 * (name == "bv") for name, array in w.items()}     # a σ far from its square
-    found["o"], found["rho"] = np.tile(rng.standard_normal(5), (DRAWS, 1)), np.array([1.3])
-    found["ts"] = rng.standard_normal((N, batch["t"].shape[-1])) if "t" in batch else None
-    return found
+    return {"grads": like_w[0], "m": like_w[1], "v": {name: array**2 for name, array in like_w[2].items()},
+            "alpha": 0.013, "k": 3, "x_test": 3 + 2 * rng.standard_normal((5, x.shape[-1])),
+            "xs": rng.standard_normal((N, x.shape[-1])), "labels": rng.permutation(np.arange(N) % 5), "classes": 5,
+            "log_w": 3 * rng.standard_normal((5, N)), "many": DRAWS, "shape": (DRAWS, 5),
+            "same_x": np.tile(x[:1], (DRAWS, 1)), "array": square, "other": rng.standard_normal((3, 5)),
+            "opposite": -square, "mixed": square[::-1].copy(), "zeros": np.zeros((3, 5)),
+            "f": lambda array: np.sum(array**3) + np.sin(np.sum(array * square)),
+            "narrow": {name: array - 3 * (name == "bv") for name, array in w.items()},    # a σ far from its square
+            "o": np.tile(rng.standard_normal(5), (DRAWS, 1)), "rho": np.array([1.3]),
+            "ts": rng.standard_normal((N, batch["t"].shape[-1])) if "t" in batch else None}
 
 
 def answers(right, w, rng, sizes):
@@ -417,14 +413,10 @@ def classes(rng, sizes):
     return {"x": x, "t": np.eye(sizes["C"])[rng.permutation(np.arange(N) % sizes["C"])]}
 
 
-def pixels(rng, sizes):
-    """Return an x of 0 and 1."""
-    return (rng.random((N, sizes["D"])) < 0.5).astype(float)
-
-
-def pixels_and_noise(rng, sizes):
-    """Return a batch of x, and ε of the size of the code."""
-    return {"x": pixels(rng, sizes), "epsilon": rng.standard_normal((N, sizes["K"]))}
+def pixels(*noise):
+    """Return batch(rng, sizes) of an x of 0 and 1, and ε of the shape `noise`: numbers, or names of sizes."""
+    return lambda rng, sizes: {"x": (rng.random((N, sizes["D"])) < 0.5).astype(float),
+                               "epsilon": rng.standard_normal([sizes.get(size, size) for size in noise])}
 
 
 EXAMS = {
@@ -456,11 +448,10 @@ EXAMS = {
     "sparse": Exam({"D": 5, "H": 11}, normal("x:D"), ("activity w x", "most_active w x")),
     "ksparse": Exam({"D": 5, "H": 11}, normal("x:D"), ("top_k log_w", "encode w x", "used w x")),
     "contractive": Exam({"D": 5, "H": 11}, normal("x:D"), ("jacobian w x", "stiffness w x")),
-    "vae": Exam({"D": 5, "H": 11, "K": 3}, pixels_and_noise, ("information w x",),
+    "vae": Exam({"D": 5, "H": 11, "K": 3}, pixels(N, "K"), ("information w x",),
                 ("draw_epsilon rng shape", "draw_codes narrow same_x rng", "generate w many rng")),
     "gaussian_vae": Exam({"D": 5, "H": 11, "K": 3}, normal("x:D", "epsilon:K"), ("active w x",), ("draw o rho rng",)),
-    "iwae": Exam({"D": 5, "J": 3},
-                 lambda rng, s: {"x": pixels(rng, s), "epsilon": rng.standard_normal((11, N, s["J"]))},
+    "iwae": Exam({"D": 5, "J": 3}, pixels(11, N, "J"),
                  ("log_likelihood log_w", "effective_draws log_w")),
     "full_vae": Exam({"D": 5},
                      lambda rng, s: {**normal("x:D")(rng, s), "epsilon": rng.standard_normal((N, 2))},

@@ -51,8 +51,7 @@ def digits(n, rng=None, dtype=np.float64, factors=False):
     ValueError for n < 1, TypeError for an n that is not an integer or a dtype other than float32 and float64. Elastic
     distortion after Simard 2003, "Best practices for convolutional neural networks", section 2.
     """
-    n = check_count("digits: n", n)
-    dtype = check_dtype("digits: dtype", dtype)
+    n, dtype = check_count("digits: n", n), check_dtype("digits: dtype", dtype)
     rng = np.random.default_rng(rng)
     y = rng.integers(10, size=n)
     made_by = {name: rng.uniform(low, high, n) for name, (low, high) in RANGES.items()}

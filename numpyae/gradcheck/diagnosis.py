@@ -40,7 +40,7 @@ def explain(subject, rows):
 
 
 def repaired(findings, subject, rows):
-    """The findings; where all of them are unexplained, the change of one line that makes every gradient right, if there is one."""
+    """Return the findings; if all are unexplained, and one changed line makes every gradient right, that change."""
     if not findings or any(found["cause"] != "unexplained" for found in findings):
         return findings
     slip = repair(subject, rows)
@@ -72,7 +72,7 @@ def explain_delta(subject, taps, tap, method, row):
 
 
 def at_owners(findings, parts):
-    """Return the findings; what several uses of one layer have in common is said once, of the layer they are uses of."""
+    """Return the findings; what several uses of one layer have in common is said once, of the layer itself."""
     places, kept = {id(part): place for place, part in parts.items()}, {}
     for found in findings:
         part = parts.get(found["place"])
@@ -86,7 +86,7 @@ def at_owners(findings, parts):
 
 
 def halves(subject, row):
-    """[(title, case), ...]: one for an array, several where it holds several things side by side, such as μ and logvar."""
+    """Return [(title, case), ...]: several where an array holds several things side by side, such as μ and logvar."""
     name, (*_, width) = row["array"], row["shape"] or (1,)
     cases = [(f"d{title}", Case.of_row(row, (start, stop))) for title, start, stop in subject.pieces(name, width)]
     return [(title, case) for title, case in cases if case.wrong.any()] or [(f"d{name}", Case.of_row(row))]

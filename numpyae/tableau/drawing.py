@@ -160,7 +160,8 @@ class Drawing:
             return [(int(i), j) for j, i in enumerate(index.ravel())]
         if matrix is None and n == m and is_elementwise(row):
             return [(i, i) for i in range(n)]
-        return [(i, j) for i in range(n) for j in range(m)]
+        pairs, values = [(i, j) for i in range(n) for j in range(m)], self.nodes[source].value.ravel()
+        return [(i, j) for i, j in pairs if row.kind == "made" and values[i] == row.value.flat[j]] or pairs
 
     def draw_frame(self, name):
         """Return the frame behind all lines, with the name."""

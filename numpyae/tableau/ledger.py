@@ -96,8 +96,8 @@ class Ledger:
                 found[field] = Row(field, "", value, kind="constant")
             else:
                 kind = type(part).__name__
-                raise ValueError(f"{kind}.formula: {text!r} names {{{field}}}: expected an attribute that is a number or "
-                                 f"an array, or one of {', '.join(known)}")
+                raise ValueError(f"{kind}.formula: {text!r} names {{{field}}}: expected an attribute that is a number "
+                                 f"or an array, or one of {', '.join(known)}")
         return found
 
     def output(self, part):

@@ -11,18 +11,15 @@ import numpy as np
 from numpyae.tableau.rows import Row
 
 
-def origin(array, rows, sign="+"):
-    """Return (text, {field: row}) of an array that is made of known rows, the latest first, or None.
-
-    With sign="-" a difference is looked for instead of a sum.
-    """
+def origin(array, rows):
+    """Return (text, {field: row}) of an array that is made of known rows, the latest first, or None."""
     alike = [row for row in rows if row.shape == array.shape]
     for row in alike:
         if np.array_equal(row.result, array):
             return "{a}", {"a": row}
-    for a, b in itertools.permutations(alike[::-1], 2):
-        if np.array_equal(a.result + b.result if sign == "+" else a.result - b.result, array):
-            return f"{{a}} {sign} {{b}}", {"a": a, "b": b}
+    for a, b in itertools.combinations(alike[::-1], 2):
+        if np.array_equal(a.result + b.result, array):
+            return "{a} + {b}", {"a": a, "b": b}
     return side_by_side(array, [row for row in rows if row.result.ndim == 2 and row.result.any()])
 
 

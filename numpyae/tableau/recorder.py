@@ -24,7 +24,6 @@ from numpyae.layers import Layer, Sequential
 from numpyae.losses import Loss, SquaredError
 from numpyae.models import Model, Regression, as_network
 from numpyae.tableau.ledger import Ledger, agree, formula_of
-from numpyae.tableau.origin import origin
 from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 
@@ -245,7 +244,8 @@ class Recorder(Ledger):
         mean, others = [], []
         for name, values, weight in self.terms:
             self.attributes(self.model, formula, name, known)
-            text = formula.get(name) or self.of_rows(values) or name
+            rows = [row for array, row in self.known if array is values]
+            text = f"{{{rows[0].step}}}" if rows else formula.get(name, name)
             draws, rest = divmod(values.size, self.N)
             each = rest == 0 and draws > 0
             factor = f"{weight * values.size if each else weight:g} "
@@ -254,14 +254,6 @@ class Recorder(Ledger):
         mean = [f"1/{{N}} Σ_n {mean[0] if len(mean) == 1 else '(' + ' + '.join(mean) + ')'}"] if mean else []
         text = " + ".join(mean + others + [f"{{{row.step}}}" for row in self.rows if row.kind == "penalty"])
         self.rows.append(Row("L", text, value, kind="total", operands=self.operands(text, known, self.model)))
-
-    def of_rows(self, values):
-        """Return the formula of values that are those of a row, or the difference of two, else None."""
-        rows = [row for array, row in self.known if array is values]
-        if rows:
-            return f"{{{rows[0].step}}}"
-        text, rows = origin(values, [row for _, row in reversed(self.known)], "-") or ("", {})
-        return text and f"({text.format(**{field: f'{{{row}}}' for field, row in rows.items()})})"
 
 
 def listen(part, **listeners):

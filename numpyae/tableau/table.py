@@ -13,7 +13,7 @@ left to right, the slopes from right to left. `trace(model, x, t)` is that, for 
 In the backward part the value is that of the quantity whose gradient stands beside it: dW1 = ∂L/∂W1 with W1. Layers
 with parameters are numbered in the order of computation, from the encoder on through the decoder; `a` is a
 pre-activation, `h` the output of an activation, `o` the output that meets the target. A layer that is used several
-times has a number for each use: a1_2 is the pre-activation of layer 1 at its second use, dW1|a1_2 what that adds to dW1.
+times has a number for each use: a1_2 is the pre-activation of layer 1 at its second use, dW1|a1_2 its share of dW1.
 
 Two traces can be compared: `ours.compare(theirs)` names the first line that differs, which is where a mistake sits.
 """

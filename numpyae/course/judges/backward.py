@@ -4,39 +4,22 @@ import numpy as np
 
 from numpyae.activations import ELU, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import a_real_loss, gradients, hold, must, of_activation, of_loss, primes, returned
+from numpyae.course.judges.tools import gradients, hold, must, of_activation, of_loss, primes, returned
 from numpyae.layers import Dense
 from numpyae.losses import BernoulliNLL, SoftmaxCrossEntropy, SquaredError
-
-
-def a_dense(rng):
-    N, D, H = primes(rng, 3)
-    return [(Dense(D, H, rng=rng), rng.standard_normal((N, D)))]
-
-
-def a_bernoulli(rng):
-    N, D = primes(rng, 2)
-    return [(BernoulliNLL(), rng.standard_normal((N, D)), rng.random((N, D)))]
-
-
-def a_cross_entropy(rng):
-    N, K = primes(rng, 2)
-    soft = rng.random((N, K))
-    return [(SoftmaxCrossEntropy(), rng.standard_normal((N, K)), target)
-            for target in (soft / soft.sum(axis=1, keepdims=True), rng.integers(0, K, N))]
 
 
 exercise("4a", "losses.SquaredError.backward", "squared error, backward", '[000] "How do we find w?"', """
   The way back begins at the loss. For L = Σ_n weight_n value_n with value_n = Σ_d (o_nd - t_nd)² return delta = ∂L/∂o,
   (N, D). Forward has kept the residual r = o - t, (N, D); weight is (N,), 1/N for each sample when the model takes the
-  mean. (The slides' δ = z - o is -½ of this.)""", judge=of_loss(a_real_loss(SquaredError)))
+  mean. (The slides' δ = z - o is -½ of this.)""", judge=of_loss(SquaredError))
 
 exercise("4b", "layers.Dense.backward", "dense layer, backward",
           '[000] "Algorithm for backprop" ("propagate δ back one layer")', """
   delta is ∂L/∂a, (N, n_out), of a = x W + b. "Propagate δ back one layer": return dx = ∂L/∂x, (N, n_in), and add ∂L/∂W
   to dW (n_in, n_out) and ∂L/∂b to db (n_out,). Add, since W may be used twice. Every sample uses the same W and b:
   their gradients are sums over the samples. `input_gradient=False` says that nobody needs dx; you may ignore it.""",
-          given=1, judge=gradients(a_dense))
+          given=1, judge=gradients(Dense.examples))
 
 exercise("4c", "activations.Sigmoid.backward", "sigmoid, backward", '[000] "Algorithm for backprop" (φ\'(·))', """
   delta is ∂L/∂h of h = σ(a). Return da = ∂L/∂a = delta φ'(a), (N, H). Forward has kept h, and σ' can be
@@ -70,13 +53,13 @@ exercise("4i", "losses.BernoulliNLL.backward", "sigmoid with cross-entropy, back
           "[004] example 5.4.1, Bernoulli outputs", """
   The sigmoid and the logarithm are one function of the logit o, and what is left of both derivatives is short. For L =
   Σ_n weight_n value_n with value_n = Σ_d log(1 + e^(o_nd)) - t_nd o_nd return delta = ∂L/∂o, (N, D); weight is (N,).
-  Forward has kept o, t, and e = e^-|o|.""", judge=of_loss(a_bernoulli))
+  Forward has kept o, t, and e = e^-|o|.""", judge=of_loss(BernoulliNLL))
 
 exercise("4j", "losses.SoftmaxCrossEntropy.backward", "softmax with cross-entropy, backward",
           '[004] "Neural networks are just probability models"', """
   For L = Σ_n weight_n value_n with value_n = -Σ_k t_nk log p_nk, p = softmax(o), return delta = ∂L/∂o, (N, K); weight
   is (N,). Forward has kept p and t, both (N, K). The rows of t sum to 1 in training; the general formula needs their
-  sum.""", judge=of_loss(a_cross_entropy))
+  sum.""", judge=of_loss(SoftmaxCrossEntropy))
 
 
 @exercise("4k", "training.online_backprop", "online backprop",

@@ -6,7 +6,7 @@ import numpy as np
 
 from numpyae.activations import mlp
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import a_real_loss, gradients, hold, keeps, must, of_loss, primes, returned, table
+from numpyae.course.judges.tools import gradients, hold, keeps, must, of_loss, primes, returned, table
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.losses import GaussianNLL, HeteroscedasticGaussianNLL
 from numpyae.priors import GaussianPrior
@@ -15,13 +15,9 @@ from numpyae.vae import IWAE, VAE
 LOG_2PI = math.log(2 * math.pi)
 
 
-def alone(kind):
-    """Return make(rng) -> [(posterior, h)]."""
-    def make(rng):
-        N, = rng.choice([5, 7, 11, 13], 1)
-        posterior = kind(3)
-        return [(posterior, rng.standard_normal((N, posterior.size)))]
-    return make
+def of_three(kind):
+    """Return make(rng) -> the examples of a posterior whose codes have 3 numbers: 2 could be that of a square."""
+    return lambda rng: [example for example in kind.examples(rng) if example[0].d == 3]
 
 
 def a_vae(posterior, **options):
@@ -64,7 +60,7 @@ def draw_backward(kind):
             dz, epsilon = rng.standard_normal((2, *draws, *shapes["dmu"]))
             posterior.sample(h, epsilon)
             found = returned_gradients("sample_backward", lambda: posterior.sample_backward(dz), shapes)
-        gradients(alone(kind))(rng)
+        gradients(of_three(kind))(rng)
         hold("dmu of 4 draws", found[0], dz.sum(axis=0), {
             "the mean over the draws is taken where their sum belongs": dz.mean(axis=0)})
         gradients(a_vae(kind, samples=4))(rng)
@@ -82,7 +78,7 @@ def kl_backward(kind):
         dkl = rng.standard_normal(len(h))
         column, mu, variance = dkl[:, None], h[:, :d], np.exp(h[:, d:2 * d])
         found = returned_gradients("kl_backward", lambda: posterior.kl_backward(dkl), shapes)
-        gradients(alone(kind))(rng)
+        gradients(of_three(kind))(rng)
         numbers = mu - mu0, 0.5 * (variance - sigma0**2), h[:, 2 * d:]           # over σ₀², these are the derivatives
         rows = np.tril_indices(d, -1)[0]
         for name, array, number, unit in zip(shapes, found, numbers, (sigma0, sigma0, sigma0[rows])):
@@ -271,7 +267,7 @@ exercise("14b", "latent.FullGaussian.kl_backward", "KL of a full covariance, bac
   `learn`, add ∂L/∂logvar, logvar = log σ², one number, to dlogvar in place. Forward has kept r = o - t (N, D), squares
   = Σ_d r² / σ² (N,) and precision = 1/σ².""")
 def learnt_noise(rng):
-    of_loss(a_real_loss(GaussianNLL, sigma=0.7, learn=True))(rng)
+    of_loss(GaussianNLL)(rng)
     loss, (o, t) = GaussianNLL(0.7), rng.standard_normal((2, 3, 5))
     loss.forward(o, t)
     loss.backward(np.ones(3))
@@ -282,7 +278,7 @@ exercise("14d", "losses.HeteroscedasticGaussianNLL.backward", "mean and noise, b
           '[000] "Deterministic vs. variational autoencoder, Gaussian case"', """
   The network says how sure it is: its output (N, 2D) holds μ, then logvar = log σ². For L = Σ_n weight_n value_n,
   value_n = ½ Σ_d [(μ - t)² / σ² + logvar + log 2π], return ∂L/∂output, (N, 2D), both halves side by side. Forward has
-  kept r = μ - t and precision = 1/σ², both (N, D).""", judge=gradients(a_real_loss(HeteroscedasticGaussianNLL)))
+  kept r = μ - t and precision = 1/σ², both (N, D).""", judge=gradients(HeteroscedasticGaussianNLL.examples))
 
 
 @exercise("14e", "vae.IWAE.loss", "importance weights", 'lecture 14, "The importance-weighted bound"', """

@@ -178,7 +178,7 @@ def topk_forward(rng):
 
 exercise("8f", "layers.TopK.backward", "k sparse, backward", '[002] "k-sparse autoencoder"', """
   "Keep the gradient of the winners": delta is ∂L/∂y of y = x mask, return dx = ∂L/∂x, (N, H). Forward has kept mask.
-  """, judge=gradients(lambda rng: [(TopK(2), rng.standard_normal(primes(rng, 2)))]))
+  """, judge=gradients(TopK.examples))
 
 exercise("8g", "penalties.Contraction.backward", "contraction, one layer, backward",
           '[002] "Contractive Autoencoders"; [003] 3.3', """
@@ -202,7 +202,7 @@ exercise("8h", "penalties.WeightDecay.backward", "weight decay, backward", '[002
   Forward computes y = x mask / keep while training, mask 0 or 1, and y = x otherwise: then mask is None. delta is
   ∂L/∂y, return dx = ∂L/∂x.""")
 def dropout_backward(rng):
-    gradients(lambda rng: [(Dropout(0.4), rng.standard_normal(primes(rng, 2)))])(rng)
+    gradients(Dropout.examples)(rng)
     layer, x, delta = Dropout(0.4), rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
     layer.training = False
     layer.forward(x)
