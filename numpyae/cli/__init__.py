@@ -5,7 +5,7 @@ the rest is the description that `COMMAND --help` shows. OPTIONS has its options
 add_argument}; a function `add_options(parser)` adds those that no table can hold. `run(arguments)` does it and returns
 the exit status, None for 0. Nothing else has to be told of a command.
 
-Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
+The exit status is 0 only on success. An error is one line on standard error: what was expected, what came.
 """
 
 import argparse

@@ -173,8 +173,8 @@ def hinton_mnist(data, rng):
     sizes = [data.x.shape[1], 1000, 500, 250, 30]
     decoder = mlp(sizes[::-1], hidden=ELU, output=Sigmoid, rng=rng)
     model = Autoencoder(mlp(sizes, hidden=ELU, rng=rng), decoder, SquaredError()).astype(np.float32)
-    measures = by_error(data.x_test, data.x[:10000], "{:.2f} on training images")
-    return Job(model, (data.x,), rng, *measures, Adam(1e-3), 128, partial(cooled, 1e-3), shifted)
+    return Job(model, (data.x,), rng, *by_error(data.x_test, data.x[:10000], "{:.2f} on training images"),
+               Adam(1e-3), 128, partial(cooled, 1e-3), shifted)
 
 
 def hinton_curves(data, rng):
@@ -185,8 +185,8 @@ def hinton_curves(data, rng):
     sizes = [data.x.shape[1], 400, 200, 100, 50, 25, 6]
     encoder, decoder = mlp(sizes, hidden=ELU, rng=rng), mlp(sizes[::-1], hidden=ELU, rng=rng)
     model = Autoencoder(encoder, decoder, BernoulliNLL()).astype(np.float32)
-    measures = by_error(data.x_test, data.x[:5000], "{:.2f} on training images")
-    return Job(model, (data.x,), rng, *measures, Adam(2e-3), 50, partial(cooled, 2e-3), mirrored)
+    return Job(model, (data.x,), rng, *by_error(data.x_test, data.x[:5000], "{:.2f} on training images"),
+               Adam(2e-3), 50, partial(cooled, 2e-3), mirrored)
 
 
 def logistic(sizes, rng):
@@ -208,8 +208,8 @@ def sutskever_curves(data, rng):
     def schedule(model, optimizer, epoch, epochs):
         optimizer.mu = 0.9 if epoch >= epochs - 10 else min(1 - 1 / (2 * (optimizer.t // 250) + 2), 0.99)
 
-    measures = by_error(data.x, data.x_test, "{:.3f} on new curves")
-    return Job(model, (data.x,), rng, *measures, Nesterov(0.01, 0.5), 200, schedule)
+    return Job(model, (data.x,), rng, *by_error(data.x, data.x_test, "{:.3f} on new curves"), Nesterov(0.01, 0.5), 200,
+               schedule)
 
 
 def makhzani(data, rng):

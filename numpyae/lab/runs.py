@@ -131,9 +131,8 @@ class Run:
             yield save(make, os.path.join(folder, name + ".png"))
         if self.film and self.film.last:
             yield save(lambda: numpyae.plots.learning_animation(self.film), os.path.join(folder, "learning.gif"))
-        epochs = os.path.join(folder, "epochs")
-        if os.path.isdir(epochs):
-            yield epochs
+        if os.path.isdir(os.path.join(folder, "epochs")):
+            yield os.path.join(folder, "epochs")
 
     def pictures(self, history):
         """Return {file name: function that draws it} of the pictures that fit the model."""
