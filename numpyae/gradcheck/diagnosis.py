@@ -34,7 +34,7 @@ def explain(subject, rows):
         for row in [row for row in wrong if row["term"] is not None] or wrong:
             term = row["term"]
             words.experiment = functools.partial(locality.dependence, subject, name, term, words.mixes_columns)
-            for title, case in halves(subject, row):
+            for title, case in side_by_side(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {term}," if term else ""), name)
     return repaired(findings, subject, rows)
 
@@ -85,10 +85,10 @@ def at_owners(findings, parts):
     return list(kept.values())
 
 
-def halves(subject, row):
+def side_by_side(subject, row):
     """Return [(title, case), ...]: several where an array holds several things side by side, such as μ and logvar."""
-    name, (*_, width) = row["array"], row["shape"] or (1,)
-    cases = [(f"d{title}", Case.of_row(row, (start, stop))) for title, start, stop in subject.pieces(name, width)]
+    name = row["array"]
+    cases = [(f"d{title}", Case.of_row(row, columns)) for title, *columns in subject.pieces.get(name, ())]
     return [(title, case) for title, case in cases if case.wrong.any()] or [(f"d{name}", Case.of_row(row))]
 
 

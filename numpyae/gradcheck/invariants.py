@@ -8,6 +8,7 @@ shape and dtype of what they belong to.
 Each broken rule becomes a finding: a dict with the place, the array, a cause of one or two words, and a sentence.
 """
 
+import math
 import traceback
 
 import numpy as np
@@ -66,7 +67,7 @@ def caches(subject):
     keepers = {**subject.parts, **subject.keepers}
     found = {f"{place}.{name}".lstrip("."): value for place, part in keepers.items()
              for name, value in vars(part).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
-    return {**found, **flat("cache", getattr(subject, "cache", None))}
+    return found | flat("cache", getattr(subject, "cache", None))
 
 
 def flat(name, value):
@@ -114,7 +115,8 @@ def another_pass(subject, values, deltas=None, from_zero=True):
     """Return {name: gradient} of one more forward and backward at these values; deltas are the subject's by default."""
     subject.restore(values)
     subject.forward()
-    return copies_of(subject.backward([delta.copy() for delta in deltas or subject.deltas], from_zero))
+    gradients = subject.backward([delta.copy() for delta in deltas or subject.deltas], from_zero)
+    return {name: np.array(gradient, dtype=np.float64) for name, gradient in gradients.items()}
 
 
 def wrong_when_repeated(subject, gradients, values):
@@ -165,9 +167,8 @@ def not_linear(subject, gradients, values, rng):
     others = [rng.standard_normal(delta.shape) * (np.abs(delta).max(initial=0) or 1) for delta in subject.deltas]
     both, none = [u + v for u, v in zip(subject.deltas, others)], [0 * u for u in subject.deltas]
     at_v, at_both, at_none = (another_pass(subject, values, deltas) for deltas in (others, both, none))
-    findings, lost = [], CANCELLED * sum(np.abs(delta).sum() for delta in others)
-    for array in subject.arrays.values():                # what a sum may lose where its summands cancel, as in 1 - h²
-        lost *= max(1.0, np.abs(array).max(initial=0))
+    findings, sizes = [], [max(1.0, largest(array)) for array in subject.arrays.values()]
+    lost = CANCELLED * sum(np.abs(delta).sum() for delta in others) * math.prod(sizes)   # where summands cancel: 1 - h²
     for name, u in gradients.items():
         v, zero = at_v[name], at_none[name]
         size, gap = max(map(largest, (u, v))), largest(at_both[name] - u - v)
@@ -194,7 +195,7 @@ def gradients_by_term(subject, gradients):
     by_term = {term: subject.gradients(term) for term in subject.terms}
     for name, whole in gradients.items() if by_term else ():
         parts = [by_term[term][name] for term in by_term]
-        size = max(np.abs(part).max(initial=0) for part in (whole, *parts))
+        size = max(map(largest, (whole, *parts)))
         if not np.all(np.abs(sum(parts) - whole) <= ROUNDING * size):
             return {}
     return by_term
@@ -214,8 +215,3 @@ def same(a, b):
     a, b = np.asarray(a), np.asarray(b)
     size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
     return a.shape == b.shape and np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING * size + 1e-300, equal_nan=True)
-
-
-def copies_of(gradients):
-    """Return {name: copy} of what a backward returned: it may use one buffer for all its results."""
-    return {name: np.array(gradient, dtype=np.float64) for name, gradient in gradients.items()}

@@ -67,7 +67,7 @@ def gradients_of(subjects):
             for name, gradient in subject.gradients(term).items():
                 gradient = np.array(gradient, dtype=np.float64)
                 found[number, term, name] = gradient
-                for title, start, stop in subject.pieces(name, gradient.shape[-1]) if gradient.ndim else ():
+                for title, start, stop in subject.pieces.get(name, ()) if gradient.ndim else ():
                     found[number, term, title] = gradient[..., start:stop]
     for tap in where.record(subjects[0], subjects[0].parts):
         found |= {(tap.place, None, number): delta for number, delta in enumerate(tap.deltas)}

@@ -6,7 +6,7 @@ of 5 has two names; a square W can be transposed unseen. So the report says so.
 
 import numpy as np
 
-from numpyae.gradcheck.subjects import active_set_of, copies
+from numpyae.gradcheck.subjects import copies
 from numpyae.models import Model
 
 
@@ -34,9 +34,9 @@ def of_arrays(subject):
 
 def of_units(subject):
     """Yield which units are off for every sample."""
-    for name, leaf in subject.parts.items():
-        side = active_set_of(leaf)
-        if side is not None and side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
+    for name, side in subject.active_sets().items():
+        leaf = subject.parts[name]
+        if side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
             off = f"{np.sum(~side.any(axis=0))} of {side.shape[1]} units are off for every sample"
             yield f"{f'{leaf!r} ({name})' if name else repr(leaf)}: {off}, and nothing behind them is tested"
 

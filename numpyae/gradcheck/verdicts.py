@@ -104,7 +104,7 @@ class Component:
         """Return the active sets at w + h e_i for each of these steps h, or None where nobody knows of kinks."""
         def side(_):
             self.subject.value()
-            return self.subject.active_set()
+            return np.concatenate([np.zeros(0), *(side.ravel() for side in self.subject.active_sets().values())])
 
         found = values_at(side, w, index, [w[index] + h for h in steps])
         return found if found[0].size else None
