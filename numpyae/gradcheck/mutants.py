@@ -36,6 +36,10 @@ EQUIVALENT = {
         "The series leaves out less than o^11 / 1.8e9, which is 6e-15 at |o| = 0.354: rounding.",
     ("ContinuousBernoulliNLL.mean", "> to >=", "return np.where(square < 0.0625, near, np.where((o >= 0), 1 - low, low))"):
         "At o = 0, the only difference, the series is taken.",
+    ("L1Sparsity.slope", "cast to float32", "return (np.sign(m - self.rho)).astype(np.float32)"):
+        "-1, 0 and 1 are the same in float32.",
+    ("Sparsity.backward", "drop a summand", "return {self.index: (dh)}"):
+        "The zeros only repeat dh for every sample or unit, as the sum with a delta does.",
 }
 
 
