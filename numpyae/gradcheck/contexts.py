@@ -1,7 +1,7 @@
-"""Models around a part, so that it is also checked where deltas come from other layers and gradients join others.
+"""Build models around a part, so that it is also checked where deltas come from other layers and gradients join others.
 
-Alone, a part gets random deltas. Inside a model it gets those that the model makes, and some of its lines are reached only there:
-a posterior goes back through log q where the KL is sampled, `Sequential.backward` adds the delta of a penalty in the middle.
+Alone, a part gets random deltas. Inside a model it gets those that the model makes, and some of its lines are reached only
+there: a posterior goes back through log q where the KL is sampled, `Sequential.backward` adds the delta of a penalty.
 """
 
 import copy
@@ -21,7 +21,7 @@ from numpyae.vae import VAE
 
 
 class Branched(Model):
-    """Two networks whose outputs add up: one delta goes back through both, and penalties join in the middle of the first."""
+    """Two networks whose outputs add up: one delta goes back through both, and penalties join it in the first."""
 
     batch_names = ("x", "t")
 
@@ -52,9 +52,9 @@ class Silent(Regression):
 
 
 class Surrogate:
-    """For a ScoreFunctionVAE: the loss of which its backward is the exact gradient. z and f = -log p(x|z) are held as drawn,
+    """The loss whose exact gradient is what a ScoreFunctionVAE goes back with; z and f = -log p(x|z) are held as drawn.
 
-        1/(K N) Σ [-log p(x|z) + f log q(z|x)] + beta KL + penalties, for which ε is held
+        1/(K N) Σ [-log p(x|z) + f log q(z|x)] + beta KL + penalties, in which ε is held instead of z
     """
 
     def loss(self, x, rng=None, noise=None, training=True):
@@ -71,8 +71,9 @@ class Surrogate:
 
     def epsilon_of(self, h, z):
         """Return the ε with z = μ + L ε; the posterior gives μ for ε = 0, and the columns of L for unit vectors."""
-        mu = self.posterior.sample(h, np.zeros((len(h), self.posterior.d))).copy()
-        L = np.stack([self.posterior.sample(h, np.zeros_like(mu) + unit) - mu for unit in np.eye(self.posterior.d)], axis=-1)
+        zero, units = np.zeros((len(h), self.posterior.d)), np.eye(self.posterior.d)
+        mu = self.posterior.sample(h, zero).copy()
+        L = np.stack([self.posterior.sample(h, zero + unit) - mu for unit in units], axis=-1)
         return np.linalg.solve(L, (z - mu)[..., None])[..., 0]
 
 
@@ -91,7 +92,8 @@ def around_layer(layer, x, rng):
     for partner in layer.partners().values():            # it must be in the model, too
         last = before[-1].n_out
         before += [Dense(last, partner.n_in or last, rng=rng), partner, Dense(partner.n_out or last, n_in, rng=rng)]
-    network, batch = Sequential(*before, layer, Dense(n_out, 2, rng=rng)), (rng.standard_normal((7, 3)), rng.standard_normal((7, 2)))
+    network = Sequential(*before, layer, Dense(n_out, 2, rng=rng))
+    batch = rng.standard_normal((7, 3)), rng.standard_normal((7, 2))
     yield Regression(network, SquaredError()), batch
     if layer.noise_name:
         yield Silent(copy.deepcopy(network), SquaredError()), batch
@@ -113,7 +115,8 @@ def around_loss(loss, o, t, rng):
 def around_posterior(posterior, h, rng):
     """Yield a VAE with the KL in closed form, and one that samples it, three times for each x."""
     d = posterior.d
-    for prior, options in ((GaussianPrior(d, 0.5, 1.7), {}), (MixturePrior(d, 3, rng), {"kl": "sampled", "samples": 3, "beta": 0.5})):
+    sampled = {"kl": "sampled", "samples": 3, "beta": 0.5}
+    for prior, options in ((GaussianPrior(d, 0.5, 1.7), {}), (MixturePrior(d, 3, rng), sampled)):
         networks = mlp([5, h.shape[1]], rng=rng), mlp([d, 5], rng=rng)
         yield VAE(*networks, BernoulliNLL(), copy.deepcopy(posterior), prior, **options), (rng.random((7, 5)),)
 
@@ -122,15 +125,17 @@ def around_prior(prior, z, rng):
     """Yield a VAE that draws as many z as there are here."""
     d, samples = z.shape[-1], len(z) if z.ndim == 3 else 1
     networks = mlp([5, 2 * d], rng=rng), mlp([d, 5], rng=rng)
-    yield VAE(*networks, BernoulliNLL(), DiagonalGaussian(d), prior, samples=samples, kl="sampled"), (rng.random((7, 5)),)
+    model = VAE(*networks, BernoulliNLL(), DiagonalGaussian(d), prior, samples=samples, kl="sampled")
+    yield model, (rng.random((7, 5)),)
 
 
 def around_penalty(penalty, network, x, rng):
     """Yield autoencoders with a decoder of its own, and with one that is tied."""
-    denses = [layer for layer in network.layers if isinstance(layer, Dense)]
-    yield Autoencoder(network, mlp([denses[-1].n_out, x.shape[1]], rng=rng), SquaredError(), penalties=[penalty]), (x,)
+    decoder = mlp([network.n_out, x.shape[1]], rng=rng)
+    yield Autoencoder(network, decoder, SquaredError(), penalties=[penalty]), (x,)
     network = copy.deepcopy(network)
-    decoder = [part for layer in network.layers[::-1] if isinstance(layer, Dense) for part in (TiedDense(layer), Tanh())][:-1]
+    denses = [layer for layer in network.layers if isinstance(layer, Dense)]
+    decoder = [part for dense in denses[::-1] for part in (TiedDense(dense), Tanh())][:-1]
     yield Autoencoder(network, Sequential(*decoder), SquaredError(), penalties=[penalty]), (x,)
 
 
@@ -147,5 +152,5 @@ def around_model(model, *batch_and_rng):
         yield model, batch
 
 
-AROUND = {Layer: around_layer, Loss: around_loss, DiagonalGaussian: around_posterior, Prior: around_prior, Penalty: around_penalty,
-          Corruption: around_corruption, Model: around_model}
+AROUND = {Layer: around_layer, Loss: around_loss, DiagonalGaussian: around_posterior, Prior: around_prior,
+          Penalty: around_penalty, Corruption: around_corruption, Model: around_model}
