@@ -239,7 +239,7 @@ class ModelSubject(Subject):
     linear = False
 
     def __init__(self, model, batch, rng):
-        self.target, self.parts, self.batch = model, model.leaves(), batch
+        self.target, self.parts, self.batch, self.keepers = model, model.leaves(), batch, {"": model}
         self.parameters, self.windows = model.named_parameters(), model.named_gradients()
         self.fixed = dict(zip(model.batch_names, batch))
         if not self.parameters:
