@@ -22,7 +22,7 @@ import numpy as np
 from numpyae.activations import ELU, Sigmoid, Tanh, mlp
 from numpyae.checks import check_choice, check_number, check_positive, check_size
 from numpyae.described import Described
-from numpyae.layers import Dense
+from numpyae.layers import Dense, Sequential
 from numpyae.windows import Windows
 
 
@@ -142,10 +142,10 @@ class KLSparsity(Sparsity):
 
     @classmethod
     def examples(cls, rng):
-        """Yield both means, and a unit whose mean is rounded to 1."""
+        """Yield both means, and units whose means are rounded to 0 and to 1."""
         yield from super().examples(rng)
         network = mlp([5, 2], output=Sigmoid, rng=rng)
-        network.layers[0].b = [0, 100]
+        network.layers[0].b = [-800, 800]
         yield cls(0.1, 0.7), network, rng.standard_normal((7, 5))
 
 
@@ -269,9 +269,12 @@ class Contraction(Penalty):
 
     @classmethod
     def examples(cls, rng):
-        for samples, sizes, output in ((None, [5, 3, 2], Tanh), (None, [5, 2], Sigmoid), (None, [5, 3, 2], None),
-                                       (2, [5, 11, 3, 2], ELU)):
-            yield cls(0.3, samples=samples), mlp(sizes, output=output, rng=rng), rng.standard_normal((7, 5))
+        """Yield a network with a linear code, one with a linear layer below, and three layers with a sampled sum."""
+        yield from super().examples(rng)
+        below = Sequential(Dense(5, 3, rng=rng), Dense(3, 2, rng=rng), Sigmoid())
+        sampled = mlp([5, 11, 3, 2], output=ELU, rng=rng)
+        for samples, network in ((None, mlp([5, 3, 2], rng=rng)), (None, below), (2, sampled)):
+            yield cls(0.3, samples=samples), network, rng.standard_normal((7, 5))
 
 
 class WeightDecay(Penalty):

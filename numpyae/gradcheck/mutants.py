@@ -40,6 +40,20 @@ EQUIVALENT = {
     ("ContinuousBernoulliNLL.mean", "> to >=",
      "return np.where(square < 0.0625, near, np.where((o >= 0), 1 - low, low))"):
         "At o = 0, the only difference, the series is taken.",
+    ("L1Sparsity.slope", "cast to float32", "return (np.sign(m - self.rho)).astype(np.float32)"):
+        "-1, 0 and 1 are the same in float32.",
+    ("Sparsity.backward", "drop a summand", "return {self.index: (dh)}"):
+        "The zeros only repeat dh for every sample or unit, as the sum with a delta does.",
+    ("ELU.second_derivative", "another constant", "return np.exp(np.minimum(self.a, 1)) * (self.a <= 0)"):
+        "Where the minimum is another, at a > 0, the other factor is 0.",
+    ("ELU.second_derivative", "another cached value", "return np.exp(np.minimum(self.a, 0)) * (self.h <= 0)"):
+        "h <= 0 where a <= 0, and only there.",
+    ("MixturePrior.backward", "sum over all axes",
+     "dlogits += np.add.reduce(da, axis=over) - np.add.reduce(dlog_p, axis=None) * pi"):
+        "`over` is all axes of dlog_p.",
+    ("KLSparsity.slope", "another cached value", "m = inside(self.m)"): "The slope is asked at self.m.",
+    ("Contraction.backward", "another cached value", "dslope = np.add.reduce(dP * self.P[k], axis=1)"): "There dP is dE.",
+    ("Contraction.backward", "another cached value", "dP = dP * phi.derivative()[:, None, :]"): "There dP is dE.",
 }
 
 

@@ -94,7 +94,7 @@ def renamed(site):
     for other in others(site)[:2]:
         labels = {"elementwise", "operand"} | scale_labels(site)
         labels |= {"nonlinear"}                          # exact, where it is said: delta is there twice, or not at all
-        labels |= {"redrawn"} if other in site.windows else set()            # it grows from call to call
+        labels |= {"redrawn", "overwrites"} if other in site.windows else set()      # it grows from call to call
         labels |= {"updates", "zero", "in place"} if site.text in site.windows else set()
         found.append(("another cached value", other, labels))
     return found

@@ -28,15 +28,17 @@ def repair(subject, rows):
     try:
         subject.forward()
         for cls, method in methods_run(lambda: subject.backward(subject.deltas), methods_of(owners)):
-            of_part = method == "backward" and not isinstance(subject.target, cls)
-            for changed, old, new in changes(cls, method, subject) if not of_part else ():
-                with in_its_place(cls, method, changed), quiet():
-                    if is_right(subject, rows, before):
-                        return cls.__name__, method, old, new
+            if method == "backward" and not isinstance(subject.target, cls):
+                continue
+            tried = changes(cls, method, subject)
+            found = next((lines for text, *lines in tried if becomes_right(subject, rows, before, cls, method, text)), None)
+            if found is not None:
+                return cls.__name__, method, *found
     except Exception:                 # its source cannot be read, or it does not run
         return None
     finally:
         subject.restore(before)
+    return None
 
 
 def changes(cls, method, subject):
@@ -55,14 +57,15 @@ def changes(cls, method, subject):
             yield changed, source.splitlines()[line].strip(), changed.splitlines()[line].strip()
 
 
-def is_right(subject, rows, before):
-    """Whether every element that was judged is now within the error bars of the truth."""
+def becomes_right(subject, rows, before, cls, method, source):
+    """Return whether every gradient of these rows is the truth with this source in the place of a method."""
     subject.restore(before)
     deltas = [delta.copy() for delta in subject.deltas]
     try:
-        subject.forward()
-        found = {term: subject.gradients(term) for term in {row["term"]: None for row in rows}}
-        return all(fits(np.asarray(found[row["term"]][row["array"]]), row) for row in rows)
+        with in_its_place(cls, method, source), quiet():
+            subject.forward()
+            gradients = {term: subject.gradients(term) for term in {row["term"]: None for row in rows}}
+            return all(fits(np.asarray(gradients[row["term"]][row["array"]]), row) for row in rows)
     except Exception:                 # whatever the change breaks
         return False
     finally:

@@ -17,7 +17,7 @@ from numpyae.gradcheck.mutants import EQUIVALENT, Mutant, gradients_of, mutants
 from numpyae.gradcheck.repairs import quiet
 from numpyae.penalties import Penalty
 
-ENOUGH = 2                            # so many trials that a mutant fails in are looked at
+ENOUGH = 1                            # so many trials that a mutant fails in are looked at
 FACTS = {"raises", "shape"}           # causes that are not guessed: it did raise, and where it did is said
 
 

@@ -8,6 +8,7 @@ the way and the one whose number stands beside the published one.
 import copy
 import itertools
 import math
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +17,11 @@ import numpy as np
 
 import numpyae                        # numpyae.plots is loaded when the first picture is drawn
 from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, KLSparsity,
-                     Model, Nesterov, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, WeightDecay,
+                     Nesterov, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, WeightDecay,
                      datasets, mlp)
 from numpyae.datasets.generated import curves, mirrored, patches, photograph, shifted, whiten
 from numpyae.evaluation import ACTIVE, active_units, probe
 from numpyae.lab.gabor import gabor_shares
-from numpyae.optimizers import Optimizer
 
 SEED = 0
 NATS = "nats per image, -log p(x) by 5000 importance samples; 10 000 MNIST test images, pixels drawn once as 0 or 1"
@@ -29,23 +29,17 @@ QUICK = "estimate by 50 samples on every tenth test image, about 1 nat above the
 SUM = "squared error, summed over pixels, mean over {}; grey levels in [0, 1]"
 
 
-@dataclass(frozen=True)
-class Job:
-    """Everything that `fit` needs to run a setting on its data, and two ways to measure.
+class Job(namedtuple("Job", "model data rng look judge optimizer batch_size schedule each_epoch pictures",
+                     defaults=[None, 100, lambda *now: None, None, lambda model: {}])):
+    """The arguments of `fit` that run a setting on its data, and two ways to measure.
 
-    look(model) -> (value, standard error), on the way; judge(model) -> (value, standard error, remark), at the end.
-    schedule(model, optimizer, epoch, epochs) sets the rates after each epoch. optimizer=None: L-BFGS, in one piece.
+    data         a tuple of arrays
+    look         model -> (value, standard error), on the way
+    judge        model -> (value, standard error, remark), at the end
+    optimizer    None for L-BFGS, in one piece
+    schedule     (model, optimizer, epoch, epochs) sets the rates after each epoch
+    pictures     model -> {file name: function that draws the figure}
     """
-    model: Model
-    data: tuple
-    rng: np.random.Generator
-    look: Callable
-    judge: Callable
-    optimizer: Optimizer | None = None
-    batch_size: int = 100
-    schedule: Callable = lambda model, optimizer, epoch, epochs: None
-    each_epoch: Callable | None = None
-    pictures: Callable = lambda model: {}     # model -> {file name: function that draws the figure}
 
 
 @dataclass(frozen=True)
@@ -94,11 +88,6 @@ def mean_and_error(values):
     """Return the mean of one value per sample, (N,), and its standard error."""
     values = np.asarray(values, np.float64)
     return float(values.mean()), float(values.std() / math.sqrt(len(values)))
-
-
-def share_and_error(share, n):
-    """Return a share of n as a percentage, and its standard error √(p (1 - p) / n)."""
-    return 100 * share, 100 * math.sqrt(share * (1 - share) / n)
 
 
 def squared_errors(model, x):
@@ -184,8 +173,8 @@ def hinton_mnist(data, rng):
     sizes = [data.x.shape[1], 1000, 500, 250, 30]
     decoder = mlp(sizes[::-1], hidden=ELU, output=Sigmoid, rng=rng)
     model = Autoencoder(mlp(sizes, hidden=ELU, rng=rng), decoder, SquaredError()).astype(np.float32)
-    measures = by_error(data.x_test, data.x[:10000], "{:.2f} on training images")
-    return Job(model, (data.x,), rng, *measures, Adam(1e-3), 128, partial(cooled, 1e-3), shifted)
+    return Job(model, (data.x,), rng, *by_error(data.x_test, data.x[:10000], "{:.2f} on training images"),
+               Adam(1e-3), 128, partial(cooled, 1e-3), shifted)
 
 
 def hinton_curves(data, rng):
@@ -196,8 +185,8 @@ def hinton_curves(data, rng):
     sizes = [data.x.shape[1], 400, 200, 100, 50, 25, 6]
     encoder, decoder = mlp(sizes, hidden=ELU, rng=rng), mlp(sizes[::-1], hidden=ELU, rng=rng)
     model = Autoencoder(encoder, decoder, BernoulliNLL()).astype(np.float32)
-    measures = by_error(data.x_test, data.x[:5000], "{:.2f} on training images")
-    return Job(model, (data.x,), rng, *measures, Adam(2e-3), 50, partial(cooled, 2e-3), mirrored)
+    return Job(model, (data.x,), rng, *by_error(data.x_test, data.x[:5000], "{:.2f} on training images"),
+               Adam(2e-3), 50, partial(cooled, 2e-3), mirrored)
 
 
 def logistic(sizes, rng):
@@ -219,8 +208,8 @@ def sutskever_curves(data, rng):
     def schedule(model, optimizer, epoch, epochs):
         optimizer.mu = 0.9 if epoch >= epochs - 10 else min(1 - 1 / (2 * (optimizer.t // 250) + 2), 0.99)
 
-    measures = by_error(data.x, data.x_test, "{:.3f} on new curves")
-    return Job(model, (data.x,), rng, *measures, Nesterov(0.01, 0.5), 200, schedule)
+    return Job(model, (data.x,), rng, *by_error(data.x, data.x_test, "{:.3f} on new curves"), Nesterov(0.01, 0.5), 200,
+               schedule)
 
 
 def makhzani(data, rng):
@@ -238,7 +227,8 @@ def makhzani(data, rng):
         k, top.k = top.k, kept
         z, z_test = model.encode(data.x), model.encode(data.x_test)
         top.k = k
-        return share_and_error(probe(z, data.y, z_test, data.y_test, iterations=20), len(z_test))
+        wrong = probe(z, data.y, z_test, data.y_test, iterations=20)
+        return 100 * wrong, 100 * math.sqrt(wrong * (1 - wrong) / len(z_test))
 
     def judge(model):
         dead = int(np.sum(np.max(model.encode(data.x) != 0, axis=0) == 0))
@@ -258,16 +248,13 @@ def cs294a(data, rng):
     model = Autoencoder(encoder, decoder, SquaredError(), penalties=[WeightDecay(1e-4), KLSparsity(0.01, 6.0)])
 
     def look(model):
-        shares = gabor_shares(model.encoder.layers[0].W.T)
-        return share_and_error(float(np.mean(shares >= 0.7)), len(shares))
+        return mean_and_error(100.0 * (gabor_shares(model.encoder.layers[0].W.T) >= 0.7))
 
     def judge(model):
         return *look(model), f"{data.name}; mean activation {model.encode(data.x).mean():.3f}"
 
-    def pictures(model):
-        return {"filters": lambda: numpyae.plots.filters(model.encoder.layers[0], (8, 8))}
-
-    return Job(model, (data.x,), rng, look, judge, pictures=pictures)
+    return Job(model, (data.x,), rng, look, judge, pictures=lambda model: {
+        "filters": lambda: numpyae.plots.filters(model.encoder.layers[0], (8, 8))})
 
 
 def hwalsuklee(data, rng):
@@ -286,15 +273,12 @@ def hwalsuklee(data, rng):
     def look(model):
         return mean_and_error(-model.elbo(test, rng=np.random.default_rng(1)))
 
-    def judge(model):
-        return *look(model), "judged by its pictures"
-
-    def pictures(model):
-        return {"reconstructions": lambda: numpyae.plots.reconstructions(model, data.x_test, data.image_shape),
-                "manifold": lambda: numpyae.plots.manifold(model, data.image_shape),
-                "code_map": lambda: numpyae.plots.code_map(model, data.x_test, data.y_test)}
-
-    return Job(model, (data.x,), rng, look, judge, Adam(1e-3), 128, each_epoch=datasets.binarize, pictures=pictures)
+    return Job(
+        model, (data.x,), rng, look, lambda model: (*look(model), "judged by its pictures"), Adam(1e-3), 128,
+        each_epoch=datasets.binarize, pictures=lambda model: {
+            "reconstructions": lambda: numpyae.plots.reconstructions(model, data.x_test, data.image_shape),
+            "manifold": lambda: numpyae.plots.manifold(model, data.image_shape),
+            "code_map": lambda: numpyae.plots.code_map(model, data.x_test, data.y_test)})
 
 
 SETTINGS = {

@@ -22,22 +22,20 @@ class Watch:
         self.name, self.job, self.folder, self.epochs = name, job, folder, epochs
         self.setting = SETTINGS[name]
         self.curves = {column: recorded_curve(name, epochs, column) for column in ("loss", "value")}
-        self.start, self.first = time.perf_counter(), None
         self.last = None              # (epoch, value, error, minutes) of the last look
 
     def __call__(self, model, history, optimizer):
         """Set the rates for the next epoch; measure, where it is time to: fit calls this."""
         epoch = history.epochs
         self.job.schedule(model, optimizer, epoch, self.epochs)
-        self.first = epoch - 1 if self.first is None else self.first
         if epoch % self.setting.every and epoch != self.epochs:
             return
         value, error = self.job.look(model)
-        loss = history.loss[-1]
-        left = (time.perf_counter() - self.start) / (epoch - self.first) * (self.epochs - epoch)
+        loss, minutes = history.loss[-1], sum(history.seconds) / 60
+        left = minutes / epoch * (self.epochs - epoch)
         print(f"epoch {epoch}/{self.epochs}  {number(value, error)}{self.beside('value', epoch)}  "
-              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left / 60:.0f} minutes left", flush=True)
-        self.last = epoch, value, error, sum(history.seconds) / 60
+              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left:.0f} minutes left", flush=True)
+        self.last = epoch, value, error, minutes
         self.keep(epoch, loss, value)
 
     def beside(self, column, epoch):
@@ -114,7 +112,7 @@ def train(job, watch):
 
 
 def choose_folder(name, out, resume, epochs):
-    """Return (folder, epochs) of a new run, or of one of the same setting to go on with; raise ValueError for others."""
+    """Return (folder, epochs) of a new run, or of one of this setting to go on with; raise ValueError for others."""
     if resume is None:
         folder = out or os.path.join("runs", f"reproduce-{name}")
         if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
@@ -137,11 +135,11 @@ def choose_folder(name, out, resume, epochs):
 
 
 def announce(data, job, watch):
-    """Return what will be done, as lines."""
+    """Return lines that say how the setting will be run."""
     setting, held_out = watch.setting, f", {len(data.x_test)} held out" if data.x_test is not data.x else ""
+    often = "every epoch" if setting.every == 1 else f"every {setting.every} epochs"
     known = any(watch.curves.values())
     source = "from our recorded run" if known else f"nothing, no run of {watch.epochs} epochs is recorded"
-    often = "every epoch" if setting.every == 1 else f"every {setting.every} epochs"
     steps, way = "epochs", f"{often}: {setting.estimate or 'the same'}; expected: {source}"
     if job.optimizer is None:
         steps, way = "iterations", "nothing: L-BFGS runs in one piece, and stopped it begins anew"

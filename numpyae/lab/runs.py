@@ -27,16 +27,17 @@ HELD_OUT = 0.1                        # of data that come without a test set
 
 
 class Run:
-    """Data, model and words of one run.
+    """Data, model and words of one run, which may go on from a checkpoint.
 
     Attributes: settings, dataset, data, held_out, labels, model, each_epoch; `convention` says what the
-    numbers of the training mean, `judged` what the held-out number means.
+    numbers of the training mean, `judged` what the held-out number means. Raise ValueError, before anything is
+    written, for settings that do not fit the data and for a checkpoint of another model.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings, checkpoint=None):
         if os.path.exists(settings["data"]) and settings["data"] not in datasets.NAMES:
             settings["data"] = os.path.abspath(settings["data"])     # found again from another folder
-        self.settings = settings
+        self.settings, self.resumed = settings, checkpoint
         dtype = np.dtype(settings["dtype"])
         self.dataset = load_split(settings["data"], dtype, settings["seed"])
         x, y, x_test, y_test = self.dataset[1:5]
@@ -57,14 +58,17 @@ class Run:
             self.judged += ", binarised once"
             self.each_epoch = datasets.binarize
             self.held_out = (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
+        if checkpoint is not None:
+            read_checkpoint(checkpoint, self.model, Adam(settings["lr"]), np.random.default_rng(0), History)
 
     def announce(self, folder):
-        """Return what will be done, as lines."""
+        """Return lines that say how the model will be trained, and on which data."""
         settings, (N, D) = self.settings, self.data[0].shape
         image = self.dataset.image_shape
         shape = "×".join(map(str, image)) + " images" if image else f"rows of {D} numbers"
         steps = -(-N // settings["batch_size"])
-        drawn = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
+        last = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
+        last += [f"results     {folder}"] + [f"resumed     from {self.resumed}"] * bool(self.resumed)
         return "\n".join([
             f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
             f"            {self.convention}",
@@ -72,13 +76,9 @@ class Run:
             f"            {self.model.w.size} parameters, {settings['dtype']}",
             f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} "
             f"batches of {settings['batch_size']}, seed {settings['seed']}",
-            *drawn, f"results     {folder}"])
+            *last])
 
-    def check_resume(self, checkpoint):
-        """Raise ValueError unless the checkpoint is of this run's model: before anything is written."""
-        read_checkpoint(checkpoint, self.model, Adam(self.settings["lr"]), np.random.default_rng(0), History)
-
-    def train(self, folder, resume=None):
+    def train(self, folder):
         """Train the model, with a checkpoint after every epoch; return the History."""
         settings = self.settings
         lr, epochs = settings["lr"], settings["epochs"]
@@ -91,12 +91,13 @@ class Run:
             callbacks.append(partial(self.draw_epoch, os.path.join(folder, "epochs")))
         if "animation" in settings["plots"]:
             self.film = numpyae.plots.Recorder(self.held_out[0], self.dataset.image_shape, self.labels)
-            if resume is None:
+            if self.resumed is None:
                 self.film.add(self.model, 0)
             callbacks.append(self.film)
         return fit(self.model, *self.data, optimizer=Adam(lr), epochs=epochs, batch_size=settings["batch_size"],
                    rng=np.random.default_rng(settings["seed"]), each_epoch=self.each_epoch, validation=self.held_out,
-                   callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=resume, progress=True)
+                   callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=self.resumed,
+                   progress=True)
 
     def result(self):
         """Return one sentence: how good the model is on data it has not seen, with unit and convention."""
@@ -130,9 +131,8 @@ class Run:
             yield save(make, os.path.join(folder, name + ".png"))
         if self.film and self.film.last:
             yield save(lambda: numpyae.plots.learning_animation(self.film), os.path.join(folder, "learning.gif"))
-        epochs = os.path.join(folder, "epochs")
-        if os.path.isdir(epochs):
-            yield epochs
+        if os.path.isdir(os.path.join(folder, "epochs")):
+            yield os.path.join(folder, "epochs")
 
     def pictures(self, history):
         """Return {file name: function that draws it} of the pictures that fit the model."""
@@ -163,12 +163,11 @@ def save(make, path):
     import matplotlib.pyplot as plt
 
     drawn = make()
-    figure = plt.gcf()
     if path.endswith(".gif"):
         drawn.save(path, writer="pillow")
     else:
-        figure.savefig(path)
-    plt.close(figure)
+        drawn.savefig(path)
+    plt.close()
     return path
 
 
@@ -200,11 +199,10 @@ def load_split(name, dtype, seed):
     check_data(f"{name}: x", data.x, None, dtype)
     if data.x_test is not None:
         return data
+    if len(data.x) < 2:
+        raise ValueError(f"{name}: expected at least 2 rows, one of them to hold out, got {len(data.x)}")
     order = np.random.default_rng(seed).permutation(len(data.x))
-    count = max(1, int(HELD_OUT * len(data.x)))
-    if len(order) < 2:
-        raise ValueError(f"{name}: expected at least 2 rows, one of them to hold out, got {len(order)}")
-    test, train = order[:count], order[count:]
+    test, train = np.split(order, [max(1, int(HELD_OUT * len(data.x)))])
     return data._replace(x=data.x[train], x_test=data.x[test], y=None if data.y is None else data.y[train],
                          y_test=None if data.y is None else data.y[test])
 
