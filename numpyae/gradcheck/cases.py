@@ -56,19 +56,15 @@ def examples_of(cls, rng):
             raise
         reason = f" ({type(error).__name__}: {error})"
     if not found:
+        given = [name for name, argument in inspect.signature(cls).parameters.items()
+                 if argument.default is argument.empty and argument.kind is argument.POSITIONAL_OR_KEYWORD]
+        batch = next((BATCHES[kind] for kind in BATCHES if issubclass(cls, kind)), "rng.standard_normal((7, 5))")
         raise TypeError(f"{cls.__name__} gives no example of itself to be checked at{reason}: write in its body\n"
-                        f"    @classmethod\n    def examples(cls, rng):\n        yield {line_to_write(cls)}")
+                        "    @classmethod\n    def examples(cls, rng):\n"
+                        f"        yield cls({', '.join(given)}), {batch}")
     for part in (part for example in found for part in example if isinstance(part, Parametric)):
         part.w += 0.1 * rng.standard_normal(part.w.size)
     return found
-
-
-def line_to_write(cls):
-    """Return an example of this class as text, such as `cls(n), rng.standard_normal((7, 5))`."""
-    given = [name for name, argument in inspect.signature(cls).parameters.items()
-             if argument.default is argument.empty and argument.kind is argument.POSITIONAL_OR_KEYWORD]
-    batch = next((BATCHES[kind] for kind in BATCHES if issubclass(cls, kind)), "rng.standard_normal((7, 5))")
-    return f"cls({', '.join(given)}), {batch}"
 
 
 def missing(cls):

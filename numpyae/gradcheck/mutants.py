@@ -52,7 +52,8 @@ EQUIVALENT = {
      "dlogits += np.add.reduce(da, axis=over) - np.add.reduce(dlog_p, axis=None) * pi"):
         "`over` is all axes of dlog_p.",
     ("KLSparsity.slope", "another cached value", "m = inside(self.m)"): "The slope is asked at self.m.",
-    ("Contraction.backward", "another cached value", "dslope = np.add.reduce(dP * self.P[k], axis=1)"): "There dP is dE.",
+    ("Contraction.backward", "another cached value", "dslope = np.add.reduce(dP * self.P[k], axis=1)"):
+        "There dP is dE.",
     ("Contraction.backward", "another cached value", "dP = dP * phi.derivative()[:, None, :]"): "There dP is dE.",
 }
 
@@ -68,7 +69,7 @@ class Trial:
         rng = fresh(np.random.default_rng(0))            # the deltas that `check` draws
         whole = subject_of(self.target, self.batch, rng)
         parts = whole.parts | where.containers(whole.target)
-        return [whole, *(tap.alone(rng) for tap in where.record(whole, parts))]
+        return [whole, *(tap.kind.alone(tap, rng) for tap in where.record(whole, parts))]
 
     @functools.cached_property
     def right(self):

@@ -31,7 +31,8 @@ def repair(subject, rows):
             if method == "backward" and not isinstance(subject.target, cls):
                 continue
             tried = changes(cls, method, subject)
-            found = next((lines for text, *lines in tried if becomes_right(subject, rows, before, cls, method, text)), None)
+            found = next((lines for text, *lines in tried
+                          if becomes_right(subject, rows, before, cls, method, text)), None)
             if found is not None:
                 return cls.__name__, method, *found
     except Exception:                 # its source cannot be read, or it does not run

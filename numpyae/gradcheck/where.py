@@ -79,10 +79,6 @@ class Tap:
         self.returned = run(*deltas, **options)
         return self.returned
 
-    def alone(self, rng):
-        """Return the part as a subject of its own, at the x and delta it had."""
-        return self.kind.alone(self, rng)
-
 
 def record(subject, parts):
     """Return the taps on these parts after a forward and a backward pass, in the order in which backward met them."""
@@ -119,7 +115,7 @@ def manners(subject, taps, rng):
             said = f"the delta that reaches {tap.part!r} ({tap.place}) is {dtype}, and everything else float64"
             cause = "precision" if dtype == np.float32 else "dtype"
             findings.append(between(subject, before, tap, finding(cause, said)))
-        found = invariants.run(tap.alone(rng), rng)[1]
+        found = invariants.run(tap.kind.alone(tap, rng), rng)[1]
         if tap.spoilt is not None:
             said = f"{tap.spoilt}, which forward kept, was changed by another part before backward read it"
             found.insert(0, finding("in place", said, tap.spoilt))
@@ -149,14 +145,14 @@ def explain(subject, taps, rows, rng):
     if not taps:
         return diagnosis.explain(subject, rows)
     first_wrong, right = walk_back(subject, taps, rng)
-    findings = [found for tap in right for found in placed(wrong_alone(tap.alone(rng), rng), tap)]
+    findings = [found for tap in right for found in placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)]
     findings = findings or wrong_penalties(subject, taps, rng)
     if findings:
         return findings
     outer = record(subject, containers(subject.target))
     for tap in sorted(outer, key=lambda tap: -tap.place.count(".")):         # the innermost first
         if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE]:
-            findings = placed(wrong_alone(tap.alone(rng), rng), tap)
+            findings = placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)
         if findings:
             return findings
     if first_wrong is None:
