@@ -1,7 +1,7 @@
 """List what there is to check: every class at the examples that it gives of itself, and in models around them.
 
-No list is kept by hand. A class is found because it is a subclass of Layer, Loss, Penalty …, and its `examples` say where
-it is to be checked. `python -m numpyae gradcheck` goes through `cases`. For classes of your own it is
+No list is kept by hand. A class is found because it is a subclass of Layer, Loss, Penalty …, and its `examples` say
+where it is to be checked. `python -m numpyae gradcheck` goes through `cases`. For classes of your own it is
 
     for name, target, batch in cases(np.random.default_rng(0), MyLayer, MyLoss):
         assert gradcheck.check(target, *batch).ok, name
@@ -32,7 +32,7 @@ BATCHES = {Loss: "rng.standard_normal((7, 5)), rng.random((7, 5))", DiagonalGaus
 
 
 def classes(*modules):
-    """Return all classes of these modules that can be checked; without names those of the library, but not those in ROOMS.
+    """Return all classes of these modules that can be checked; without names those of the library outside of ROOMS.
 
     A class that is `abstract` has nothing to be checked before its subclasses.
     """
@@ -84,14 +84,16 @@ def missing(cls):
         return [str(error)]
     name, rows = cls.__name__, missing_rows(cls, part)
     line = ", ".join(f'"{row}": "…"' for row in rows)
-    found = [f"{name} has no formula of {', '.join(rows)} for the tableau: write in its body\n    formula = {{{line}}}"]
-    found = found if rows else []
-    found += [f"{name} keeps the argument {argument} of its constructor in no attribute, so that no checkpoint can build it "
-              f"again: write in __init__\n    self.{argument} = {argument}" for argument in part.arguments if not hasattr(part, argument)]
+    found = [f"{name} has no formula of {', '.join(rows)} for the tableau: write in its body\n"
+             f"    formula = {{{line}}}"] * bool(rows)
+    found += [f"{name} keeps the argument {argument} of its constructor in no attribute, and no checkpoint can build "
+              f"it again: write in __init__\n    self.{argument} = {argument}"
+              for argument in part.arguments if not hasattr(part, argument)]
     own = [id(inside) for inside in getattr(part, "_parts", {}).values()]
+    partners = [attribute for attribute, value in vars(part).items()
+                if isinstance(value, Parametric) and not attribute.startswith("_") and id(value) not in own]
     found += [f"{name} does not say that its {attribute} is a layer whose parameters it uses, too: write in its body\n"
-              f'    shares = ("{attribute}",)' for attribute, value in vars(part).items() if isinstance(value, Parametric)
-              and not attribute.startswith("_") and attribute not in part.shares and id(value) not in own]
+              f'    shares = ("{attribute}",)' for attribute in partners if attribute not in part.shares]
     return found
 
 

@@ -24,11 +24,11 @@ from numpyae.parameters import Parametric
 
 
 def check(target, *batch, rng=None):
-    """Check every gradient of a layer (x), loss (o, t), posterior (h), prior (z), penalty (network, x) or model (its batch).
+    """Check every gradient of a layer (x), loss (o, t), posterior (h), prior (z), penalty (network, x), model (batch).
 
-    Returns a Report. A class is checked at its own examples; then the report is the first that is not ok, else the last.
-    `rng=None` means default_rng(0): a check is repeatable. TypeError for anything else, or a batch that is no float array (class
-    labels may be integers); ValueError for NaN, infinity, or a function that gives two values at one point.
+    Returns a Report. A class is checked at its own examples; the report is the first that is not ok, else the last.
+    `rng=None` means default_rng(0): a check is repeatable. TypeError for anything else, or a batch that is no float
+    array (class labels may be integers); ValueError for NaN, infinity, or a function that gives two values at a point.
     """
     rng = fresh(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)))
     if hasattr(target, "examples") and isinstance(target, type) and not batch:
@@ -41,21 +41,22 @@ def check(target, *batch, rng=None):
 
 
 def subject_of(target, batch, rng):
-    """The Subject of a target at a batch, on float64 copies of both."""
+    """Return the Subject of a target at a batch, on float64 copies of both."""
     kind = kind_of(target)
     if kind is None:
-        raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other code use "
-                        "check_function or check_layer")
+        raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other "
+                        "code use check_function or check_layer")
     names = target.batch_names if kind is Model else KINDS[kind].batch_names
     if len(batch) != len(names):
-        raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), got {len(batch)} arrays")
+        raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), "
+                         f"got {len(batch)} arrays")
     labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is Model)
-    batch = [as_float64(f"check: {name}", array, labels and index == 1) for index, (name, array) in enumerate(zip(names, batch))]
+    batch = [as_float64(f"check: {name}", array, labels and name in names[1:2]) for name, array in zip(names, batch)]
     return KINDS[kind](float64_copy(target), batch, rng)
 
 
 def float64_copy(part):
-    """A copy of a part, with float64 parameters where it has any."""
+    """Return a copy of a part, with float64 parameters where it has any."""
     return part.astype(np.float64) if isinstance(part, Parametric) else copy.deepcopy(part)
 
 
@@ -70,8 +71,9 @@ def assert_gradients(target, *batch, rng=None):
 def check_function(f, grad, w):
     """Check foreign code: f(w) -> float and grad(w) -> array, for an array w or a dict of arrays. Returns a Report.
 
-    w is not changed: f and grad get copies. TypeError or ValueError, one sentence, for a w of integers or complex numbers, NaN,
-    a gradient of another shape, an f that gives no single number, gives two values at one point, or changes w.
+    w is not changed: f and grad get copies. TypeError or ValueError, one sentence, for a w of integers or complex
+    numbers, NaN, a gradient of another shape, an f that gives no single number, gives two values at one point, or
+    changes w.
     """
     single = not isinstance(w, dict)
     w = {name: as_float64(f"check_function: {name}", array) for name, array in ({"w": w} if single else w).items()}
@@ -80,9 +82,10 @@ def check_function(f, grad, w):
 
 
 def check_layer(forward, backward, x, params=None):
-    """Check a pair of functions `out, cache = forward(x, **params)`; `dx, *grads = backward(dout, cache)`. Returns a Report.
+    """Check a pair of functions `out, cache = forward(x, **params)`; `dx, *grads = backward(dout, cache)`.
 
-    grads come in the order of params, or as one dict of the same names. Neither x nor params is changed.
+    Returns a Report. grads come in the order of params, or as a dict of the same names. Neither x nor params is
+    changed.
     """
     x = as_float64("check_layer: x", x)
     if not isinstance(params, (dict, type(None))):
@@ -93,12 +96,12 @@ def check_layer(forward, backward, x, params=None):
 
 
 def fresh(rng):
-    """A generator of other numbers: x is often drawn from default_rng(0) too, and delta must not be x."""
+    """Return a generator of other numbers: x is often drawn from default_rng(0), too, and delta must not be x."""
     return np.random.default_rng(rng.integers(2**63))
 
 
 def examine(name, subject, rng):
-    """Manners, verdicts, and, only where something is wrong, where and what."""
+    """Look at the manners and the verdicts, and, only where something is wrong, find where and what."""
     for array_name, array in subject.arrays.items():
         if not np.all(np.isfinite(array)):
             raise ValueError(f"check: {array_name} must be finite, got NaN or infinity")
@@ -120,13 +123,14 @@ def examine(name, subject, rng):
 
 
 def as_float64(name, array, labels=False):
-    """A float64 copy of an array, or of a network, after a look at it."""
+    """Return a float64 copy of an array or a network, after a look at it."""
     if name.endswith("network") and isinstance(array, Layer):
         return float64_copy(array)
     try:
         array = np.array(array)
     except ValueError:
-        raise TypeError(f"{name} must be a float array, got a nest of {type(array).__name__}s of unequal lengths") from None
+        kind = type(array).__name__
+        raise TypeError(f"{name} must be a float array, got a nest of {kind}s of unequal lengths") from None
     if array.dtype.kind in "iu" and labels:
         return array
     if array.dtype.kind != "f":

@@ -1,9 +1,9 @@
-"""Who checks the checker? Put a mistake into every line of a right backward, one at a time, and see whether it is found.
+"""Put a mistake into every line of a right backward, one at a time, to see whether the check finds it.
 
-That is mutation testing, and each mistake is a mutant; operators.py has the slips. A mutant is *killed* when the check does not pass,
-it *survives* when it does, and it is *equivalent* when it computes the same, which needs a proof: they stand in EQUIVALENT. This file
-makes them; score.py says what became of them. Which methods there are is found by running every class at its examples: those that
-its backward calls and its forward does not.
+That is mutation testing, and each mistake is a mutant; operators.py has the slips. A mutant is *killed* when the check
+does not pass, it *survives* when it does, and it is *equivalent* when it computes the same: the proofs stand in
+EQUIVALENT. This file makes the mutants; score.py says what became of them. The methods are found by running every class
+at its examples: those that its way back calls and its way forward does not.
 
     from numpyae.gradcheck import mutants, score
     print(score.in_words(score.run(mutants.mutants())))               the whole library
@@ -28,13 +28,17 @@ TRIALS = 12                           # so many of other classes, for a method t
 EQUIVALENT = {
     ("Softplus.backward", "> to >=", "return delta * (np.maximum(e, (self.a > 0)) / (1 + e))"):
         "At a = 0, the only difference, e = 1, and max(1, 0) = max(1, 1).",
-    ("GaussianNLL.backward", "swap the operands of @", "dlogvar += ((0.5 * self.r.shape[1] - 0.5 * self.squares) @ (weight))"):
+    ("GaussianNLL.backward", "swap the operands of @",
+     "dlogvar += ((0.5 * self.r.shape[1] - 0.5 * self.squares) @ (weight))"):
         "A product of two vectors is the same in both orders.",
-    ("ContinuousBernoulliNLL.mean", "> to >=", "return np.where((square <= 0.0625), near, np.where(o > 0, 1 - low, low))"):
+    ("ContinuousBernoulliNLL.mean", "> to >=",
+     "return np.where((square <= 0.0625), near, np.where(o > 0, 1 - low, low))"):
         "At |o| = 1/4 the series and the formula are equal to rounding.",
-    ("ContinuousBernoulliNLL.mean", "another constant", "return np.where(square < 0.125, near, np.where(o > 0, 1 - low, low))"):
+    ("ContinuousBernoulliNLL.mean", "another constant",
+     "return np.where(square < 0.125, near, np.where(o > 0, 1 - low, low))"):
         "The series leaves out less than o^11 / 1.8e9, which is 6e-15 at |o| = 0.354: rounding.",
-    ("ContinuousBernoulliNLL.mean", "> to >=", "return np.where(square < 0.0625, near, np.where((o >= 0), 1 - low, low))"):
+    ("ContinuousBernoulliNLL.mean", "> to >=",
+     "return np.where(square < 0.0625, near, np.where((o >= 0), 1 - low, low))"):
         "At o = 0, the only difference, the series is taken.",
     ("L1Sparsity.slope", "cast to float32", "return (np.sign(m - self.rho)).astype(np.float32)"):
         "-1, 0 and 1 are the same in float32.",
@@ -48,7 +52,8 @@ EQUIVALENT = {
      "dlogits += np.add.reduce(da, axis=over) - np.add.reduce(dlog_p, axis=None) * pi"):
         "`over` is all axes of dlog_p.",
     ("KLSparsity.slope", "another cached value", "m = inside(self.m)"): "The slope is asked at self.m.",
-    ("Contraction.backward", "another cached value", "dslope = np.add.reduce(dP * self.P[k], axis=1)"): "There dP is dE.",
+    ("Contraction.backward", "another cached value", "dslope = np.add.reduce(dP * self.P[k], axis=1)"):
+        "There dP is dE.",
     ("Contraction.backward", "another cached value", "dP = dP * phi.derivative()[:, None, :]"): "There dP is dE.",
 }
 
@@ -72,17 +77,18 @@ class Trial:
 
 
 def gradients_of(subjects):
-    """{(number, term, name): gradient} of every array of these subjects, for every term alone, of pieces of arrays, and of the deltas
-    that the parts receive."""
+    """Return {(number, term, name): gradient} of all arrays of these subjects, whole and in pieces, by term.
+
+    The deltas that the parts of the first one receive are among them.
+    """
     found = {}
-    for number, subject in enumerate(subjects):
-        for term in (None, *subject.terms):
-            subject.forward()
-            for name, gradient in subject.gradients(term).items():
-                gradient = np.array(gradient, dtype=np.float64)
-                found[number, term, name] = gradient
-                for title, start, stop in subject.pieces(name, gradient.shape[-1]) if gradient.ndim else ():
-                    found[number, term, title] = gradient[..., start:stop]
+    for (number, subject), term in ((pair, term) for pair in enumerate(subjects) for term in (None, *pair[1].terms)):
+        subject.forward()
+        for name, gradient in subject.gradients(term).items():
+            gradient = np.array(gradient, dtype=np.float64)
+            pieces = subject.pieces(name, gradient.shape[-1]) if gradient.ndim else []
+            found |= {(number, term, title): gradient[..., start:stop] for title, start, stop in pieces}
+            found[number, term, name] = gradient
     for tap in where.record(subjects[0], subjects[0].parts):
         found |= {(tap.place, None, number): delta for number, delta in enumerate(tap.deltas)}
     return found
@@ -92,42 +98,41 @@ def gradients_of(subjects):
 
 @functools.cache
 def trials_of(cls):
-    """The trials of one class: its examples, and the models around them."""
+    """Return the trials of one class: its examples, and the models around them."""
     return [Trial(*case) for case in cases(np.random.default_rng(0), cls)]
 
 
 def methods(*chosen):
-    """{(class, method): (trials, operators)} of these classes, or of the library: whatever runs when they are checked.
+    """Return {(class, method): (trials, operators)} of these classes, or of the library, for all that runs in a check.
 
-    What runs on the way back only is wanted for all operators, what runs on the way forward for those of FORWARD.
+    What runs on the way back only gets all operators, what runs on the way forward those of FORWARD.
     """
     owners = [*chosen, *(base for cls in chosen for base in cls.__mro__ if not base.__module__.startswith("numpyae."))]
     if not chosen:
         chosen = classes()
         owners = [base for cls in chosen for base in cls.__mro__ if base.__module__.startswith("numpyae.")]
     known = methods_of(owners)
-    forward, back = {}, {}
-    for cls in chosen:
-        for trial in trials_of(cls):
-            for reached, run in zip((forward, back), ways(trial)):
-                for method in methods_run(run, known):
-                    reached.setdefault(method, {}).setdefault(cls, []).append(trial)
-    wanted = [(method, FORWARD) for method in forward] + [(method, BACKWARD) for method in back if method not in forward]
-    order = {method: number for number, method in enumerate(known.values())}
-    return {method: (nearest(method[0], {**forward, **back}[method]), operators)
-            for method, operators in sorted(wanted, key=lambda pair: order[pair[0]])}
+    found = {method: ({}, set()) for method in known.values()}
+    for trial, cls in ((trial, cls) for cls in chosen for trial in trials_of(cls)):
+        for method, operators in ways_through(trial, known):
+            trials, ways = found[method]
+            trials.setdefault(cls, {})[trial] = None
+            ways.add(operators)
+    return {method: (nearest(method[0], trials), FORWARD if FORWARD in ways else BACKWARD)
+            for method, (trials, ways) in found.items() if trials}
 
 
-def ways(trial):
-    """The way forward and the way back, as two functions; the way back runs at what the last way forward kept."""
+def ways_through(trial, known):
+    """Yield (method, operators) of those among `known` that run on the way forward, then on the way back."""
     subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
-    return subject.forward, lambda: subject.backward(subject.deltas)
+    for run, operators in ((subject.forward, FORWARD), (lambda: subject.backward(subject.deltas), BACKWARD)):
+        yield from ((method, operators) for method in methods_run(run, known))
 
 
 def nearest(cls, trials):
-    """The trials of the class itself, or else some of others, of its subclasses first, in turn: {class: trials} -> trials."""
+    """Return the trials of the class itself, or else some of its subclasses, or of others, in turn."""
     if cls in trials:
-        return trials[cls]
+        return list(trials[cls])
     below = [other for other in trials if issubclass(other, cls)] or trials
     own_first = [sorted(trials[other], key=lambda trial: not isinstance(trial.target, cls)) for other in below]
     mixed = itertools.chain.from_iterable(itertools.zip_longest(*own_first))
@@ -137,11 +142,12 @@ def nearest(cls, trials):
 # Making mutants
 
 class Mutant:
-    """One mistake: `name` (class.method), `operator`, `line` and `mutated`, and `expected`, the causes that describe it."""
+    """One mistake: `name` (class.method), `operator`, `line`, `mutated`; `expected`: the causes that describe it."""
 
     def __init__(self, cls, method, trials, operator, source, line, mutated, expected):
-        self.cls, self.method, self.trials, self.source, self.name = cls, method, trials, source, f"{cls.__name__}.{method}"
-        self.operator, self.line, self.mutated, self.expected = operator, line, mutated, frozenset(expected)
+        self.cls, self.method, self.trials, self.source = cls, method, trials, source
+        self.name, self.operator, self.line, self.mutated = f"{cls.__name__}.{method}", operator, line, mutated
+        self.expected = frozenset(expected)
 
     def apply(self):
         """Put the mistake in place; afterwards the method is what it was."""
@@ -152,13 +158,13 @@ class Mutant:
 
 
 def mutants(*chosen):
-    """All mutants of these classes, or of the whole library, without duplicates. TypeError for a class without examples."""
+    """Return the mutants of these classes, or of the library. TypeError for a class without examples."""
     return [mutant for (cls, method), (trials, operators) in methods(*chosen).items()
             for mutant in mutants_of(cls, method, trials, operators)]
 
 
 def mutants_of(cls, method, trials=None, operators=BACKWARD):
-    """The mutants of one method. RuntimeError when its source cannot be read, or holds nothing to mutate."""
+    """Return the mutants of a method. RuntimeError when its source cannot be read, or holds nothing to mutate."""
     trials = trials_of(cls) if trials is None else trials
     seen, found = {ast.dump(ast.parse(source_of(cls, method)))}, []
     for source, site in sites(cls, method, trials[0].subjects()[0]):

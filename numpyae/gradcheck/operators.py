@@ -1,7 +1,7 @@
-"""The slips of backprop that a mutant is made of: a sign, a factor, a forgotten `.T`, the wrong axis, another array, `=` for `+=`.
+"""Make the slips of backprop: a sign, a factor, a forgotten `.T`, the wrong axis, another array, `=` for `+=`.
 
-Each operator is a function of a Site, a node of a method's source, and gives [(name, new text of the node, labels), ...]. The labels
-are the causes that describe the mistake, where it is not exactly a factor: that is measured in score.py.
+Each operator is a function of a Site, a node of a method's source, and gives [(name, new text, labels), ...]. The
+labels are the causes that describe the mistake, where it is not exactly a factor: that is measured in score.py.
 """
 
 import ast
@@ -25,7 +25,7 @@ class Site(NamedTuple):
 
 
 def scaled(site):
-    """Negate; times or divided by 2, N, D."""
+    """Negate; multiply or divide by 2, N, D; cast to float32."""
     if is_zeros(site.node):
         return []
     found, labels = [], scale_labels(site)
@@ -40,11 +40,12 @@ def scaled(site):
 
 
 def numbers(site):
-    """[(name, text), ...] of the numbers 2, N and D; no D in a loop, where every turn has another."""
+    """Return [(name, text), ...] of the numbers 2, N and D; no D in a loop, where every turn has another."""
     if isinstance(site.around[-1], ast.Assign):
         return []
     rows = [("N", f"len({name})") for name, array in site.arrays.items() if array.ndim]
-    columns = [("D", f"{name}.shape[1]") for name, array in site.arrays.items() if array.ndim == 2 and array.shape[1] > 1]
+    widths = {name: array.shape[1] for name, array in site.arrays.items() if array.ndim == 2}
+    columns = [("D", f"{name}.shape[1]") for name, width in widths.items() if width > 1]
     return [("2", "2"), *rows[:1], *(columns[:1] if not site.in_loop else [])]
 
 
@@ -70,27 +71,28 @@ def transposed(site):
     if isinstance(site.node, ast.Attribute) and site.node.attr == "T":
         return [("drop .T", ast.unparse(site.node.value), labels)]
     if isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.MatMult):
-        return [("swap the operands of @", f"(({ast.unparse(site.node.right)}) @ ({ast.unparse(site.node.left)}))", labels)]
+        left, right = ast.unparse(site.node.left), ast.unparse(site.node.right)
+        return [("swap the operands of @", f"(({right}) @ ({left}))", labels)]
     return []
 
 
 def summed(site):
-    """Sum over another axis, over all, or a mean."""
+    """Sum over another axis or over all; take a mean."""
     if not (isinstance(site.node, ast.Call) and ast.unparse(site.node.func) == "np.add.reduce"):
         return []
     axis = next(ast.unparse(keyword.value) for keyword in site.node.keywords if keyword.arg == "axis")
+    labels = {"axes", "shape", "raises"} | scale_labels(site)
     found = [("sum over all axes" if other is None else "sum over another axis",
-              site.text.replace(f"axis={axis}", f"axis={other}"), {"axes", "shape", "raises"} | (scale_labels(site) - {"factor"}))
+              site.text.replace(f"axis={axis}", f"axis={other}"), labels)
              for other in (0, 1, None) if str(other) != axis]
     return found + [("sum to mean", site.text.replace("np.add.reduce", "np.mean"), scale_labels(site))]
 
 
 def renamed(site):
-    """Another cached array, or local name, of the same shape: two of them are enough."""
+    """Take another array of the same shape, cached or local: two of them are enough."""
     found = []
     for other in others(site)[:2]:
-        labels = {"elementwise", "operand"} | scale_labels(site)
-        labels |= {"nonlinear"}                          # exact, where it is said: delta is a factor twice, or not at all
+        labels = {"elementwise", "operand", "nonlinear"} | scale_labels(site)              # delta twice, or not at all
         labels |= {"redrawn", "overwrites"} if other in site.windows else set()            # it grows from call to call
         labels |= {"updates", "zero", "in place"} if site.text in site.windows else set()
         found.append(("another cached value", other, labels))
@@ -98,18 +100,20 @@ def renamed(site):
 
 
 def others(site):
-    """The names of other arrays of the same shape, where the site is the name of one."""
+    """Return the names of other arrays of the same shape, where the site is the name of one."""
     here = site.arrays.get(site.text)
     if here is None or here.ndim == 0:
         return []
-    return [name for name, array in site.arrays.items() if array.shape == here.shape and not np.shares_memory(array, here)]
+    alike = {name: array for name, array in site.arrays.items() if array.shape == here.shape}
+    return [name for name, array in alike.items() if not np.shares_memory(array, here)]
 
 
 def constants(site):
-    """1/2 to 1, other constants doubled, 0 to 1; the mask to ones; > to >=."""
+    """Turn 1/2 into 1, 0 into 1, the mask into ones, > into >=; double another constant."""
     node = site.node
     if is_zeros(node) and isinstance(node, ast.Call):
-        return [("another constant", site.text.replace("np.zeros", "np.ones"), scale_labels(site) | {"elementwise", "term", "nonlinear"})]
+        labels = scale_labels(site) | {"elementwise", "term", "nonlinear"}
+        return [("another constant", site.text.replace("np.zeros", "np.ones"), labels)]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         filled = site.around and ast.unparse(site.around[-1]).startswith("self._grad.fill")
         labels = {"not zeroed", "term"} if filled else scale_labels(site) | {"elementwise"}
@@ -119,17 +123,17 @@ def constants(site):
         return [("mask to ones", "1", {"elementwise"})]
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Gt, ast.GtE, ast.Lt)):
         sign = {ast.Gt: ">=", ast.GtE: ">", ast.Lt: "<="}[type(node.ops[0])]
-        return [("mask to ones", "1", {"elementwise"}),
-                ("> to >=", f"({ast.unparse(node.left)} {sign} {ast.unparse(node.comparators[0])})", {"kink", "elementwise"})]
+        other = f"({ast.unparse(node.left)} {sign} {ast.unparse(node.comparators[0])})"
+        return [("mask to ones", "1", {"elementwise"}), ("> to >=", other, {"kink", "elementwise"})]
     return []
 
 
 def statements(site):
-    """`+=` to `=`; a copy made in place; a call left out."""
+    """Turn `+=` into `=`; change an array in place; leave out a call."""
     node = site.node
     if isinstance(node, ast.AugAssign):
-        sign = "-" if isinstance(node.op, ast.Sub) else ""
-        return [("+= to =", f"{ast.unparse(node.target)}[...] = {sign}({ast.unparse(node.value)})", {"overwrites", "term", "zero"})]
+        value = f"{'-' * isinstance(node.op, ast.Sub)}({ast.unparse(node.value)})"
+        return [("+= to =", f"{ast.unparse(node.target)}[...] = {value}", {"overwrites", "term", "zero"})]
     if isinstance(node, ast.Expr) and not re.match(r"(self\.)?_?(check|require)", site.text):
         return [("drop a call", "pass", {"not zeroed"} if "zero" in site.text or "fill" in site.text else {"zero"})]
     if isinstance(node, (ast.Return, ast.Assign)) and isinstance(node.value, ast.BinOp):
@@ -143,7 +147,7 @@ def statements(site):
 
 
 def sigma(site):
-    """exp(logvar / 2), which is σ, to exp(logvar)."""
+    """Turn exp(logvar / 2), which is σ, into exp(logvar)."""
     if isinstance(site.node, ast.Call) and site.text.startswith("np.exp(0.5 * "):
         return [("exp(logvar / 2) to exp(logvar)", site.text.replace("0.5 * ", ""), {"factor", "term"})]
     return []
@@ -155,7 +159,7 @@ FORWARD = (sigma,)                    # the one mistake of a forward that its ow
 
 
 def is_whole(site):
-    """Whether it is a value that is returned, added or kept, or an argument of another backward."""
+    """Return whether it is a value that is returned, added or kept, or an argument of another backward."""
     if not site.around or not isinstance(site.node, VALUES) or "np.empty" in site.text:
         return False
     parent = site.around[-1]
@@ -169,18 +173,18 @@ def is_whole(site):
 
 
 def is_summand(site):
-    """Whether it is an operand of + or -."""
-    return bool(site.around) and isinstance(site.around[-1], ast.BinOp) and isinstance(site.around[-1].op, (ast.Add, ast.Sub))
+    """Return whether it is an operand of + or -."""
+    return bool(site.around) and isinstance(getattr(site.around[-1], "op", None), (ast.Add, ast.Sub))
 
 
 def is_zeros(node):
-    """Whether it is an array of zeros, which no factor changes."""
+    """Return whether it is an array of zeros, which no factor changes."""
     text = ast.unparse(node)
     return text.startswith("0 * ") or isinstance(node, ast.Call) and text.startswith("np.zeros")
 
 
 def scale_labels(site):
-    """The causes that name a part of a gradient which is c times too large; where all of it is, `exact_causes` knows."""
+    """Return the causes for a part of a gradient that is c times too large; `exact_causes` knows where all of it is."""
     if site.sums:
         return {"term"}
     if site.upstream == ("o",):       # the mean, of which a loss subtracts its target
@@ -190,7 +194,7 @@ def scale_labels(site):
 
 
 def factor_labels(site, lost):
-    """The causes that name a product without this factor; without delta it does not depend on what comes in."""
+    """Return the causes for a product without this factor; without delta it does not depend on what comes in."""
     labels = {"elementwise"} | scale_labels(site)
     names = {node.id for node in ast.walk(lost) if isinstance(node, ast.Name)}
     local = {name for name in site.arrays if not name.startswith("self.")}               # made of what comes in, mostly
@@ -198,7 +202,7 @@ def factor_labels(site, lost):
 
 
 def in_place(node):
-    """`a * b / c` as ["a", "a *= b", "a /= c"]."""
+    """Return `a * b / c` as ["a", "a *= b", "a /= c"]."""
     if not isinstance(node, ast.BinOp):
         return [ast.unparse(node)]
     name, *steps = in_place(node.left)

@@ -1,25 +1,23 @@
-"""One slip, taken out again: small changes of the source of backward, tried one at a time until all gradients are right.
+"""Take a slip out again: try small changes of the source of backward, one at a time, until all gradients are right.
 
-The operators that put a mistake into right code (operators.py) also take one out: what was negated is negated again, what was
-doubled is halved, another array gets its place back. This is asked last, where no formula explains a gradient; it needs no
-vocabulary, only that a backward that is right in every element, to nine digits, is right.
+The operators that put a mistake into right code (operators.py) also take one out: what was negated is negated again,
+what was doubled is halved, another array gets its place back. This comes last, where no formula explains a gradient. It
+needs no vocabulary, only that a backward which is right in every element, to nine digits, is right.
 """
 
 import ast
-import contextlib
-import warnings
 
 import numpy as np
 
 from numpyae.gradcheck.operators import dropped, is_summand, is_whole, others, scaled, summed, transposed
-from numpyae.gradcheck.sources import in_its_place, methods_of, methods_run, replaced, sites
+from numpyae.gradcheck.sources import in_its_place, methods_of, methods_run, quiet, replaced, sites
 from numpyae.gradcheck.verdicts import DISAGREE, SAFETY
 
 ROUNDING = 1e-9                       # of the largest element
 
 
 def repair(subject, rows):
-    """The first change after which every element of these rows is right: (class, method, old line, new line), or None.
+    """Return the first change after which all of these rows are right, (class, method, old line, new line), or None.
 
     The backward of a part is left alone where the subject is what is around it: the part was checked by itself.
     """
@@ -30,10 +28,9 @@ def repair(subject, rows):
         for cls, method in methods_run(lambda: subject.backward(subject.deltas), methods_of(owners)):
             if method == "backward" and not isinstance(subject.target, cls):
                 continue
-            tried = changes(cls, method, subject)
-            found = next((lines for text, *lines in tried if becomes_right(subject, rows, before, cls, method, text)), None)
-            if found is not None:
-                return cls.__name__, method, *found
+            for text, old, new in changes(cls, method, subject):
+                if becomes_right(subject, rows, before, cls, method, text):
+                    return cls.__name__, method, old, new
     except Exception:                 # its source cannot be read, or it does not run
         return None
     finally:
@@ -42,9 +39,10 @@ def repair(subject, rows):
 
 
 def changes(cls, method, subject):
-    """(source, old line, new line) of every change of a method that may take a slip out."""
+    """Yield (source, old line, new line) of every change of a method that may take a slip out."""
     for source, site in sites(cls, method, subject):
-        texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)] + others(site)
+        made = [operator(site) for operator in (scaled, dropped, transposed, summed)]
+        texts = [text for found in made for _, text, _ in found] + others(site)
         if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
             texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
         if site.text.startswith("np.mean("):
@@ -73,7 +71,7 @@ def becomes_right(subject, rows, before, cls, method, source):
 
 
 def fits(gradient, row):
-    """Whether this gradient is the truth of the row, to within its error bars."""
+    """Return whether this gradient is the truth of the row, to within its error bars."""
     if gradient.shape != tuple(row["shape"]):
         return False
     values = row["values"]
@@ -81,11 +79,3 @@ def fits(gradient, row):
     truth, error = values["numerical"][judged], values["error"][judged]
     gap = np.abs(gradient.ravel()[values["index"]][judged] - truth)
     return bool(np.all(gap <= SAFETY * error + ROUNDING * np.abs(truth).max(initial=0)))
-
-
-@contextlib.contextmanager
-def quiet():
-    """No warnings: a change may overflow or divide by zero."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield

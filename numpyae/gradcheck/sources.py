@@ -1,4 +1,4 @@
-"""The source of a backward, taken apart: its methods, the places where something is computed, and how to put another text there."""
+"""Take the source of a backward apart: its methods, the places where something is computed; put another text there."""
 
 import ast
 import contextlib
@@ -8,6 +8,7 @@ import linecache
 import sys
 import textwrap
 import types
+import warnings
 
 import numpy as np
 
@@ -19,17 +20,18 @@ from numpyae.models import Model
 from numpyae.parameters import Parametric
 
 NUMBER = itertools.count()
-DEEPEST = 6                           # so many nodes around a site: what lies deeper in a series is below every error bar
+DEEPEST = 6                           # so many nodes around a site: deeper in a series all is below every error bar
 
 
 def methods_of(classes):
-    """{code: (class, name)} of all methods in the bodies of these classes."""
-    return {function.__code__: (cls, name) for cls in classes if cls not in (Parametric, Described)
-            for name, function in vars(cls).items() if isinstance(function, types.FunctionType) and not name.startswith("__")}
+    """Return {code: (class, name)} of all methods in the bodies of these classes."""
+    bodies = [(cls, *item) for cls in classes if cls not in (Parametric, Described) for item in vars(cls).items()]
+    return {function.__code__: (cls, name) for cls, name, function in bodies
+            if isinstance(function, types.FunctionType) and not name.startswith("__")}
 
 
 def methods_run(run, known):
-    """The methods among `known`, {code: method}, that are called in run()."""
+    """Return the methods among `known`, {code: method}, that are called in run()."""
     found = {}
 
     def look(frame, event, _):
@@ -44,8 +46,16 @@ def methods_run(run, known):
     return found
 
 
+@contextlib.contextmanager
+def quiet():
+    """Give no warnings: a change may overflow or divide by zero."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def source_of(cls, method):
-    """The source of a method. RuntimeError when it cannot be read."""
+    """Return the source of a method. RuntimeError when it cannot be read."""
     try:
         return textwrap.dedent(inspect.getsource(vars(cls)[method]))
     except (KeyError, OSError, TypeError) as error:
@@ -65,16 +75,16 @@ def in_its_place(cls, method, source):
 
 
 def compiled(source, cls, method, file):
-    """The function of this source, with the globals of its class; super() finds the class where a class body would put it."""
+    """Return the function of this source, with the globals of its class and what super() needs."""
     namespace = {}
     text = f"def body(__class__):\n{textwrap.indent(source, '    ')}\n    return {method}"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # where `inspect` finds it again
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # where `inspect` will find it
     exec(compile(text, file, "exec"), vars(sys.modules[cls.__module__]), namespace)
     return namespace["body"](cls)
 
 
 def replaced(source, node, text):
-    """The source with another text for this node."""
+    """Return the source with another text for this node."""
     lines = source.encode().splitlines(keepends=True)    # ast counts bytes
     start = sum(map(len, lines[:node.lineno - 1])) + node.col_offset
     stop = sum(map(len, lines[:node.end_lineno - 1])) + node.end_col_offset
@@ -82,9 +92,9 @@ def replaced(source, node, text):
 
 
 def sites(cls, method, subject):
-    """(source, Site) of every statement and expression of a method that computes: no docstring, no guard that raises, no index.
+    """Yield (source, Site) of all that computes in a method: no docstring, no guard that raises, no index.
 
-    `subject`: what is run to see the arrays in scope.
+    `subject` is run to see the arrays in scope.
     """
     source = source_of(cls, method)
     function = ast.parse(source).body[0]
@@ -99,20 +109,22 @@ def sites(cls, method, subject):
         if docstring or guard or len(around) > DEEPEST:
             continue
         before = {name.id for name in ast.walk(function) if isinstance(name, ast.Name) and name.lineno < node.lineno}
-        scope = {name: array for name, array in arrays.items() if name in {*upstream, *before} or name.startswith("self.")}
+        seen = {*upstream, *before}
+        scope = {name: array for name, array in arrays.items() if name in seen or name.startswith("self.")}
         yield source, Site(node, ast.get_source_segment(source, node), around, scope, windows, upstream, sums, in_loop)
         inner = [] if isinstance(node, (ast.If, ast.For)) else [*around, node]
         in_loop = in_loop or isinstance(node, ast.For)
-        stack += [(child, inner, in_loop) for child in reversed(list(ast.iter_child_nodes(node))) if computes(child, node)]
+        children = [child for child in ast.iter_child_nodes(node) if computes(child, node)]
+        stack += [(child, inner, in_loop) for child in children[::-1]]
 
 
 def computes(child, parent):
-    """Whether this part of a node goes into the gradient."""
+    """Return whether this part of a node goes into the gradient."""
     if isinstance(parent, ast.Call):
         called = ast.unparse(parent.func)
-        skip = called in ("range", "len", "np.empty") or not isinstance(child, ast.expr)
-        skip = skip or called.endswith(".reshape") and child is not parent.func
-        return not skip and (child is not parent.func or isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call))
+        if child is parent.func:
+            return isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call)
+        return isinstance(child, ast.expr) and not called.endswith(("range", "len", "np.empty", ".reshape"))
     if isinstance(parent, (ast.Assign, ast.AugAssign, ast.Subscript)):
         return child is parent.value
     if isinstance(parent, (ast.If, ast.For)):
@@ -127,14 +139,14 @@ def computes(child, parent):
 
 
 def arrays_in(cls, method, subject):
-    """({name: array}, names of windows into grad): argument, local names and attributes when the method first returns."""
+    """Return ({name: array}, names of windows into grad) of all that a method has at hand when it first returns."""
     code, found = vars(cls)[method].__code__, {}
 
     def look(frame, event, _):
         if event == "return" and frame.f_code is code and not found:
-            found.update(frame.f_locals)
-            found.update({f"self.{name}": getattr(frame.f_locals["self"], name, None)
-                          for name in {*vars(frame.f_locals["self"]), *code.co_names} if not name.startswith("_")})
+            owner = frame.f_locals["self"]
+            names = [name for name in {*vars(owner), *code.co_names} if not name.startswith("_")]
+            found.update(frame.f_locals, **{f"self.{name}": getattr(owner, name, None) for name in names})
 
     sys.setprofile(look)
     try:
@@ -143,5 +155,5 @@ def arrays_in(cls, method, subject):
     finally:
         sys.setprofile(None)
     arrays = {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}
-    windows = subject.windows.values()
-    return arrays, frozenset(name for name in arrays if any(np.may_share_memory(arrays[name], window) for window in windows))
+    return arrays, frozenset(name for name, array in arrays.items()
+                             if any(np.may_share_memory(array, window) for window in subject.windows.values()))

@@ -1,8 +1,9 @@
-"""What can be checked, each turned into the same thing: a function f of some arrays, and what its backward says.
+"""Turn all that can be checked into one thing: a function f of some arrays, and what its backward says.
 
-A model's f is its loss. A layer has many outputs, so f = Σ u y with a random u, and backward(u) must give ∂f/∂x and ∂f/∂W: all
-outputs are tested at once, and a mistake in one of them cannot hide behind equal weights. A posterior has two outputs, the draw
-and its KL. A model whose loss has several terms has a gradient for each of them. Noise is drawn once and frozen.
+A model's f is its loss. A layer has many outputs, so f = Σ u y with a random u, and backward(u) must give ∂f/∂x and
+∂f/∂W: all outputs are tested at once, and a mistake in one of them cannot hide behind equal weights. A posterior has
+two outputs, the draw and its KL. A model whose loss has several terms has a gradient for each of them. Noise is drawn
+once and frozen.
 
 Every subject works on a float64 copy; what the user gave is not touched.
 """
@@ -25,15 +26,15 @@ class WrongReturn(TypeError):
 class Subject:
     """One thing to check.
 
-    `inputs` and `parameters`: the named arrays with a gradient; `windows`: where backward adds the parameters'; `fixed`: what
-    else f reads; `terms`: names of the parts of f that have a gradient of their own; `parts`: the leaves, by name, whose caches
-    backward may not change. `run(inputs)` -> list of outputs; `backward(deltas)` -> {name of array: gradient}; `f()` -> the
-    value, or with terms an array (1 + terms,) of the value and its parts. `deltas` is what backward gets in the check.
+    `inputs` and `parameters` are the named arrays with a gradient, `windows` where backward adds that of the
+    parameters, `fixed` what else f reads. `parts` are the leaves by name, `keepers` whatever else keeps arrays from
+    forward: backward may not change them. `names` are the parts that f reports, `terms` those that backward
+    differentiates one by one. `run(inputs)` -> list of outputs; `backward(deltas)` -> {name of array: gradient};
+    `f()` -> the value, or with names an array (1 + names,) of the value and its parts. `deltas` is what backward gets.
     """
 
-    terms = names = ()                # of those with a gradient by backward; of all that `f` tells apart
-    inputs, parameters, windows, fixed, parts, deltas = {}, {}, {}, {}, {}, ()
-    keepers = {}                      # what else keeps something from forward, by name
+    terms = names = ()
+    inputs, parameters, windows, fixed, parts, keepers, deltas = {}, {}, {}, {}, {}, {}, ()
     linear = True                     # backward(deltas) is linear in deltas
 
     @property
@@ -87,7 +88,7 @@ class Subject:
         return self.backward(self.deltas)
 
     def pieces(self, name, width):
-        """[(title, start, stop), ...] of the columns of an array of this width that holds several things side by side."""
+        """Return [(title, start, stop), ...] of the columns of an array that holds several things side by side."""
         return []
 
     def active_set(self):
@@ -175,14 +176,18 @@ class PriorSubject(Subject):
 
 
 class PosteriorSubject(Subject):
-    """A posterior at h and epsilon: f = Σ u z + Σ v kl, its two parts are its terms; `drawn`: log q of the z drawn in place of the KL."""
+    """A posterior at h and epsilon: f = Σ u z + Σ v kl, and its two summands are its terms.
+
+    `drawn`: with log q of the z drawn in the place of the KL.
+    """
 
     batch_names = ("h",)
 
     def __init__(self, posterior, batch, rng, deltas=None, epsilon=None, drawn=False):
         self.target, self.parts, self.drawn = posterior, {"": posterior}, drawn
         self.terms = self.names = ("draw", "log q" if drawn else "kl")
-        self.inputs, self.parameters, self.windows = {"h": batch[0]}, posterior.named_parameters(), posterior.named_gradients()
+        self.inputs = {"h": batch[0]}
+        self.parameters, self.windows = posterior.named_parameters(), posterior.named_gradients()
         self.fixed = {"epsilon": rng.standard_normal((len(batch[0]), posterior.d)) if epsilon is None else epsilon}
         self.deltas = deltas or [rng.standard_normal(self.fixed["epsilon"].shape), rng.standard_normal(len(batch[0]))]
 
@@ -195,7 +200,8 @@ class PosteriorSubject(Subject):
         return np.array([draw + cost, draw, cost])
 
     def gradients(self, term=None):
-        return self.backward([delta if term in (None, name) else 0 * delta for delta, name in zip(self.deltas, self.terms)])
+        chosen = [term in (None, name) for name in self.terms]
+        return self.backward([delta if wanted else 0 * delta for delta, wanted in zip(self.deltas, chosen)])
 
     def way_back(self, dz, dcost):
         return self.target.backward(dz, dlog_q=dcost) if self.drawn else self.target.backward(dz, dcost)
@@ -233,7 +239,7 @@ class PenaltySubject(Subject):
 
 
 class ModelSubject(Subject):
-    """A model on a batch, its noise frozen; its terms have gradients of their own where its backward reads `weights`."""
+    """A model on a batch, its noise frozen; its terms have their own gradients where its backward reads `weights`."""
 
     linear = False
 
@@ -275,12 +281,15 @@ class ModelSubject(Subject):
             raise WrongReturn(f"must return the gradient, an array of shape {self.target.w.shape}, and returned "
                             + (type(grad).__name__ if grad is None else f"shape {np.shape(grad)}"))
         stops = np.cumsum([array.size for array in self.parameters.values()])[:-1]
-        return {name: part.reshape(array.shape).copy() for (name, array), part in zip(self.parameters.items(), np.split(grad, stops))}
+        pieces = zip(self.parameters.items(), np.split(grad, stops))
+        return {name: piece.reshape(array.shape).copy() for (name, array), piece in pieces}
 
 
 class FunctionSubject(Subject):
-    """Foreign code: f(w) -> float and grad(w), w an array or a dict of arrays. ValueError or TypeError for an f that fails at w,
-    gives no single real number, or changes w."""
+    """Foreign code: f(w) -> float and grad(w), w an array or a dict of arrays.
+
+    ValueError or TypeError for an f that fails at w, gives no single real number, or changes w.
+    """
 
     linear = False
 
@@ -353,13 +362,13 @@ class PairSubject(Subject):
         if len(grads) == 1 and isinstance(grads[0], dict):
             return {"x": dx, **grads[0]}
         if len(grads) != len(self.parameters):
-            raise WrongReturn(f"must return dx and {len(self.parameters)} gradients ({', '.join(self.parameters)}), got dx and "
-                              f"{len(grads)}")
+            names = ", ".join(self.parameters)
+            raise WrongReturn(f"must return dx and {len(self.parameters)} gradients ({names}), got dx and {len(grads)}")
         return {"x": dx, **dict(zip(self.parameters, grads))}
 
 
-KINDS = {Model: ModelSubject, Layer: LayerSubject, Loss: LossSubject, Prior: PriorSubject, DiagonalGaussian: PosteriorSubject,
-         Penalty: PenaltySubject}
+KINDS = {Model: ModelSubject, Layer: LayerSubject, Loss: LossSubject, Prior: PriorSubject,
+         DiagonalGaussian: PosteriorSubject, Penalty: PenaltySubject}
 
 
 def kind_of(target):

@@ -1,10 +1,11 @@
-"""Where the mistake is: the first layer on the way back that is wrong, and not everything behind it.
+"""Find where the mistake is: the first layer on the way back that is wrong, and not everything behind it.
 
-A constant added to a layer's output is a parameter like any other, and its gradient is the delta that the layer receives. So a
-tap is put on every part of the model: it records what the part gets and gives, and then lets a probe take the place of its
-output. Comparing each delta with finite differences over the probe needs no knowledge of how the model is built. A part that
-received the right delta is then checked alone, at the very x and delta it had: if its gradients are wrong, it is the culprit.
-If all parts are right and a delta is wrong all the same, the mistake is in the code between them, the model's own backward.
+A constant added to a layer's output is a parameter like any other, and its gradient is the delta that the layer
+receives. So a tap is put on every part of the model: it records what the part gets and gives, and then lets a probe
+take the place of its output. Each delta is compared with finite differences over the probe, which needs no knowledge
+of how the model is built. A part that received the right delta is then checked alone, at the very x and delta it had:
+if its gradients are wrong, it is the culprit. If all parts are right and a delta is wrong all the same, the mistake
+is between them, in a penalty or in the model's own backward.
 """
 
 import copy
@@ -13,14 +14,17 @@ import functools
 import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants
-from numpyae.gradcheck.subjects import KINDS, LayerSubject, LossSubject, PenaltySubject, PosteriorSubject, PriorSubject, copies, kind_of
+from numpyae.gradcheck.sentences import finding
+from numpyae.gradcheck.subjects import (LayerSubject, LossSubject, PenaltySubject, PosteriorSubject, PriorSubject,
+                                        copies, kind_of)
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare, compare_array
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer, Sequential
+from numpyae.losses import Loss
 from numpyae.priors import Prior
 
-METHODS = {DiagonalGaussian: ("sample", "kl", "log_density"), Prior: ("log_density",)}          # all others have `forward`
-
+# the methods of the way forward; that of all others is `forward`
+METHODS = {DiagonalGaussian: ("sample", "kl", "log_density"), Prior: ("log_density",)}
 SLOPES = ("derivative", "second_derivative")             # of an activation, at the a that it last saw
 
 
@@ -29,6 +33,7 @@ class Tap:
 
     def __init__(self, place, part, log):
         self.place, self.part, self.log = place, part, log
+        self.parts, self.keepers = {"": part}, {}        # as a subject has them, for `caches`
         self.methods = METHODS.get(kind_of(part), ("forward",))
         self.inputs, self.outputs, self.calls, self.probe = {}, {}, 0, {}
         self.deltas, self.spoilt = None, None
@@ -48,7 +53,8 @@ class Tap:
         output = run(*inputs, **options)
         if method in self.probe:
             probe = self.probe[method].copy()
-            values = {slope: getattr(type(self.part), slope)(self.part) for slope in SLOPES if hasattr(type(self.part), slope)}
+            kind = type(self.part)
+            values = {slope: getattr(kind, slope)(self.part) for slope in SLOPES if hasattr(kind, slope)}
             for name, value in vars(self.part).items():
                 if value is output:                      # a penalty may read the output here
                     setattr(self.part, name, probe)
@@ -66,18 +72,13 @@ class Tap:
         """The part's backward, after a note of what it received and whether its cache is still what it was."""
         self.dtypes = {np.asarray(delta).dtype for delta in deltas}
         self.drawn = "dlog_q" in options                 # of a posterior: what it costs is estimated from the z drawn
-        self.deltas = [np.array(delta, dtype=np.float64) for delta in (*deltas, *([options["dlog_q"]] if self.drawn else []))]
-        self.spoilt = next((name for name in self.kept if not np.array_equal(self.kept[name], self.kept_before[name], equal_nan=True)),
-                           None)
+        received = [*deltas, options["dlog_q"]] if self.drawn else deltas
+        self.deltas = [np.array(delta, dtype=np.float64) for delta in received]
+        self.spoilt = next((name for name, array in self.kept.items()
+                            if not np.array_equal(array, self.kept_before[name], equal_nan=True)), None)
         self.log.append(self)
         return run(*deltas, **options)
 
-    keepers = {}
-
-    @property
-    def parts(self):
-        """As a subject has them, for `caches`."""
-        return {"": self.part}
 
     def alone(self, rng):
         """The part as a subject of its own, at the x and delta it had."""
@@ -90,7 +91,7 @@ class Tap:
             self.part.replay = getattr(self.part, self.part.noise_name)
             if self.part.replay is None:                 # it was silent
                 return LayerSubject(self.part, self.inputs["forward"], rng, self.deltas[0], training=False)
-        if KINDS[kind_of(self.part)] is LossSubject:     # with other weights than 1/N: equal ones hide what they multiply
+        if isinstance(self.part, Loss):                  # with other weights than 1/N, which hide what they multiply
             return LossSubject(self.part, self.inputs["forward"], rng)
         return LayerSubject(self.part, self.inputs["forward"], rng, self.deltas[0])
 
@@ -124,20 +125,19 @@ def containers(whole, path=""):
 
 
 def manners(subject, taps, rng):
-    """What is wrong with the manners of a part, each part alone."""
+    """Return findings about the manners of the parts, each part alone."""
     findings = []
     for before, tap in zip([None, *taps], taps):
         other = tap.dtypes - {np.dtype(np.float64), np.dtype(object)}
         if other and (before is None or before.dtypes == {np.dtype(np.float64)}):
             dtype = other.pop()
             cause = "precision" if dtype == np.float32 else "dtype"
-            found = invariants.finding(cause, f"the delta that reaches {tap.part!r} ({tap.place}) is {dtype}, and everything else "
-                                       "float64")
-            findings.append(between(subject, before, tap, found))
+            sentence = f"the delta that reaches {tap.part!r} ({tap.place}) is {dtype}, and everything else float64"
+            findings.append(between(subject, before, tap, finding(cause, sentence)))
         found = invariants.run(tap.alone(rng), rng)[1]
         if tap.spoilt is not None:
-            found.insert(0, invariants.finding("in place", f"{tap.spoilt}, which forward kept, was changed by another part before "
-                                               "backward read it", tap.spoilt))
+            sentence = f"{tap.spoilt}, which forward kept, was changed by another part before backward read it"
+            found.insert(0, finding("in place", sentence, tap.spoilt))
         findings += placed(found, tap)
     if taps:
         subject.forward()
@@ -173,7 +173,8 @@ def explain(subject, taps, rows, rng):
     findings = [found for tap in right for found in wrong_alone(tap, rng)] or wrong_penalties(subject, taps, rng)
     if findings:
         return findings
-    for tap in sorted(record(subject, containers(subject.target)), key=lambda tap: -tap.place.count(".")):   # innermost first
+    inside_out = sorted(record(subject, containers(subject.target)), key=lambda tap: -tap.place.count("."))
+    for tap in inside_out:
         if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE]:
             findings = wrong_alone(tap, rng)
         if findings:
@@ -187,14 +188,18 @@ def explain(subject, taps, rows, rng):
 
 
 def wrong_alone(tap, rng):
-    """The findings of a part checked alone, at the x and delta it had."""
-    alone = tap.alone(rng)
+    """Return the findings of a part checked alone, at the x and delta it had."""
+    return placed(explained_alone(tap.alone(rng), rng), tap)
+
+
+def explained_alone(alone, rng):
+    """Return the findings of a subject that is a part of another, without a place; [] where its gradients are right."""
     rows = rows_alone(alone, rng)
-    return placed(diagnosis.explain(alone, rows), tap) if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows) else []
+    return diagnosis.explain(alone, rows) if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows) else []
 
 
 def wrong_penalties(subject, taps, rng):
-    """The findings of a model's penalties, each checked alone: on a copy of the network that it sees, at the x that this saw."""
+    """Return the findings of a model's penalties, each alone on a copy of the network that it sees, at its x."""
     findings = []
     for term, penalty, name, layers in getattr(subject.target, "penalised", ()):
         tap = next((tap for tap in taps if tap.place == f"{name}.0" or not name and tap.place.endswith(".0")), None)
@@ -202,9 +207,8 @@ def wrong_penalties(subject, taps, rng):
             network = copy.deepcopy(subject.target._parts[tap.place.removesuffix(".0")])
             network = Sequential(*network.layers[:len(layers)])
             alone = PenaltySubject(copy.copy(penalty), (network, tap.inputs["forward"][0]), rng)
-            rows = rows_alone(alone, rng)
-            if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
-                findings += [{**found, "place": term, "layer": found["layer"] or repr(penalty)} for found in diagnosis.explain(alone, rows)]
+            findings += [{**found, "place": term, "layer": found["layer"] or repr(penalty)}
+                         for found in explained_alone(alone, rng)]
     return findings
 
 
@@ -220,9 +224,9 @@ def rows_alone(alone, rng):
 
 
 def walk_back(subject, taps, rng):
-    """((tap, method, row) of the first delta that is wrong, or None; the taps that received right ones before it).
+    """Return ((tap, method, row) of the first delta that is wrong, or None; the taps that received right ones before).
 
-    A delta that is wrong at a layer and right again at the next one was only split: the model adds the rest of it later.
+    A delta that is wrong at a layer and right again at the next one was only split: the model adds the rest later.
     """
     right, wrong = [], None
     for tap in taps:
