@@ -1,17 +1,17 @@
-"""Autoencoders: a network that computes y(x) = x, with something in the way that forbids it to copy ([000], [002], [003]).
+"""Autoencoders: a network that computes y(x) = x, with a constraint that forbids copying ([000], [002], [003]).
 
     x ──▶ (corruption) ──▶ encoder ──▶ code z ──▶ decoder ──▶ o ≈ x
 
-What is learnt is the code: the few numbers, or the few active ones, from which x can be rebuilt. The whole family is one loss,
-[003]'s equation 3 read for the empirical mean, and each variant a change of one argument:
+The network learns the code: the few numbers, or the few active ones, from which x can be rebuilt. The whole family has
+one loss, [003]'s equation 3 with the mean over the data, and each variant changes one argument:
 
     L = 1/N Σ_n criterion(g(f(x̃_n)), x_n) + Σ_k penalty_k
 
-    narrow code                 encoder and decoder        undercomplete: less than x can hold
+    narrow code                 encoder and decoder        undercomplete: fewer numbers than x has
     denoising                   corruption                 x̃ is a damaged x, the target the clean one
     sparse                      penalties (KLSparsity …)   few active units; or TopK as the last layer of the encoder
-    contractive                 penalties (Contraction)    a code that hardly moves when x does
-    tied                        TiedDense in the decoder   one matrix for both ways
+    contractive                 penalties (Contraction)    a code that hardly changes when x does
+    tied                        TiedDense in the decoder   one matrix for both directions
 """
 
 from numpyae.checks import check_data, check_part
@@ -26,9 +26,10 @@ from numpyae.penalties import Contraction, KLSparsity, L2Sparsity
 class Autoencoder(Model):
     """encoder f, decoder g, criterion: loss(x) = 1/N Σ_n criterion(g(f(x̃_n)), x_n) + Σ_k penalty_k ([003] eq. 1-3).
 
-    SquaredError for data of any range, BernoulliNLL for data in [0, 1] ([002]: "binary crossentropy"). `corruption` makes
-    x̃ of x, anew in every training step; `penalties`, of which it keeps copies, are terms on hidden layers or weights. A
-    decoder of TiedDense has as many as the encoder has Dense. ValueError or TypeError for parts that do not fit.
+    The criterion is SquaredError for data of any range, or BernoulliNLL for data in [0, 1] ([002]: "binary
+    crossentropy"). `corruption` makes x̃ of x, anew in every training step. `penalties` are terms on hidden layers or
+    weights; the model keeps copies of them. A decoder of TiedDense has as many of them as the encoder has Dense. Raise
+    ValueError or TypeError for parts that do not fit.
     """
 
     code = "encoder"
@@ -47,7 +48,7 @@ class Autoencoder(Model):
         self.add_penalties(penalties)
 
     def loss(self, x, rng=None, noise=None, training=True):
-        """Return 1/N Σ_n criterion(o_n, x_n), o = g(f(x̃)), and the penalties; terms: {"reconstruction": ..., "sparsity": ...}."""
+        """Return 1/N Σ_n criterion(o_n, x_n), o = g(f(x̃)), plus the penalties; terms: "reconstruction" and theirs."""
         self.begin(rng, noise, training)
         seen = self.corrupt(x)
         z = self.encoder.forward(seen)
@@ -83,7 +84,7 @@ class Autoencoder(Model):
 
     @classmethod
     def examples(cls, rng):
-        """Yield a plain one; one with two penalties on its code and one below it; a tied one with dropout and a sparse code."""
+        """Yield a plain autoencoder, one with three penalties, and a tied one with dropout and a sparse code."""
         x, dense = rng.random((7, 5)), Dense(5, 11, rng=rng)
         yield cls(mlp([5, 11, 2], rng=rng), mlp([2, 11, 5], rng=rng), SquaredError()), x
         penalties = [L2Sparsity(0.1, 0.7), KLSparsity(0.2, 0.3), Contraction(0.3)]
@@ -92,9 +93,9 @@ class Autoencoder(Model):
 
 
 def check_tied(encoder, decoder):
-    """Raise ValueError when all of the decoder's weights are tied, but they are more or fewer than the encoder's."""
+    """Raise ValueError if every layer of the decoder is tied, but their number is not that of the encoder's Dense."""
     up = [leaf for leaf in encoder.leaves().values() if isinstance(leaf, Dense)]
     down = [leaf for leaf in decoder.leaves().values() if isinstance(leaf, (Dense, TiedDense))]
     if len(down) != len(up) and all(isinstance(leaf, TiedDense) for leaf in down) and up and down:
-        raise ValueError(f"Autoencoder: a tied decoder must use the encoder's {len(up)} Dense layers in reverse order, got "
-                         f"{len(down)} TiedDense: {', '.join(map(repr, down))}")
+        raise ValueError(f"Autoencoder: a tied decoder must use the encoder's {len(up)} Dense layers in reverse order, "
+                         f"got {len(down)} TiedDense: {', '.join(map(repr, down))}")

@@ -14,9 +14,9 @@ import operator
 
 import numpy as np
 
-from numpyae.described import Described
-from numpyae.layers import Sequential
 from numpyae.arrays import fill, read_arrays, write_arrays
+from numpyae.described import Described, with_subclasses
+from numpyae.layers import Sequential
 
 FORMAT = 1
 
@@ -114,8 +114,13 @@ def read_record(path):
 def describe(part, names=None):
     """Return a part as a dict for JSON: its class and constructor arguments, or the name of the part it is a use of.
 
-    `names` gives the dotted name of each leaf by its id: a layer that shares parameters names its partner.
+    An argument that is a list of parts becomes a list of such dicts; any other value stays as it is. `names` gives the
+    dotted name of each leaf by its id: a layer that shares parameters names its partner.
     """
+    if isinstance(part, (list, tuple)):
+        return [describe(entry, names) for entry in part]
+    if not isinstance(part, Described):
+        return part
     names = names or {id(leaf): name for name, leaf in part.leaves().items()}
     if part.owner is not part:
         return {"again": names.get(id(part.owner))}
@@ -123,17 +128,8 @@ def describe(part, names=None):
         return {"class": "Sequential", "layers": [describe(layer, names) for layer in part.layers]}
     values = {name: getattr(part, name) for name in part.arguments}
     return {"class": type(part).__name__,
-            **{name: names.get(id(value)) if name in part.shares else described(value, names)
+            **{name: names.get(id(value)) if name in part.shares else describe(value, names)
                for name, value in values.items()}}
-
-
-def described(value, names):
-    """Return an argument as values for JSON: a part, a penalty, or a list of them, is described in turn."""
-    if isinstance(value, Described):
-        return describe(value, names)
-    if isinstance(value, (list, tuple)):
-        return [described(entry, names) for entry in value]
-    return value
 
 
 def build(description, built=None, name="", whole=None):
@@ -143,9 +139,13 @@ def build(description, built=None, name="", whole=None):
     the whole model. Raise ValueError for a class that is not numpyae's own.
     """
     built, whole = {} if built is None else built, whole or description
+    inside = name + "." if name else ""
+    if isinstance(description, list):
+        return [build(entry, built, f"{inside}{index}", whole) for index, entry in enumerate(description)]
+    if not isinstance(description, dict):
+        return description
     if name in built:                 # built already, as the partner of an earlier part
         return built[name]
-    inside = name + "." if name else ""
     if "again" in description:
         part = partner(description["again"], built, whole).again()
     elif description["class"] == "Sequential":
@@ -158,39 +158,20 @@ def build(description, built=None, name="", whole=None):
                              "and use model.load")
         values = {key: value for key, value in description.items() if key != "class"}
         part = cls(**{key: partner(value, built, whole) if key in cls.shares
-                      else built_argument(value, built, inside + key, whole)
-                      for key, value in values.items()})
+                      else build(value, built, inside + key, whole) for key, value in values.items()})
     built[name] = part
     return part
 
 
 def classes():
     """Return {name: class} for the classes in the flat files of numpyae, its mathematics without the tools."""
-    found, waiting = {}, [Described]
-    while waiting:
-        cls = waiting.pop()
-        waiting += cls.__subclasses__()
-        if cls.__module__.startswith("numpyae.") and cls.__module__.count(".") == 1:
-            found[cls.__name__] = cls
-    return found
+    return {cls.__name__: cls for cls in with_subclasses(Described)
+            if cls.__module__.startswith("numpyae.") and cls.__module__.count(".") == 1}
 
 
 def partner(name, built, whole):
     """Return the part with this dotted name; build it now unless that was done before."""
-    return build(described_at(whole, name), built, name, whole)
-
-
-def built_argument(value, built, name, whole):
-    """Return the constructor argument for these values from JSON; the inverse of `described`."""
-    if isinstance(value, dict):
-        return build(value, built, name, whole)
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [build(entry, built, f"{name}.{index}", whole) for index, entry in enumerate(value)]
-    return value
-
-
-def described_at(description, name):
-    """Return the description of the part with this dotted name."""
+    description = whole
     for key in name.split("."):
         description = description["layers"][int(key)] if description["class"] == "Sequential" else description[key]
-    return description
+    return build(description, built, name, whole)

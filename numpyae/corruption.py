@@ -1,9 +1,10 @@
-"""Corruption: what a denoising autoencoder gets to see instead of x, while its target stays the clean x ([002], [003] §5).
+"""Corruption: a denoising autoencoder sees x̃, a damaged x, while its target stays the clean x ([002], [003] §5).
 
     x ──▶ corrupted x̃ ──▶ encoder ──▶ decoder ──▶ o ≈ x
 
-Copying the input no longer helps, so the network has to learn which x goes with which x̃: how pixels depend on each other.
-Noise is drawn by `draw`, kept by the model and put in by `apply`, so that a loss can be computed twice with the same noise.
+Copying the input no longer helps. The network has to learn which x belongs to which x̃, and so how pixels depend on
+each other. `draw` draws the noise, the model keeps it, and `apply` puts it in, so that a loss can be computed twice
+with the same noise.
 """
 
 import numpy as np
@@ -17,12 +18,12 @@ class Corruption(Described):
 
     @classmethod
     def examples(cls, rng):
-        """Yield (corruption, x), where the corruption is to be looked at."""
+        """Yield (corruption, x), at which the class is checked."""
         yield cls(0.3), rng.random((7, 5))
 
 
 class GaussianNoise(Corruption):
-    """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). ValueError unless sigma >= 0."""
+    """x̃ = x + sigma ε, ε ~ N(0, I): additive isotropic noise ([002]). Raise ValueError unless sigma >= 0."""
 
     formula = {"seen": "{x} + {sigma:g} {noise}"}
     option = "gaussian"
@@ -31,18 +32,18 @@ class GaussianNoise(Corruption):
         self.sigma = check_number("GaussianNoise: sigma", sigma, 0, np.inf, "a number of at least 0")
 
     def draw(self, x, rng):
-        """ε, of the shape and dtype of x."""
+        """Draw ε, of the shape and dtype of x."""
         return rng.standard_normal(x.shape, dtype=x.dtype)
 
     def apply(self, x, noise):
-        """x + sigma ε."""
+        """Return x + sigma ε."""
         return x + self.sigma * noise
 
 
 class MaskingNoise(Corruption):
-    """Each feature becomes `value` with probability p, else stays ([002]: "a fraction of the input set to zeros or ones").
+    """Each feature becomes `value` with probability p ([002]: "a fraction of the input set to zeros or ones").
 
-    Other than a Dropout layer it does not scale what is left. ValueError unless 0 <= p <= 1.
+    Unlike a Dropout layer it does not scale the other features. Raise ValueError unless 0 <= p <= 1.
     """
 
     formula = {"seen": "{value:g} where {noise} > 0, else {x}"}
@@ -53,18 +54,18 @@ class MaskingNoise(Corruption):
         self.value = check_number("MaskingNoise: value", value, -np.inf, np.inf, "a finite number")
 
     def draw(self, x, rng):
-        """1 where the feature is masked, else 0."""
+        """Draw 1 where the feature is masked, else 0."""
         return (rng.random(x.shape, dtype=x.dtype) < self.p).astype(x.dtype)
 
     def apply(self, x, noise):
-        """value where noise is 1, else x."""
+        """Return value where noise is 1, else x."""
         return np.where(noise == 1, x.dtype.type(self.value), x)
 
 
 class SaltAndPepper(Corruption):
-    """Each feature becomes low with probability p/2, high with probability p/2, else stays: never any other value ([002]).
+    """Each feature becomes low with probability p/2, high with probability p/2, and otherwise stays ([002]).
 
-    ValueError unless 0 <= p <= 1 and low < high.
+    Raise ValueError unless 0 <= p <= 1 and low < high.
     """
 
     formula = {"seen": "{low:g} where {noise} < 0, {high:g} where {noise} > 0, else {x}"}
@@ -78,11 +79,11 @@ class SaltAndPepper(Corruption):
             raise ValueError(f"SaltAndPepper: low must be below high, got {low} and {high}")
 
     def draw(self, x, rng):
-        """-1 where it becomes low, 1 where it becomes high, 0 where it stays."""
+        """Draw -1 where the feature becomes low, 1 where it becomes high, 0 where it stays."""
         u = rng.random(x.shape, dtype=x.dtype)
         return (u >= 1 - self.p / 2).astype(x.dtype) - (u < self.p / 2)
 
     def apply(self, x, noise):
-        """low where noise is -1, high where it is 1, else x."""
+        """Return low where noise is -1, high where it is 1, else x."""
         low, high = x.dtype.type(self.low), x.dtype.type(self.high)
         return np.where(noise < 0, low, np.where(noise > 0, high, x))

@@ -1,4 +1,7 @@
-"""Objects that the arguments of their constructor describe: layers, losses, penalties, corruptions, optimizers."""
+"""Objects that the arguments of their constructor describe: layers, losses, penalties, corruptions, optimizers.
+
+Their classes are found by a walk over subclasses, so that no list of classes is kept by hand.
+"""
 
 
 def arguments_of(cls):
@@ -8,10 +11,17 @@ def arguments_of(cls):
     return tuple(name for name in names if name not in ("rng", "init"))
 
 
+def with_subclasses(cls):
+    """Return the class and all classes below it, each once, a class before those that are derived from it."""
+    below = [found for child in cls.__subclasses__() for found in with_subclasses(child)]
+    return list(dict.fromkeys([cls, *below]))
+
+
 class Described:
     """An object that can be rebuilt from its constructor's arguments: each is kept in an attribute of the same name."""
 
     shares = ()                       # names of the attributes that hold parts whose parameters this object uses too
+    example_arguments = ((),)         # constructor arguments of the instances that `examples` yields
 
     @property
     def arguments(self):

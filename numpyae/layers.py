@@ -1,15 +1,15 @@
-"""Layers: each turns x into y on the way forward, and ∂L/∂y into ∂L/∂x on the way back.
+"""Layers: each turns x into y in the forward pass, and ∂L/∂y into ∂L/∂x in the backward pass.
 
-A network is a chain of functions, and backpropagation is the chain rule read from its end ([000]: f'(x) = u'(v(x)) v'(x)).
-So a layer needs two methods. `forward(x)` computes the output and keeps, in plain attributes, what the way back will need.
-`backward(delta)` receives delta = ∂L/∂(output), adds the gradients of its own parameters to `dW` and `db`, and returns
-∂L/∂(input), which is the delta of the layer before:
+A network is a chain of functions, and backpropagation is the chain rule read from its end ([000]:
+f'(x) = u'(v(x)) v'(x)). So a layer needs two methods. `forward(x)` computes the output and keeps, in plain attributes,
+what backward will need. `backward(delta)` receives delta = ∂L/∂(output), adds the gradients of its own parameters to
+`dW` and `db`, and returns ∂L/∂(input), which is the delta of the layer before:
 
     x ──▶ Dense ──▶ Tanh ──▶ Dense ──▶ o        forward
     dx ◀─ Dense ◀── Tanh ◀── Dense ◀── delta     backward
 
-Rows are samples: x has shape (N, D). Weights act from the right, a = x W + b, so W has shape (n_in, n_out).
-Backward adds and never updates: the optimizer's step is a separate line of the training loop.
+Rows are samples: x has shape (N, D). Weights act from the right, a = x W + b, so W has shape (n_in, n_out). Backward
+adds to the gradients and never updates a parameter: the optimizer's step is a separate line of the training loop.
 """
 
 import numpy as np
@@ -21,44 +21,51 @@ from numpyae.parameters import Parametric, parameter, setting
 class Layer(Parametric):
     """The contract of a layer: forward(x) -> y keeps what backward(delta) -> dx needs.
 
-    `n_in` and `n_out` are the widths where the layer fixes them, else None. A layer that draws random numbers names the
-    attribute that holds them in `noise_name`, draws with `rng`, replays `replay` when that is not None, and is silent while
-    `training` is False; a model sets all three.
+    A layer that draws random numbers names the attribute that holds them in `noise_name`. It has three more attributes,
+    which a model sets: it draws with `rng`, replays `replay` instead if that is not None, and draws nothing while
+    `training` is False.
     """
 
-    n_in = n_out = None
+    n_in = n_out = None               # the widths, where the layer fixes them
     noise_name = None
 
     def forward(self, x):
-        """x (N, n_in) -> y (N, n_out)."""
+        """Return y (N, n_out) for x (N, n_in)."""
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def backward(self, delta):
-        """delta = ∂L/∂y (N, n_out) -> ∂L/∂x (N, n_in); adds ∂L/∂(own parameters) to their gradients."""
+        """Add ∂L/∂(own parameters) to their gradients; return ∂L/∂x (N, n_in) for delta = ∂L/∂y (N, n_out)."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
     def active_set(self):
-        """On which side of its kinks each unit was in the last forward, an array of True and False; None without kinks."""
+        """Return on which side of its kinks each unit was in the last forward, an array of bool; None without kinks."""
         return None
 
     @classmethod
     def examples(cls, rng):
-        """Yield (layer, x), where the layer is to be checked: several where one hides something."""
-        yield cls(), rng.standard_normal((7, 5))
+        """Yield (layer, x), at which the class is checked; several where a single one would hide a mistake."""
+        for arguments in cls.example_arguments:
+            yield cls(*arguments), rng.standard_normal((7, 5))
 
 
 class Dense(Layer):
     """a = x W + b: every output is a weighted sum of all inputs.
 
-    W (n_in, n_out) and b (n_out,), gradients dW and db. `init`: "glorot" U(±√(6/(n_in + n_out))) (Glorot 2010, eq. 16), "he"
-    N(0, 2/n_in) (He 2015, eq. 10), "sparse" 15 incoming weights N(0, 1) per unit (Martens 2010, section 5), "zeros".
-    The biases start at 0. ValueError for sizes below 1 or another init.
+    W (n_in, n_out) and b (n_out,), gradients dW and db. The biases start at 0, the weights as `init` says:
+
+        "glorot"    U(±√(6/(n_in + n_out)))                 Glorot 2010, eq. 16
+        "he"        N(0, 2/n_in)                            He 2015, eq. 10
+        "sparse"    15 incoming weights N(0, 1) per unit    Martens 2010, section 5
+        "zeros"
+
+    Raise ValueError for sizes below 1 or another init.
     """
 
     formula = {"y": "{x} {W} + {b}", "dx": "d{y} {W}ᵀ", "dW": "{x}ᵀ d{y}", "db": "Σ_n d{y}"}
     W, dW = parameter("W", "weights (n_in, n_out)")
     b, db = parameter("b", "biases (n_out,)")
     decays = ("W",)
+    example_arguments = ((5, 11, 0), (5, 5, 0))          # the last is rng; a square W hides a forgotten transpose
 
     def __init__(self, n_in, n_out, rng=None, init="glorot"):
         check_size("Dense: n_in", n_in)
@@ -67,7 +74,7 @@ class Dense(Layer):
         self.add_parameters(W=initial_weights(n_in, n_out, rng, init), b=np.zeros(n_out))
 
     def forward(self, x):
-        """a = x W + b, (N, n_in) -> (N, n_out)."""
+        """Return a = x W + b, (N, n_out), for x (N, n_in)."""
         if not (isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] == self.n_in and x.dtype == self._w.dtype):
             raise wrong_input(self, x)
         self.x = x
@@ -76,7 +83,10 @@ class Dense(Layer):
         return a
 
     def backward(self, delta, input_gradient=True):
-        """dW += xᵀ delta, db += Σ_n delta_n, returns dx = delta Wᵀ (or None when nobody needs it: it is a third of the work)."""
+        """Add dW += xᵀ delta and db += Σ_n delta_n; return dx = delta Wᵀ.
+
+        With input_gradient=False return None: dx is a third of the work.
+        """
         if delta.shape != (len(self.x), self.n_out):
             raise wrong_delta(self, delta)
         dW, db = self.dW, self.db
@@ -85,21 +95,15 @@ class Dense(Layer):
         if input_gradient:
             return delta @ self.W.T
 
-    @classmethod
-    def examples(cls, rng):
-        """Yield layers of different sizes, and a square one, which a forgotten transpose fits."""
-        yield cls(5, 11, rng=rng), rng.standard_normal((7, 5))
-        yield cls(5, 5, rng=rng), rng.standard_normal((7, 5))
-
     def __repr__(self):
         return self.in_words(f"{self.n_in} -> {self.n_out}")
 
 
 class TiedDense(Layer):
-    """a = x Wᵀ + b with the W of another Dense: a decoder that shares the encoder's weights, with a bias of its own.
+    """a = x Wᵀ + b with the W of another Dense: a decoder with the encoder's weights and its own bias.
 
-    W is used twice, so its gradient is the sum over both paths: this layer adds its part to `dense.dW`. The Dense must be in
-    the same model, else its gradient is somebody else's.
+    W is used twice, so its gradient is the sum over both uses: this layer adds its part to `dense.dW`. The Dense must
+    be in the same model, since otherwise its gradient belongs to another one.
     """
 
     formula = {"y": "{x} {W}ᵀ + {b}", "dx": "d{y} {W}", "dW|tied": "d{y}ᵀ {x}", "db": "Σ_n d{y}"}
@@ -115,7 +119,7 @@ class TiedDense(Layer):
         self._place(self._w.astype(dense.dtype), self._grad.astype(dense.dtype))
 
     def forward(self, x):
-        """a = x Wᵀ + b, (N, n_in) -> (N, n_out)."""
+        """Return a = x Wᵀ + b, (N, n_out), for x (N, n_in)."""
         if not (isinstance(x, np.ndarray) and x.ndim == 2 and x.shape[1] == self.n_in and x.dtype == self._w.dtype):
             raise wrong_input(self, x)
         self.x = x
@@ -124,7 +128,7 @@ class TiedDense(Layer):
         return a
 
     def backward(self, delta):
-        """dW += deltaᵀ x (the second path of W), db += Σ_n delta_n, returns dx = delta W."""
+        """Add dW += deltaᵀ x (the second use of W) and db += Σ_n delta_n; return dx = delta W."""
         if delta.shape != (len(self.x), self.n_out):
             raise wrong_delta(self, delta)
         W, dW, db = self.dense.W, self.dense.dW, self.db
@@ -134,22 +138,23 @@ class TiedDense(Layer):
 
     @classmethod
     def examples(cls, rng):
-        """Yield layers tied to a Dense outside, whose W is checked with them."""
+        """Yield layers that are tied to a Dense outside; its W is checked with them."""
         yield cls(Dense(11, 5, rng=rng)), rng.standard_normal((7, 5))
         yield cls(Dense(5, 5, rng=rng)), rng.standard_normal((7, 5))
 
-    def __repr__(self):
-        return self.in_words(f"{self.n_in} -> {self.n_out}")
+    __repr__ = Dense.__repr__
 
 
 class Dropout(Layer):
-    """y = x mask / keep while training, y = x otherwise: each unit is dropped with probability p, keep = 1 - p.
+    """y = x mask / keep while training, else y = x. Each unit is dropped with probability p, and keep = 1 - p.
 
-    Inverted scaling: dividing by keep makes E[y] = x, so that evaluation needs no factor (Srivastava 2014, section 10).
-    `mask` holds 0 and 1, drawn with `rng` (None: fresh entropy), which a model hands over. ValueError unless 0 <= p < 1.
+    Division by keep makes E[y] = x, so that evaluation needs no factor: inverted scaling (Srivastava 2014, section 10).
+    `mask` holds 0 and 1. It is drawn with `rng`, which a model sets; None means fresh entropy. Raise ValueError unless
+    0 <= p < 1.
     """
 
     formula = {"mask": "drawn, 0 or 1", "y": "{x} {mask} / {keep}", "dx": "d{y} {mask} / {keep}"}
+    example_arguments = ((0.3,),)
     noise_name = "mask"
 
     def __init__(self, p):
@@ -159,7 +164,7 @@ class Dropout(Layer):
         self.rng, self.replay, self.training = None, None, True
 
     def forward(self, x):
-        """y = x mask / keep, same shape."""
+        """Return y = x mask / keep, of the shape of x."""
         if not self.training:
             self.mask = None
             return x
@@ -174,28 +179,24 @@ class Dropout(Layer):
         return x * self.mask / self.keep
 
     def backward(self, delta):
-        """dx = delta mask / keep: a dropped unit passes nothing back."""
+        """Return dx = delta mask / keep: a dropped unit passes nothing back."""
         if self.mask is None:
             return delta
         return delta * self.mask / self.keep
-
-    @classmethod
-    def examples(cls, rng):
-        """Yield a layer that drops about a third."""
-        yield cls(0.3), rng.standard_normal((7, 5))
 
 
 class TopK(Layer):
     """y = x mask, where mask keeps the k strongest units of each sample ([002] k-sparse function; Makhzani 2013).
 
-    by="magnitude" keeps the largest |x|, as [002]'s formula says; by="value" the largest x, as its sentence and Makhzani's
-    "highest activities" say. Of equal values at the border any may win, but exactly k do. ValueError for k below 1 or above
-    the width, or another `by`.
+    by="magnitude" keeps the largest |x|, as [002]'s formula says. by="value" keeps the largest x, as its sentence and
+    Makhzani's "highest activities" say. Exactly k units stay, even where several have the same strength. Raise
+    ValueError for k below 1 or above the width, or another `by`.
     """
 
     formula = {"mask": "1 for the winners", "y": "{x} {mask}", "dx": "d{y} {mask}"}
     k = setting("k", "how many units stay; a callback may change it while training")
     adjustable = ("k",)
+    example_arguments = ((2,), (2, "value"))
 
     def __init__(self, k, by="magnitude"):
         check_size("TopK: k", k)
@@ -204,9 +205,9 @@ class TopK(Layer):
         self.strength = np.abs if by == "magnitude" else np.positive         # np.positive(x) is x
 
     def forward(self, x):
-        """y = x mask, mask (N, H) with k ones in every row."""
+        """Return y = x mask, where mask (N, H) has k ones in every row."""
         width = x.shape[1]
-        if not (isinstance(self.k, (int, np.integer)) and 1 <= self.k <= width):         # it may have been changed since
+        if not (isinstance(self.k, (int, np.integer)) and 1 <= self.k <= width):         # a callback may have set it
             raise ValueError(f"TopK: k must be a whole number from 1 to the width {width}, got {self.k!r}")
         winners = np.argpartition(self.strength(x), width - self.k, axis=1)[:, width - self.k:]
         self.mask = np.zeros_like(x)
@@ -214,24 +215,18 @@ class TopK(Layer):
         return x * self.mask
 
     def backward(self, delta):
-        """dx = delta mask ([002]: keep the gradient of the winners, set the others to 0)."""
+        """Return dx = delta mask ([002]: keep the gradient of the winners, set the others to 0)."""
         return delta * self.mask
 
     def active_set(self):
-        """The winners."""
+        """Return which units are among the k strongest."""
         return self.mask > 0
-
-    @classmethod
-    def examples(cls, rng):
-        """Yield both measures of strength."""
-        yield cls(2), rng.standard_normal((7, 5))
-        yield cls(2, by="value"), rng.standard_normal((7, 5))
 
 
 class Sequential(Layer):
-    """Layers one after the other: y = f_L(... f_2(f_1(x))). Itself a layer, so networks nest.
+    """Layers one after the other: y = f_L(... f_2(f_1(x))). It is a layer itself, so networks nest.
 
-    ValueError where a width does not fit the layer before, or a layer stands in it twice.
+    Raise ValueError where a width does not fit the layer before, or a layer is in it twice.
     """
 
     def __init__(self, *layers):
@@ -248,22 +243,24 @@ class Sequential(Layer):
                 self.n_in = layer.n_in if self.n_out is None else self.n_in
             self.n_out = layer.n_out if layer.n_out is not None else self.n_out
         self.layers = list(layers)
-        self.first_can_skip = type(layers[0]) in (Dense, Sequential)         # the gradient of its input
+        self.first_can_skip = type(layers[0]) in (Dense, Sequential)         # it takes input_gradient=False
         self.add_parts(**{str(index): layer for index, layer in enumerate(layers)})
 
     def forward(self, x):
-        """x (N, n_in) -> y (N, n_out)."""
+        """Return y (N, n_out) for x (N, n_in)."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
 
     def backward(self, delta, added=None, input_gradient=True):
-        """delta = ∂L/∂y -> ∂L/∂x. `added` {index: ∂L/∂(output of that layer)} joins in there: a penalty on a hidden layer.
+        """Return ∂L/∂x for delta = ∂L/∂y.
 
-        With input_gradient=False the first layer does not compute ∂L/∂x: a model has no use for the gradient of its data.
+        `added`, {index of a layer: ∂L/∂(its output)}, is added to the delta of that layer: so a penalty on a hidden
+        layer comes in. With input_gradient=False the first layer need not compute ∂L/∂x, the gradient of the data.
         """
         if added and not added.keys() <= set(range(len(self.layers))):
-            raise ValueError(f"Sequential: added must have indices from 0 to {len(self.layers) - 1}, got {sorted(added)}")
+            raise ValueError(f"Sequential: added must have indices from 0 to {len(self.layers) - 1}, "
+                             f"got {sorted(added)}")
         for index in range(len(self.layers) - 1, -1, -1):
             if added and index in added:
                 delta = delta + added[index]
@@ -275,38 +272,35 @@ class Sequential(Layer):
 
     @classmethod
     def examples(cls, rng):
-        """Yield a network of two Dense layers, with some of the units between them off."""
         yield cls(Dense(5, 11, rng=rng), TopK(3), Dense(11, 2, rng=rng)), rng.standard_normal((7, 5))
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))}; {self._w.size} parameters)"
 
 
-def initial_weights(n_in, n_out, rng=None, init="glorot"):
-    """W (n_in, n_out) at the start of training; the formulas are in Dense."""
+def initial_weights(n_in, n_out, rng, init):
+    """Return W (n_in, n_out) at the start of training; the formulas are in Dense."""
+    check_choice("Dense: init", init, ("glorot", "he", "sparse", "zeros"))
     rng = np.random.default_rng(rng)
     if init == "glorot":
         limit = np.sqrt(6 / (n_in + n_out))
         return rng.uniform(-limit, limit, (n_in, n_out))
     if init == "he":
         return rng.normal(0, np.sqrt(2 / n_in), (n_in, n_out))
+    W = np.zeros((n_in, n_out))
     if init == "sparse":
-        W = np.zeros((n_in, n_out))
         for column in W.T:
             column[rng.permutation(n_in)[:15]] = rng.normal(size=min(15, n_in))
-        return W
-    if init == "zeros":
-        return np.zeros((n_in, n_out))
-    raise ValueError(f'Dense: init must be "glorot", "he", "sparse" or "zeros", got {init!r}')
+    return W
 
 
 def wrong_delta(layer, delta):
-    """The error for a delta that is not of the shape of the layer's last output."""
+    """Return the error for a delta that has not the shape of the layer's last output."""
     return ValueError(f"{layer!r}: delta must have shape {(len(layer.x), layer.n_out)}, got {delta.shape}")
 
 
 def wrong_input(layer, x):
-    """The error that says what is wrong with a layer's input x."""
+    """Return the error that says why the layer cannot take x as its input."""
     if not isinstance(x, np.ndarray):
         return TypeError(f"{layer!r}: x must be an array of shape (N, {layer.n_in}), got {type(x).__name__}")
     if x.ndim != 2 or x.shape[1] != layer.n_in:

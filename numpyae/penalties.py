@@ -1,19 +1,20 @@
-"""Penalties: a second term of the loss that keeps an autoencoder from merely copying ([002], [003] §3-4).
+"""Penalties: further terms of the loss that keep an autoencoder from merely copying ([002], [003] §3-4).
 
     L = reconstruction + Σ_k w_k penalty_k
 
-A code that is wide enough can pass everything on and learns nothing. A penalty makes it say something about the data: few
-active units (sparsity), a code that hardly moves when x does (contraction), small weights (weight decay). Each is a named term
-of the loss. `forward` gives its value, weight included; `backward` adds the gradients of weights to their dW and returns those
-of activations, {index of the layer: ∂L/∂(its output)}, which join the way back through the network there.
+A code that is wide enough can pass everything on and learns nothing. A penalty makes it say something about the data:
+few active units (sparsity), a code that hardly changes when x does (contraction), small weights (weight decay). Each
+is a named term of the loss. `forward` returns its value, weight included. `backward` adds the gradients of weights to
+their dW. It returns those of activations, {index of the layer: ∂L/∂(its output)}, which join the backward pass through
+the network at that layer.
 
 Sparsity compares a *mean* activation with a target. The documents disagree on which mean, and both are here:
 
     over="batch"    m_j = 1/N Σ_n h_nj   of a unit over the samples: every unit is rarely active ([003]; CS294A)
     over="units"    m_n = 1/H Σ_j h_nj   of a sample over the units: every sample has few active units ([002])
 
-The mean of a mini-batch is not the mean of all data. KL is convex, so a batch's value is too high on average; full batches
-(`lbfgs`) have no such bias.
+The mean of a mini-batch is not the mean of all data. KL is convex, so a batch's value is too high on average. Full
+batches (`lbfgs`) have no such bias.
 """
 
 import numpy as np
@@ -28,9 +29,10 @@ from numpyae.windows import Windows
 class Penalty(Described):
     """The contract: forward(layers, noise) -> value; backward(weight) -> {index: ∂L/∂(output of that layer)}.
 
-    `layers` are those of a network up to the one that the penalty is about, `at`: a name such as "encoder.1"; None: the
-    code, the last of the encoder. A penalty with `on_weights` gets all layers of the model instead. `weight` is its factor
-    in the loss. ValueError unless the weight is a positive number, TypeError for an `at` that is no name.
+    `weight` is its factor in the loss. `at` names the penalised layer, such as "encoder.1"; None means the code, the
+    last layer of the encoder. `layers` are those of the network up to the penalised one, or all layers of the model
+    where `on_weights` is True. Raise ValueError unless the weight is a positive number, TypeError for an `at` that is
+    no name.
     """
 
     term = "penalty"                  # its name among the terms of the loss
@@ -44,34 +46,34 @@ class Penalty(Described):
         self.at = at
 
     def check(self, layers):
-        """ValueError unless the penalty can act on these layers."""
+        """Raise ValueError unless the penalty is defined for these layers."""
 
     def draw(self, layers, rng):
-        """Return the random numbers that `forward` needs after this forward pass through the layers, or None."""
+        """Return the random numbers that `forward` needs, or None; the layers have run forward before."""
         return None
 
     def forward(self, layers, noise=None):
-        """The penalty, weight included, of the last forward pass through these layers."""
+        """Return the penalty of the last forward pass through these layers, weight included."""
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def backward(self, weight):
-        """weight = ∂L/∂value. Adds to dW what belongs there; {index: ∂L/∂(output of the layer)} for the rest."""
+        """Add the gradients of weights to dW; return {index of a layer: ∂L/∂(its output)}. weight = ∂L/∂value."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
     @classmethod
     def examples(cls, rng):
-        """Yield (penalty, network, x), where the penalty is to be checked: on the layers of this network, when it has seen x."""
+        """Yield (penalty, network, x), at which the class is checked, after network.forward(x)."""
         yield cls(0.3), mlp([5, 3, 2], output=Tanh, rng=rng), rng.standard_normal((7, 5))
 
 
 class Sparsity(Penalty):
-    """weight Σ_j s(m_j) over the units, or, with over="units", weight 1/N Σ_n s(m_n) over the samples; s is the subclass's.
+    """weight Σ_j s(m_j) over the units, or, with over="units", weight 1/N Σ_n s(m_n) over the samples.
 
-    ValueError for another `over`, or a layer that does not keep its output h.
+    A subclass defines s, `distance`, and its derivative, `slope`. Raise ValueError for another `over`, or a layer that
+    does not keep its output h.
     """
 
     abstract = True
-
     term = "sparsity"
 
     def __init__(self, rho, weight, at=None, over="batch"):
@@ -81,20 +83,20 @@ class Sparsity(Penalty):
         self.over, self.axis = over, 0 if over == "batch" else 1
 
     def check(self, layers):
-        """Raise ValueError unless the layer is an elementwise activation: its output h is what is active."""
+        """Raise ValueError unless the layer is an elementwise activation, whose output h can be active."""
         if not hasattr(layers[-1], "derivative"):
-            raise ValueError(f"{self!r}: it needs the output of an elementwise activation, got {layers[-1]!r}: put Identity() "
-                             "behind it, or name another layer by at=")
+            raise ValueError(f"{self!r}: it needs the output of an elementwise activation, got {layers[-1]!r}: "
+                             "put Identity() behind it, or name another layer by at=")
 
     def forward(self, layers, noise=None):
-        """m = mean of h over samples or over units; weight Σ_j s(m_j), or weight 1/N Σ_n s(m_n)."""
+        """Return weight Σ_j s(m_j), or weight 1/N Σ_n s(m_n); m is the mean of h over samples, or over units."""
         self.h, self.index = layers[-1].h, len(layers) - 1
         self.m = np.add.reduce(self.h, axis=self.axis) / self.h.shape[self.axis]
         samples = 1 if self.over == "batch" else len(self.h)
         return self.weight * float(np.add.reduce(self.distance(self.m))) / samples
 
     def backward(self, weight):
-        """dm = weight s'(m), dh = dm / N (or / H): every h in the mean has the same share."""
+        """Return {index: dh}: dm = weight s'(m), dh = dm / N (or / H): every h has the same share of the mean."""
         samples = 1 if self.over == "batch" else len(self.h)
         dm = weight * self.weight / samples * self.slope(self.m)
         dh = dm / self.h.shape[self.axis] if self.over == "batch" else dm[:, None] / self.h.shape[self.axis]
@@ -102,17 +104,17 @@ class Sparsity(Penalty):
 
     @classmethod
     def examples(cls, rng):
-        """Yield both means, of activations in (0, 1)."""
         for over in ("batch", "units"):
             yield cls(0.4, 0.7, over=over), mlp([5, 3, 2], output=Sigmoid, rng=rng), rng.standard_normal((7, 5))
 
 
 class KLSparsity(Sparsity):
-    """s(m) = KL(ρ ‖ m) = ρ log ρ/m + (1 - ρ) log (1 - ρ)/(1 - m), in nats, between coins; 0 at m = ρ ([003] §4; CS294A, eq. 5).
+    """s(m) = KL(ρ ‖ m) = ρ log ρ/m + (1 - ρ) log (1 - ρ)/(1 - m), in nats ([003] §4; CS294A, eq. 5).
 
-    The target is the first argument of the KL: a unit that is never active, m = 0, costs without bound. Activations must lie
-    in (0, 1): Sigmoid. Where rounding has made a mean 0 or 1 it is taken for the nearest number that is not, so that value
-    and slope stay finite. ValueError unless 0 < rho < 1, or for another activation.
+    It is the divergence between two Bernoulli distributions, 0 at m = ρ. The target is its first argument, so it grows
+    without bound for a unit that is never active, m → 0. Activations must lie in (0, 1): Sigmoid. A mean that is
+    rounded to 0 or 1 is replaced by the nearest number inside, so that value and slope stay finite. Raise ValueError
+    unless 0 < rho < 1, or for another activation.
     """
 
     option = "kl"
@@ -123,18 +125,18 @@ class KLSparsity(Sparsity):
             raise ValueError(f"KLSparsity: rho must be between 0 and 1, got {rho}")
 
     def check(self, layers):
-        """Activations in (0, 1)."""
+        """Raise ValueError unless the activations lie in (0, 1)."""
         if not isinstance(layers[-1], Sigmoid):
-            raise ValueError(f"{self!r}: activations must lie in (0, 1), got {layers[-1]!r}: use Sigmoid(), or L1Sparsity or "
-                             "L2Sparsity")
+            raise ValueError(f"{self!r}: activations must lie in (0, 1), got {layers[-1]!r}: use Sigmoid(), or "
+                             "L1Sparsity or L2Sparsity")
 
     def distance(self, m):
-        """KL(ρ ‖ m)."""
+        """Return KL(ρ ‖ m)."""
         m = inside(m)
         return self.rho * np.log(self.rho / m) + (1 - self.rho) * np.log((1 - self.rho) / (1 - m))
 
     def slope(self, m):
-        """(1 - ρ)/(1 - m) - ρ/m."""
+        """Return s'(m) = (1 - ρ)/(1 - m) - ρ/m."""
         m = inside(m)
         return (1 - self.rho) / (1 - m) - self.rho / m
 
@@ -148,16 +150,16 @@ class KLSparsity(Sparsity):
 
 
 class L1Sparsity(Sparsity):
-    """s(m) = |m - ρ|, for any activation ([002] "L1"). At m = ρ, where there is no slope, we take 0."""
+    """s(m) = |m - ρ|, for any activation ([002] "L1"). At m = ρ, where no slope exists, we take 0."""
 
     option = "l1"
 
     def distance(self, m):
-        """|m - ρ|."""
+        """Return |m - ρ|."""
         return np.abs(m - self.rho)
 
     def slope(self, m):
-        """The sign of m - ρ."""
+        """Return s'(m), the sign of m - ρ."""
         return np.sign(m - self.rho)
 
 
@@ -167,28 +169,32 @@ class L2Sparsity(Sparsity):
     option = "l2"
 
     def distance(self, m):
-        """(m - ρ)²."""
+        """Return (m - ρ)²."""
         return (m - self.rho)**2
 
     def slope(self, m):
-        """2 (m - ρ)."""
+        """Return s'(m) = 2 (m - ρ)."""
         return 2 * (m - self.rho)
 
 
 class Contraction(Penalty):
     """weight 1/N Σ_n ‖∂f(x_n)/∂x‖²_F, f the network up to `at` ([002], [003] §3.3 eq. 7; Rifai 2011, eq. 2).
 
-    With a corruption it is the slope at the corrupted x̃_n; at="decoder.1" gives that of the decoder, at the code.
+    With a corruption the Jacobian is taken at the corrupted x̃_n. With at="decoder.1" it is that of the decoder, at the
+    code.
 
-    With a_1 = x W_1 + b_1, h_1 = φ(a_1), … the Jacobian is pulled back from the code, one row for each of its K numbers:
+    With a_1 = x W_1 + b_1, h_1 = φ(a_1), … the Jacobian is computed backwards from the code, with one row for each of
+    its K numbers:
 
-        P = I;   for k = L … 1:   E_k = P φ'(a_k),   P = E_k W_kᵀ          ‖J‖² = ‖E_1 W_1ᵀ‖² = Σ E_1 G ∘ E_1,   G = W_1ᵀ W_1
+        P = I;   for k = L … 1:   E_k = P φ'(a_k),   P = E_k W_kᵀ
 
-    The last product would have as many columns as x; G, of the size of the first hidden layer, makes it unnecessary. For one
-    layer this is Σ_j φ'(a_j)² ‖w_j‖² (Rifai 2011, §3.2). With `samples` = S the K rows are replaced by S random combinations
-    v ~ N(0, I/S), whose mean square is the same: for wide codes.
+        ‖J‖² = ‖E_1 W_1ᵀ‖² = Σ E_1 G ∘ E_1,   G = W_1ᵀ W_1
 
-    ValueError for layers other than Dense and elementwise activations with a second derivative.
+    The last product would have as many columns as x. G, of the size of the first hidden layer, makes it unnecessary.
+    For one layer this is Σ_j φ'(a_j)² ‖w_j‖² (Rifai 2011, §3.2). With `samples` = S the K rows are replaced by S
+    random combinations v ~ N(0, I/S) of the same mean square: for wide codes.
+
+    Raise ValueError for layers other than Dense and elementwise activations with a second derivative.
     """
 
     option = "contraction"
@@ -201,21 +207,30 @@ class Contraction(Penalty):
         self.samples = samples
 
     def check(self, layers):
-        """Dense, activation, Dense, activation, … the last activation may be missing."""
-        chain(self, layers)
+        """Return [(index of the Dense, Dense, its activation or None), …]; raise ValueError for other layers."""
+        found = []
+        for index, layer in enumerate(layers):
+            if isinstance(layer, Dense):
+                found.append((index, layer, None))
+            elif found and found[-1][2] is None and hasattr(layer, "second_derivative"):
+                found[-1] = (*found[-1][:2], layer)
+            else:
+                raise ValueError(f"{self!r}: it goes through Dense layers, each with at most one activation that has a "
+                                 f"second derivative (Sigmoid, Tanh, Softplus, ELU, Identity), got {layer!r}")
+        return found
 
     def draw(self, layers, rng):
-        """Return v (N, S, K), or None when the sum is exact."""
+        """Draw v (N, S, K); return None where the sum is exact."""
         if self.samples is None:
             return None
-        found = chain(self, layers)
+        found = self.check(layers)
         n, W = len(found[0][1].x), found[-1][1].W
         v = np.random.default_rng(rng).standard_normal((n, self.samples, W.shape[1]), dtype=W.dtype)
         return v / W.dtype.type(self.samples**0.5)
 
     def forward(self, layers, noise=None):
-        """1/N Σ_n Σ E_1 G ∘ E_1."""
-        self.chain = chain(self, layers)
+        """Return weight 1/N Σ_n Σ E_1 G ∘ E_1."""
+        self.chain = self.check(layers)
         W1, K = self.chain[0][1].W, self.chain[-1][1].n_out
         P = np.eye(K, dtype=W1.dtype)[None] if noise is None else noise
         self.P, self.E = [], []
@@ -227,13 +242,10 @@ class Contraction(Penalty):
                 P = E @ dense.W.T
         self.G = W1.T @ W1
         self.EG = E @ self.G
-        self.n = len(self.chain[0][1].x)
-        if len(E) != self.n:             # a linear code of one layer: the same Jacobian for all samples
-            return self.weight * float(np.vdot(E, self.EG))
-        return self.weight * float(np.vdot(E, self.EG)) / self.n
+        return self.weight * float(np.vdot(E, self.EG)) / len(E)         # N, or 1 where all samples share one Jacobian
 
     def backward(self, weight):
-        """Both paths: through G and the W_k, and through φ'(a_k), whose slope is φ''(a_k)."""
+        """Add the gradients through G and the W_k to dW; return those through φ'(a_k), whose derivative is φ''(a_k)."""
         scale = weight * self.weight / len(self.E[0])
         added = {}
         (_, first, _), E = self.chain[0], self.E[0].reshape(-1, self.G.shape[0])
@@ -250,23 +262,24 @@ class Contraction(Penalty):
             if k + 1 < len(self.chain):
                 above, E = self.chain[k + 1][1], self.E[k + 1]                  # P = E Wᵀ
                 dW = above.dW
-                dW += dP.reshape(-1, above.n_in).T @ np.broadcast_to(E, (len(dP), *E.shape[1:])).reshape(-1, above.n_out)
+                dW += dP.reshape(-1, above.n_in).T @ np.broadcast_to(
+                    E, (len(dP), *E.shape[1:])).reshape(-1, above.n_out)
                 dE = dP @ above.W
         return added
 
     @classmethod
     def examples(cls, rng):
-        """Yield a network with a linear code, one with a linear layer below, and three layers with a sampled sum."""
-        yield from super().examples(rng)
+        """Yield linear codes, linear layers between others, and sums that are sampled."""
         below = Sequential(Dense(5, 3, rng=rng), Dense(3, 2, rng=rng), Sigmoid())
-        for samples, network in ((None, mlp([5, 3, 2], rng=rng)), (None, below), (2, mlp([5, 11, 3, 2], output=ELU, rng=rng))):
+        exact = mlp([5, 3, 2], output=Tanh, rng=rng), mlp([5, 3, 2], rng=rng), below
+        for samples, network in (*((None, one) for one in exact), (2, mlp([5, 11, 3, 2], output=ELU, rng=rng))):
             yield cls(0.3, samples=samples), network, rng.standard_normal((7, 5))
 
 
 class WeightDecay(Penalty):
-    """weight Σ W², over the weights of the whole model, without ½ (CS294A has λ/2); biases are left alone.
+    """weight Σ W² over the weights of the whole model, without ½ (CS294A has λ/2) and without the biases.
 
-    A layer says which of its parameters decay (`decays`); those that a TiedDense or a second use shares count once.
+    A layer's `decays` names its parameters that decay. Those that a TiedDense or a second use shares count once.
     """
 
     formula = {"dW": "2 · {weight:g} {W}"}
@@ -279,12 +292,12 @@ class WeightDecay(Penalty):
 
     def forward(self, layers, noise=None):
         """Return weight Σ W²."""
-        decaying = [(layer, name) for layer in layers if layer.owner is layer for name in layer.decays]
-        self.denses = [Windows(W=getattr(layer, name), dW=getattr(layer, "d" + name)) for layer, name in decaying]
+        self.denses = [Windows(W=getattr(layer, name), dW=getattr(layer, "d" + name))
+                       for layer in layers if layer.owner is layer for name in layer.decays]
         return self.weight * sum(float(np.vdot(dense.W, dense.W)) for dense in self.denses)
 
     def backward(self, weight):
-        """dW += 2 weight W."""
+        """Add dW += 2 weight W; return {}."""
         for dense in self.denses:
             dW = dense.dW
             dW += 2 * weight * self.weight * dense.W
@@ -292,19 +305,5 @@ class WeightDecay(Penalty):
 
 
 def inside(m):
-    """m, kept in the open interval (0, 1) by the smallest step that its dtype knows."""
+    """Return m, with 0 and 1 replaced by the nearest numbers of its dtype inside (0, 1)."""
     return np.clip(m, np.finfo(m.dtype).tiny, 1 - np.finfo(m.dtype).epsneg)
-
-
-def chain(penalty, layers):
-    """[(index of the Dense, Dense, activation or None), …] of a network that the contraction can differentiate twice."""
-    found = []
-    for index, layer in enumerate(layers):
-        if isinstance(layer, Dense):
-            found.append((index, layer, None))
-        elif found and found[-1][2] is None and hasattr(layer, "second_derivative"):
-            found[-1] = (*found[-1][:2], layer)
-        else:
-            raise ValueError(f"{penalty!r}: it goes through Dense layers, each with at most one activation that has a second "
-                             f"derivative (Sigmoid, Tanh, Softplus, ELU, Identity), got {layer!r}")
-    return found

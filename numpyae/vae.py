@@ -1,16 +1,18 @@
 """Variational autoencoders: learn a distribution p(x), with a code z that was never observed.
 
 The model: draw z ~ N(0, I), let the decoder turn it into the parameters of p(x|z), draw x. Its likelihood
-p(x) = ∫ p(x|z) p(z) dz has no closed form, so we raise a lower bound of it instead ([000], "Deriving the evidence lower bound"):
+p(x) = ∫ p(x|z) p(z) dz has no closed form, so we maximise a lower bound of it ([000], "Deriving the evidence lower
+bound"):
 
     log p(x) >= ELBO(x) = E_q(z|x)[log p(x|z)] - KL(q(z|x) ‖ p(z))
                           reconstruction         regularisation
 
-where the encoder gives q(z|x). The loss is -ELBO, in nats per sample. The KL has a closed form when the prior is Gaussian; it can
-also be estimated from the z drawn, as it must be for a mixture (Kingma & Welling 2014, eq. 7 and 6). The way forward and the way back:
+where the encoder gives q(z|x). The loss is -ELBO, in nats per sample. The KL has a closed form for a Gaussian prior.
+It can also be estimated from the z drawn, as it must be for a mixture (Kingma & Welling 2014, eq. 7 and 6). The
+forward and the backward pass:
 
     x ─▶ encoder ─▶ h = (μ, logvar) ─▶ z = μ + σ ε ─▶ decoder ─▶ o ─▶ -log p(x|z)
-    encoder ◀─ dh = (dmu, dlogvar) ◀──── dz ◀──────── decoder ◀─ do ◀─┘     and the KL's own way into dh
+    encoder ◀─ dh = (dmu, dlogvar) ◀──── dz ◀──────── decoder ◀─ do ◀─┘     and from the KL directly into dh
 """
 
 import warnings
@@ -18,7 +20,7 @@ import warnings
 import numpy as np
 
 from numpyae.activations import mlp
-from numpyae.checks import check_choice, check_data, check_number, check_part, check_size
+from numpyae.checks import check_data, check_number, check_part, check_size
 from numpyae.corruption import Corruption, MaskingNoise
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Layer
@@ -33,45 +35,41 @@ CHUNK = 4096                          # rows that an evaluation sends through a 
 class VAE(Model):
     """encoder h(x), posterior q(z|x), decoder o(z), likelihood p(x|z), prior p(z): loss = -ELBO for beta = 1, in nats.
 
-    The encoder must have `posterior.size` outputs. `prior` is N(0, I) unless another is given. `samples` is the number of ε per x in
-    the loss ([004]: "just a single sample (!)"). `beta` multiplies the KL in the loss (1: the ELBO; Higgins 2017); `elbo` and
-    `log_likelihood` ignore it. `kl`: "analytic", or "sampled" from the same z. `corruption` damages what the encoder sees in
-    training, the target stays clean. ValueError or TypeError for parts that do not fit.
+    The encoder must have `posterior.size` outputs. `prior` is N(0, I) by default. `samples` is the number of ε per x
+    in the loss ([004]: "just a single sample (!)"). `beta` multiplies the KL in the loss (1: the ELBO; Higgins 2017);
+    `elbo` and `log_likelihood` ignore it. `kl` is "analytic", or "sampled" from the same z. `corruption` damages the
+    encoder's input in training; the target stays clean. Raise ValueError or TypeError for parts that do not fit.
     """
 
+    formula = {"kl": "({log q} - {log p(z)})"}                       # where it is sampled
     adjustable = ("beta",)
     analytic_only = False             # whether the KL must be in closed form
-    _warned = False                   # of grey data
+    _warned = False                   # whether `check` has warned of grey data
 
-    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=1, beta=1.0, kl="analytic", corruption=None,
-                 penalties=()):
+    def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=1, beta=1.0, kl="analytic",
+                 corruption=None, penalties=()):
         kind = type(self).__name__
-        check_part(f"{kind}: encoder", encoder, Layer)
-        check_part(f"{kind}: decoder", decoder, Layer)
-        check_part(f"{kind}: likelihood", likelihood, Loss)
-        check_part(f"{kind}: posterior", posterior, DiagonalGaussian)
+        for name, part, wanted in (("encoder", encoder, Layer), ("decoder", decoder, Layer),
+                                   ("likelihood", likelihood, Loss), ("posterior", posterior, DiagonalGaussian)):
+            check_part(f"{kind}: {name}", part, wanted)
         prior = GaussianPrior(posterior.d) if prior is None else prior
-        check_prior(kind, prior, posterior, kl, self.analytic_only)
         if corruption is not None:
             check_part(f"{kind}: corruption", corruption, Corruption)
-        if not likelihood.is_likelihood:
-            raise ValueError(f"{kind}: likelihood must be the negative log of a density, got {likelihood!r}: "
-                             "GaussianNLL(sigma) is the likelihood behind a squared error")
         check_size(f"{kind}: samples", samples)
-        if encoder.n_out not in (None, posterior.size):
-            raise ValueError(f"{kind}: the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")
+        check_posterior(kind, encoder, posterior, likelihood, prior, kl, self.analytic_only)
         check_fit_together(kind, encoder, posterior.d, decoder, likelihood)
         self.encoder, self.decoder = as_network(encoder), as_network(decoder)
         self.likelihood, self.posterior, self.prior, self.corruption = likelihood, posterior, prior, corruption
         self.samples, self.beta, self.kl, self._sampled = int(samples), beta, kl, kl == "sampled"
         self.check_settings()
-        self.add_parts(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior, prior=prior)
+        self.add_parts(encoder=self.encoder, decoder=self.decoder, likelihood=likelihood, posterior=posterior,
+                       prior=prior)
         self.add_penalties(penalties)
 
     def loss(self, x, rng=None, noise=None, training=True):
-        """Return 1/N Σ_n 1/K Σ_k [-log p(x_n|z_kn) + beta KL_n] with K = samples: -ELBO for beta = 1; and the penalties.
+        """Return 1/N Σ_n 1/K Σ_k [-log p(x_n|z_kn) + beta KL_n], -ELBO for beta = 1, plus the penalties; K = samples.
 
-        terms: "reconstruction" and "kl", the latter with its beta.
+        terms: "reconstruction", "kl" (multiplied by beta), and those of the penalties.
         """
         rng = self.begin(rng, noise, training)
         N, K, d = len(x), self.samples, self.posterior.d
@@ -90,11 +88,11 @@ class VAE(Model):
         return self.total()
 
     def check_settings(self):
-        """ValueError unless beta is a number of at least 0."""
+        """Raise ValueError unless beta is a number of at least 0."""
         check_number(f"{type(self).__name__}: beta", self.beta, 0, np.inf, "a finite number of at least 0")
 
     def draw_epsilon(self, h, rng, noise):
-        """ε ~ N(0, I), (N, d), or (K, N, d) where K > 1; kept in `noise["epsilon"]`."""
+        """Draw or replay ε ~ N(0, I), (N, d), or (K, N, d) where K > 1; keep it in `noise["epsilon"]`."""
         shape = (len(h), self.posterior.d) if self.samples == 1 else (self.samples, len(h), self.posterior.d)
         if noise is None:
             epsilon = np.random.default_rng(rng).standard_normal(shape, dtype=h.dtype)
@@ -104,7 +102,7 @@ class VAE(Model):
         return epsilon
 
     def backward(self):
-        """Go back from do through the decoder to dz, the draw and the KL to dh = (dmu, dlogvar), and the encoder."""
+        """Go back from do through the decoder to dz, through the draw and the KL to dh, and through the encoder."""
         added = self.from_zero()
         dkl = self.weights["kl"]
         do = self.likelihood.backward(self.weights["reconstruction"])
@@ -118,37 +116,37 @@ class VAE(Model):
         return self._grad
 
     def encode(self, x):
-        """The mean code μ(x), (N, d). The whole posterior of the last call is in `posterior.mu`, `posterior.sigma`."""
+        """Return the mean code μ(x), (N, d); `posterior.mu` and `posterior.sigma` have the whole q(z|x)."""
         h = self.evaluate(self.encoder, x)
         return self.posterior.sample(h, np.zeros((len(x), self.posterior.d), dtype=h.dtype))
 
     def decode(self, z):
-        """E[x|z], in the units of the data, (N, D)."""
+        """Return E[x|z], (N, D), in the units of the data."""
         return self.likelihood.mean(self.evaluate(self.decoder, z))
 
     def reconstruct(self, x):
-        """decode(encode(x)), (N, D): free of noise."""
+        """Return decode(encode(x)), (N, D), without noise."""
         return self.decode(self.encode(x))
 
     def sample(self, n, rng=None, mean=True):
-        """n new samples, (n, D): z ~ p(z), then E[x|z], or with mean=False a draw from p(x|z)."""
+        """Draw n new samples, (n, D): z ~ p(z), then E[x|z], or, with mean=False, x ~ p(x|z)."""
         check_size("VAE.sample: n", n)
         rng = np.random.default_rng(rng)
         o = self.evaluate(self.decoder, self.prior.sample(n, rng, self.dtype))
         return self.likelihood.mean(o) if mean else self.likelihood.sample(o, rng)
 
     def elbo(self, x, samples=1, rng=None):
-        """The ELBO of every row of x, (N,), in nats: log p(x|z) averaged over draws of z, minus the KL.
+        """Return the ELBO of every row of x, (N,), in nats: log p(x|z) averaged over draws of z, minus the KL.
 
-        An estimate, whose expectation is at most log p(x).
+        It is an estimate, whose expectation is at most log p(x).
         """
-        reconstruction, kl = self.bound_terms(x, samples, rng)
-        return -reconstruction - kl
+        return -sum(self.bound_terms(x, samples, rng))
 
     def bound_terms(self, x, samples=1, rng=None):
-        """The two parts of -ELBO of every row of x, each (N,), in nats: -log p(x|z) averaged over draws of z, and the KL.
+        """Return the two parts of -ELBO for every row of x, each (N,), in nats.
 
-        The KL is exact for a GaussianPrior, and averaged over the same draws for a mixture.
+        They are -log p(x|z), averaged over draws of z, and the KL: exact for a GaussianPrior, for a mixture averaged
+        over the same draws.
         """
         self.check(x)
         check_size("VAE.elbo: samples", samples)
@@ -166,9 +164,10 @@ class VAE(Model):
         return reconstruction, kl
 
     def log_likelihood(self, x, samples=5000, rng=None):
-        """log p(x) of every row, (N,), in nats, estimated by importance sampling from q(z|x):
+        """Return an estimate of log p(x) for every row, (N,), in nats, by importance sampling from q(z|x).
 
-        log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x) (Burda 2016, eq. 8). On average too low, and exact as S grows.
+        It is log 1/S Σ_s p(x|z_s) p(z_s) / q(z_s|x), z_s ~ q(z|x) (Burda 2016, eq. 8): too low on average, and exact in
+        the limit of many samples S.
         """
         self.check(x)
         check_size("VAE.log_likelihood: samples", samples)
@@ -183,38 +182,42 @@ class VAE(Model):
         return total - np.log(samples)
 
     def _draw(self, x, h, K, rng):
-        """K draws for each row of x, whose code is h: z (K, N, d) and -log p(x|z) (K, N)."""
+        """Draw K codes for each row of x, with the encoder's output h: return z (K, N, d) and -log p(x|z) (K, N)."""
         N, d = len(x), self.posterior.d
         z = self.posterior.sample(h, rng.standard_normal((K, N, d), dtype=h.dtype))
         o = self.evaluate(self.decoder, z.reshape(K * N, d))
         return z, self.likelihood.forward(o, repeated(x, K)).reshape(K, N)
 
     def check(self, x):
-        """x (N, D) finite, of the model's dtype, and what the likelihood is defined for. Warns, once, of grey data under Bernoulli."""
+        """Raise ValueError or TypeError unless x (N, D) is finite, of the model's dtype, and fits the likelihood.
+
+        Warn once of grey data under BernoulliNLL.
+        """
         check_data("VAE: x", x, self.encoder.n_in, self.dtype)
         self.likelihood.check_target(x, self.decoder.n_out)
         if isinstance(self.likelihood, BernoulliNLL) and not self._warned and ((x > 0) & (x < 1)).any():
             self._warned = True
-            warnings.warn("VAE: x has values between 0 and 1, for which BernoulliNLL gives a bound that is no probability of x: binarise "
-                          "(datasets.binarize), or take ContinuousBernoulliNLL or GaussianNLL(learn=True)", stacklevel=3)
+            warnings.warn("VAE: x has values between 0 and 1, for which BernoulliNLL gives a bound that is no "
+                          "probability of x: binarise (datasets.binarize), or take ContinuousBernoulliNLL or "
+                          "GaussianNLL(learn=True)", stacklevel=3)
 
     @classmethod
     def examples(cls, rng):
-        """Yield one draw and several, other priors than N(0, I), both kinds of KL."""
         for options in ({}, {"samples": 3, "beta": 0.5}, {"prior": GaussianPrior(2, 0.5, 1.7)},
                         {"prior": GaussianPrior(2, 0.5, 1.7), "kl": "sampled"},
-                        {"prior": MixturePrior(2, 3, rng), "kl": "sampled", "samples": 3, "corruption": MaskingNoise(0.3)}):
+                        {"prior": MixturePrior(2, 3, rng), "kl": "sampled", "samples": 3,
+                         "corruption": MaskingNoise(0.3)}):
             encoder, decoder = mlp([5, 4], rng=rng), mlp([2, 5], rng=rng)
             yield cls(encoder, decoder, BernoulliNLL(), DiagonalGaussian(2), **options), rng.random((7, 5))
 
 
 class IWAE(VAE):
-    """The importance-weighted bound (Burda 2016, eq. 8): loss = -1/N Σ_n log 1/K Σ_k w_kn, in nats, K = samples, and
+    """The importance-weighted bound (Burda 2016, eq. 8): loss = -1/N Σ_n log 1/K Σ_k w_kn, in nats, K = samples, with
 
         w_k = p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
 
-    With K = 1 it is the ELBO, with its KL estimated by sampling; it rises with K, towards log p(x). There is no KL that could be
-    weighted, so there is no beta.
+    With K = 1 it is the ELBO with its KL estimated by sampling. It rises with K, towards log p(x). It has no KL term to
+    multiply, so there is no beta.
     """
 
     formula = {"share": "w_k / Σ_k w_k, w_k = {log p(z):p(z)} / (e^{NLL} {log q:q})",
@@ -222,15 +225,16 @@ class IWAE(VAE):
     adjustable = ()
 
     def __init__(self, encoder, decoder, likelihood, posterior, prior=None, *, samples=5, penalties=()):
-        super().__init__(encoder, decoder, likelihood, posterior, prior, samples=samples, kl="sampled", penalties=penalties)
+        super().__init__(encoder, decoder, likelihood, posterior, prior, samples=samples, kl="sampled",
+                         penalties=penalties)
 
     def check_settings(self):
-        """ValueError when a beta was set."""
+        """Raise ValueError unless beta is 1."""
         if self.beta != 1:
             raise ValueError(f"IWAE: beta must stay 1, there is no KL to weigh, got {self.beta}")
 
     def loss(self, x, rng=None, noise=None, training=True):
-        """-1/N Σ_n log 1/K Σ_k w_kn; terms: "bound", all of it: the weights tie its parts together."""
+        """Return -1/N Σ_n log 1/K Σ_k w_kn, the term "bound", which does not split into parts, plus the penalties."""
         rng = self.begin(rng, noise, training)
         N, K, d = len(x), self.samples, self.posterior.d
         h = self.encoder.forward(x)
@@ -243,13 +247,13 @@ class IWAE(VAE):
         largest = np.maximum.reduce(log_w, axis=0)
         w = np.exp(log_w - largest)                      # at most 1
         total = np.add.reduce(w, axis=0)
-        self.share = w / total                           # of each draw in the sum: the gradient of log Σ_k w_k
+        self.share = w / total                           # of each draw: ∂ log Σ_k w_k / ∂ log w_k
         bound = largest + np.log(total) - float(np.log(K))
         self.term("bound", -bound, over=N)
         return self.total()
 
     def backward(self):
-        """dnll = share / N for each draw, and as much for log q - log p(z); from there as in the VAE."""
+        """Give dnll = share / N to each draw, and the same to log q - log p(z); go on from there as in the VAE."""
         added = self.from_zero()
         z = self.posterior.z
         dnll = self.share * self.weights["bound"]
@@ -263,18 +267,18 @@ class IWAE(VAE):
 
     @classmethod
     def examples(cls, rng):
-        """Yield two draws from a full covariance under N(0, I), and three under a mixture."""
-        encoder, decoder = mlp([5, 9], rng=rng), mlp([3, 5], rng=rng)
-        yield cls(encoder, decoder, BernoulliNLL(), FullGaussian(3), samples=2), rng.random((7, 5))
-        encoder, decoder = mlp([5, 4], rng=rng), mlp([2, 5], rng=rng)
-        yield cls(encoder, decoder, BernoulliNLL(), DiagonalGaussian(2), MixturePrior(2, 3, rng), samples=3), rng.random((7, 5))
+        for posterior, prior, samples in ((FullGaussian(3), None, 2),
+                                          (DiagonalGaussian(2), MixturePrior(2, 3, rng), 3)):
+            encoder, decoder = mlp([5, posterior.size], rng=rng), mlp([posterior.d, 5], rng=rng)
+            yield cls(encoder, decoder, BernoulliNLL(), posterior, prior, samples=samples), rng.random((7, 5))
 
 
 class ScoreFunctionVAE(VAE):
-    """The VAE whose encoder learns by the score function, ∇ E_q[f(z)] = E_q[f(z) ∇ log q(z|x)], f = -log p(x|z) (Williams 1992).
+    """A VAE whose encoder learns by the score function: ∇ E_q[f(z)] = E_q[f(z) ∇ log q(z|x)], f = -log p(x|z).
 
-    Its gradient is right on average over ε, as that of the VAE, but it is not the gradient of the loss at the ε drawn: a check by
-    finite differences must disagree. It needs no ∂f/∂z, and pays for that with variance. The KL must be analytic.
+    Its gradient (Williams 1992) has the same mean over ε as the VAE's, but it is not the gradient of the loss at the ε
+    drawn: a check by finite differences must disagree. It needs no ∂f/∂z; the price is a larger variance. The KL must
+    be analytic.
     """
 
     no_trace = "has no way back through z to show: trace the VAE of the same parts"
@@ -282,13 +286,13 @@ class ScoreFunctionVAE(VAE):
     exact = False
 
     def backward(self):
-        """do, back through the decoder for its own sake; what z did is told by -log p(x|z) alone: dh = Σ_k nll_k ∇ log q(z_k|x) / K N."""
+        """Go back through the decoder for its own parameters; the encoder gets dh = Σ_k nll_k ∇ log q(z_k|x) / K N."""
         added = self.from_zero()
         z, weight = self.posterior.z, self.weights["reconstruction"]
         do = self.likelihood.backward(weight)
         self.decoder.backward(do, input_gradient=False)
         dz = np.zeros_like(z)
-        if added["decoder"]:          # a penalty on the decoder is no part of f: its way back leads through z
+        if added["decoder"]:          # a penalty on the decoder is no part of f: its gradient goes through z
             dz = self.decoder.backward(0 * do, added=added["decoder"]).reshape(z.shape)
         f = self.nll * weight
         dh = self.posterior.score_backward(f.reshape(z.shape[:-1]))
@@ -298,7 +302,6 @@ class ScoreFunctionVAE(VAE):
 
     @classmethod
     def examples(cls, rng):
-        """Yield both posteriors with three draws, and one draw with a penalty on the decoder."""
         penalties = [L2Sparsity(0.1, 0.7, at="decoder.1")]
         for posterior, options in ((DiagonalGaussian(2), {"samples": 3}), (FullGaussian(3), {"samples": 3}),
                                    (DiagonalGaussian(2), {"penalties": penalties})):
@@ -306,27 +309,37 @@ class ScoreFunctionVAE(VAE):
             yield cls(encoder, decoder, BernoulliNLL(), posterior, **options), rng.random((7, 5))
 
 
-def check_prior(model, prior, posterior, kl, analytic_only):
-    """TypeError or ValueError unless this prior goes with the posterior, and its KL can be had in this way."""
+def check_posterior(model, encoder, posterior, likelihood, prior, kl, analytic_only):
+    """Raise TypeError or ValueError unless these parts fit the posterior, and its KL can be computed as `kl` says."""
     if not isinstance(prior, Prior):
         raise TypeError(f"{model}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
-    if prior.d != posterior.d:
-        raise ValueError(f"{model}: prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}")
-    if kl not in ("analytic", "sampled"):
-        raise ValueError(f"{model}: kl must be 'analytic' or 'sampled', got {kl!r}")
-    if analytic_only and not isinstance(prior, GaussianPrior):
-        raise ValueError(f"{model}: prior must be a GaussianPrior, whose KL has a closed form, got a {type(prior).__name__}")
-    if analytic_only and kl == "sampled":
-        raise ValueError(f"{model}: kl must be 'analytic', got 'sampled'")
-    if kl == "analytic" and not isinstance(prior, GaussianPrior):
-        raise ValueError(f"{model}: kl must be 'sampled' for a {type(prior).__name__}, whose KL has no closed form, got 'analytic'")
+    closed = isinstance(prior, GaussianPrior)
+    kind = type(prior).__name__
+    for wrong, sentence in (
+            (prior.d != posterior.d,
+             f"prior must have {posterior.d} dimensions, as {posterior!r} has, got {prior.d}"),
+            (kl not in ("analytic", "sampled"),
+             f"kl must be 'analytic' or 'sampled', got {kl!r}"),
+            (analytic_only and not closed,
+             f"prior must be a GaussianPrior, whose KL has a closed form, got a {kind}"),
+            (analytic_only and kl == "sampled",
+             "kl must be 'analytic', got 'sampled'"),
+            (kl == "analytic" and not closed,
+             f"kl must be 'sampled' for a {kind}, whose KL has no closed form, got 'analytic'"),
+            (not likelihood.is_likelihood,
+             f"likelihood must be the negative log of a density, got {likelihood!r}: GaussianNLL(sigma) is the "
+             "likelihood behind a squared error"),
+            (encoder.n_out not in (None, posterior.size),
+             f"the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")):
+        if wrong:
+            raise ValueError(f"{model}: {sentence}")
 
 
 def repeated(x, K):
-    """K copies of x (N, D) below each other, (K N, D): a target for each draw."""
+    """Return K copies of x (N, D) below each other, (K N, D): a target for each draw."""
     return x[None].repeat(K, axis=0).reshape(K * len(x), -1)
 
 
 def chunks(n, size):
-    """Slices that cut range(n) into pieces of at most `size`."""
+    """Return slices that cut range(n) into pieces of at most `size`."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]

@@ -344,14 +344,12 @@ def test_out_that_cannot_be_written(blobs, tmp_path, capsys):
 
 
 def test_gradcheck_command(capsys):
-    from numpyae.gradcheck.cases import cases
-
-    number = len(cases(np.random.default_rng(0)))
-    assert main(["gradcheck"]) == 0 and number >= 57
+    assert main(["gradcheck"]) == 0
     said = capsys.readouterr().out
-    for name in ("Dense(5 -> 11)", "TopK(k=2", "BernoulliNLL()", "DiagonalGaussian(d=2)", "VAE, GaussianNLL",
-                 f"{number} of {number} agree"):
+    for name in ("Dense(5 -> 11)", "TopK(k=2", "BernoulliNLL()", "DiagonalGaussian(d=2)", "VAE, GaussianNLL"):
         assert name in said
+    found = re.search(r"\n(\d+) of \1 agree\n", said)
+    assert found and int(found[1]) >= 57                            # more come with every class of the library
 
 
 def test_gradcheck_command_fails_when_a_backward_is_broken(capsys, monkeypatch):

@@ -142,7 +142,7 @@ def test_other_prose_is_refused(line):
 def test_every_lecture_has_only_prose_that_the_converter_knows(path):
     for is_prose, _, lines in handout.cells(path.read_text(encoding="utf-8")):
         if is_prose:
-            page = handout.prose_html(handout.prose(lines))
+            page = "".join(handout.block_html(*block) for block in handout.blocks(handout.prose(lines)))
             left = re.sub(r"<pre.*?</pre>|<code>.*?</code>", "", page, flags=re.S)
             assert "`" not in left and not re.search(r"(?<!\w)\*|\*\*", left), left
             words = re.sub(r"[`*\s]|^#+ |^- ", "", "\n".join(handout.prose(lines)), flags=re.M)

@@ -12,9 +12,8 @@ from numpyae import (ELU, IWAE, VAE, Autoencoder, BernoulliNLL, ContinuousBernou
                      MaskingNoise, MixturePrior, PolynomialBasis, Regression, ReLU, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy,
                      Softplus, SquaredError, Tanh, TiedDense, TopK, WeightDecay, mlp, trace)
 from numpyae.course.examples import tiny_vae, two_two_two
-from numpyae.tableau.drawing import Drawing
-from numpyae.tableau.numbers import in_numbers
-from numpyae.tableau.page import fragment
+from numpyae.tableau.page import Drawing, fragment
+from numpyae.tableau.rows import in_numbers
 from tests import browser
 
 RNG = np.random.default_rng(0)
@@ -190,7 +189,7 @@ def test_edges_and_lights_of_penalties_priors_and_masks():
     assert lit["da1"] == ["a1", ("a1", "h1")] and len(drawing.pairs("a1", "h1", None)) == 3
     assert len(drawing.pairs("a1", "mask", None)) == len(lit_of("softmax")[0].pairs("a1", "h1", None)) == 9
     drawing = Drawing(tableau_of("tiny learnt"))
-    assert len(drawing.gradients("logvar", np.zeros((1, 1)), (0, 0), 0, 0, "")) == 2           # by the draw, then with the KL
+    assert len(drawing.gradients(drawing.nodes["logvar"], (0, 0), 0, 0)) == 2           # by the draw, then with the KL
     assert not Drawing(tableau_of("two draws")).by_unit and Drawing(tableau_of("one number full")).by_unit
 
 

@@ -1,10 +1,11 @@
 """The command line: `python -m numpyae COMMAND`, a file of this folder for each command.
 
 A command is a file. Its name is the command. The first line of its docstring is the help in the list of all commands,
-the rest is the description that `COMMAND --help` shows; `add_options(parser)` adds its options, `run(arguments)` does
-it and returns the exit status. Nothing else has to be told of it.
+the rest is the description that `COMMAND --help` shows. OPTIONS has its options, {name: keywords of argparse's
+add_argument}; a function `add_options(parser)` adds those that no table can hold. `run(arguments)` does it and returns
+the exit status, None for 0. Nothing else has to be told of a command.
 
-Exit status 0 only on success. An error is one line on standard error: what was expected, what came.
+The exit status is 0 only on success. An error is one line on standard error: what was expected, what came.
 """
 
 import argparse
@@ -12,25 +13,22 @@ import importlib
 import pkgutil
 import sys
 
-EXPECTED = (ValueError, TypeError, OSError, ArithmeticError, MemoryError)     # whose message is the one line to print
-
 
 def main(argv=None):
-    """Run one command; returns the exit status."""
+    """Run one command; return the exit status."""
     words = sys.argv[1:] if argv is None else argv
-    parser = make_parser(words)
-    arguments = parser.parse_args(words)
+    arguments = make_parser(words).parse_args(words)
     if arguments.command is None:
-        parser.print_help()
+        arguments.print_help()
         return 2
     try:
-        return arguments.run(arguments)
+        return arguments.run(arguments) or 0
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 1
-    except EXPECTED as error:
+    except (ValueError, TypeError, OSError, ArithmeticError, MemoryError) as error:
         print(f"numpyae {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
 
@@ -40,14 +38,17 @@ def make_parser(words):
     parser = argparse.ArgumentParser(prog="python -m numpyae", formatter_class=layout,
                                      description="Networks with every gradient written by hand, in NumPy.",
                                      epilog="Begin with: python -m numpyae train vae")
+    parser.set_defaults(print_help=parser.print_help)
     found = parser.add_subparsers(dest="command", metavar="COMMAND")
     for module in pkgutil.iter_modules(__path__):
         command = importlib.import_module(f"{__name__}.{module.name}")
         title, _, text = (command.__doc__ or module.name).partition("\n\n")
         part = found.add_parser(module.name, help=title[0].lower() + title[1:].rstrip("."), description=text,
                                 formatter_class=layout)
-        part.set_defaults(run=command.run)
-        if module.name in words:
+        part.set_defaults(run=command.run, print_help=part.print_help)
+        for name, keywords in getattr(command, "OPTIONS", {}).items():
+            part.add_argument(name, **keywords)
+        if module.name in words and hasattr(command, "add_options"):
             command.add_options(part)
     return parser
 

@@ -7,9 +7,8 @@ in it.
 import numpy as np
 
 
-def add_options(parser):
-    parser.add_argument("name", metavar="NAME", nargs="?", help="digits, mnist, two_moons, curves …, or a file (.npz, "
-                                                                ".csv, .mat, IDX)")
+OPTIONS = {"name": dict(metavar="NAME", nargs="?",
+                        help="digits, mnist, two_moons, curves …, or a file (.npz, .csv, .mat, IDX)")}
 
 
 def run(arguments):
@@ -18,7 +17,7 @@ def run(arguments):
 
     if arguments.name is None:
         print(datasets.listing())
-        return 0
+        return
     data = datasets.load(arguments.name, dtype=np.float32)
     for name in ("x", "y", "x_test", "y_test"):
         array = getattr(data, name)
@@ -35,6 +34,5 @@ def run(arguments):
         shades = np.array(list(" .:-=+*#%@"))
         step = max(1, -(-4 * data.image_shape[1] // 256))                # every step-th pixel: at most 256 columns
         image = np.concatenate([row.reshape(data.image_shape)[:, ::step] for row in data.x[:4]], axis=1)
-        for line in shades[np.clip(image * 9.99, 0, 9).astype(int)][::2 * step]:
-            print("".join(line))
-    return 0
+        lines = shades[np.clip(image * 9.99, 0, 9).astype(int)][::2 * step]
+        print("\n".join("".join(line) for line in lines))

@@ -9,11 +9,10 @@ the library is missing, and its docstring says what to do. Files that are there 
 """
 
 
-def add_options(parser):
-    parser.add_argument("number", nargs="?", help="4b, or 4 for all of lecture 4, or: all")
-    parser.add_argument("--to", metavar="FOLDER", default="exercises", help="where the files go (exercises)")
-    parser.add_argument("--solution", action="store_true",
-                        help="print the files with the library's own code in them, and write none")
+OPTIONS = {
+    "number": dict(nargs="?", help="4b, or 4 for all of lecture 4, or: all"),
+    "--to": dict(metavar="FOLDER", default="exercises", help="where the files go (exercises)"),
+    "--solution": dict(action="store_true", help="print the files with the library's own code in them, and write none")}
 
 
 def run(arguments):

@@ -12,17 +12,14 @@ decoder has learnt to ignore.
 from numpyae.lab.settings import SIZES
 
 
-def add_options(parser):
-    parser.add_argument("checkpoint", metavar="CHECKPOINT",
-                        help="the folder of a run, or a checkpoint that fit has written")
-    parser.add_argument("--data", metavar="NAME",
-                        help="whose codes to draw, as in train (those of the run; without any, circles for the prior)")
-    parser.add_argument("--shape", type=SIZES, metavar="ROWS,COLUMNS",
-                        help="of the images, where the data do not say so")
-    parser.add_argument("--axes", type=SIZES, metavar="I,J",
-                        help="the two numbers of the code, from 1, that span the plane (the two that change x most)")
-    parser.add_argument("--save", metavar="PICTURE",
-                        help="write the picture of the window into a new file, and open none")
+OPTIONS = {
+    "checkpoint": dict(metavar="CHECKPOINT", help="the folder of a run, or a checkpoint that fit has written"),
+    "--data": dict(metavar="NAME",
+                   help="whose codes to draw, as in train (those of the run; without any, circles for the prior)"),
+    "--shape": dict(type=SIZES, metavar="ROWS,COLUMNS", help="of the images, where the data do not say so"),
+    "--axes": dict(type=SIZES, metavar="I,J",
+                   help="the two numbers of the code, from 1, that span the plane (the two that change x most)"),
+    "--save": dict(metavar="PICTURE", help="write the picture of the window into a new file, and open none")}
 
 
 def run(arguments):
@@ -31,4 +28,3 @@ def run(arguments):
 
     for line in open_window(arguments.checkpoint, arguments.data, arguments.shape, arguments.axes, arguments.save):
         print(line, flush=True)
-    return 0

@@ -14,10 +14,9 @@ from numpyae.cli import count_aloud
 from numpyae.lab.settings import at_least
 
 
-def add_options(parser):
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of the random points (0)")
-    parser.add_argument("--mutants", action="store_true",
-                        help="put mistakes into right code; are they found, and named?")
+OPTIONS = {
+    "--seed": dict(type=at_least(0), default=0, help="of the random points (0)"),
+    "--mutants": dict(action="store_true", help="put mistakes into right code; are they found, and named?")}
 
 
 def run(arguments):

@@ -21,13 +21,12 @@ from numpyae.cli import count_aloud
 from numpyae.lab.settings import at_least
 
 
-def add_options(parser):
-    parser.add_argument("path", metavar="FILE_OR_FOLDER", help="what to grade")
-    parser.add_argument("--seed", type=at_least(0), default=0,
-                        help="draws the points at which is judged: the same seed, the same points (0)")
-    parser.add_argument("--seconds", type=at_least(1), default=10, help="that a task may take (10)")
-    parser.add_argument("--json", action="store_true",
-                        help="all that is known, for programs, and nothing else on standard output")
+OPTIONS = {
+    "path": dict(metavar="FILE_OR_FOLDER", help="what to grade"),
+    "--seed": dict(type=at_least(0), default=0,
+                   help="draws the points at which is judged: the same seed, the same points (0)"),
+    "--seconds": dict(type=at_least(1), default=10, help="that a task may take (10)"),
+    "--json": dict(action="store_true", help="all that is known, for programs, and nothing else on standard output")}
 
 
 def run(arguments):

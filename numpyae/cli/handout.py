@@ -8,10 +8,10 @@ A page that this command has made is replaced; any other file stays, with an err
 from numpyae.cli.lecture import FULL
 
 
-def add_options(parser):
-    parser.add_argument("number", help="of the lecture, or: all")
-    parser.add_argument("--to", metavar="FOLDER", default="handouts", help="where pages go (handouts)")
-    parser.add_argument("--full", action="store_true", help=FULL)
+OPTIONS = {
+    "number": dict(help="of the lecture, or: all"),
+    "--to": dict(metavar="FOLDER", default="handouts", help="where pages go (handouts)"),
+    "--full": FULL}
 
 
 def run(arguments):

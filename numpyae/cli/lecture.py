@@ -5,12 +5,8 @@ Without a number: list the lectures. With one: run it; its figures go to lecture
 
 import os
 
-FULL = "real data and longer training; each lecture says how long it takes"
-
-
-def add_options(parser):
-    parser.add_argument("number", nargs="?", help="of the lecture, or: all")
-    parser.add_argument("--full", action="store_true", help=FULL)
+FULL = dict(action="store_true", help="real data and longer training; each lecture says how long it takes")
+OPTIONS = {"number": dict(nargs="?", help="of the lecture, or: all"), "--full": FULL}
 
 
 def run(arguments):

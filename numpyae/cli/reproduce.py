@@ -7,16 +7,18 @@ way what is expected at this epoch, from our own recorded run. Stopped at any mo
 from numpyae.lab.settings import at_least
 
 
+OPTIONS = {
+    "name": dict(nargs="?", metavar="NAME", help="of the setting"),
+    "--epochs": dict(type=at_least(1), help="others than the setting's; its schedule is stretched over them"),
+    "--out": dict(metavar="FOLDER", help="where results go; must be new or empty (runs/reproduce-NAME)"),
+    "--resume": dict(metavar="FOLDER", help="go on with the run in that folder, from its last whole epoch")}
+
+
 def add_options(parser):
+    """Add the names of the settings to the description."""
     from numpyae.lab.published import SETTINGS
 
     parser.description += "".join(f"\n  {name:22} {setting.source}" for name, setting in SETTINGS.items())
-    parser.add_argument("name", nargs="?", metavar="NAME", help="of the setting")
-    parser.add_argument("--epochs", type=at_least(1),
-                        help="others than the setting's; its schedule is stretched over them")
-    parser.add_argument("--out", metavar="FOLDER", help="where results go; must be new or empty (runs/reproduce-NAME)")
-    parser.add_argument("--resume", metavar="FOLDER",
-                        help="go on with the run in that folder, from its last whole epoch")
 
 
 def run(arguments):
@@ -28,4 +30,3 @@ def run(arguments):
     if arguments.out or arguments.resume or arguments.epochs:
         raise ValueError("--epochs, --out and --resume need the name of a setting")
     print(records.listing())
-    return 0

@@ -8,16 +8,16 @@ pass, its formula, its value and its gradient.
 """
 
 import os
+import pathlib
 
 from numpyae.lab.settings import at_least
 
 
-def add_options(parser):
-    parser.add_argument("--model", choices=["2-2-2", "vae"], default="2-2-2", help="whose steps (2-2-2)")
-    parser.add_argument("--seed", type=at_least(0), default=0, help="of the ε that the vae draws (0)")
-    parser.add_argument("--html", metavar="PAGE",
-                        help="write it as a page for the browser, into a new file: the network drawn, a click goes on "
-                             "by a step, and every formula also with its numbers")
+OPTIONS = {
+    "--model": dict(choices=["2-2-2", "vae"], default="2-2-2", help="whose steps (2-2-2)"),
+    "--seed": dict(type=at_least(0), default=0, help="of the ε that the vae draws (0)"),
+    "--html": dict(metavar="PAGE", help="write it as a page for the browser, into a new file: the network drawn, a "
+                                        "click goes on by a step, and every formula also with its numbers")}
 
 
 def run(arguments):
@@ -29,10 +29,8 @@ def run(arguments):
     tableau = trace(model, *batch, rng=arguments.seed)
     if arguments.html is None:
         print(tableau)
-        return 0
-    if os.path.exists(arguments.html):
+    elif os.path.exists(arguments.html):
         raise ValueError(f"--html {arguments.html}: expected the name of a new file, got one that is there")
-    with open(arguments.html, "x", encoding="utf-8") as file:
-        file.write(tableau.to_html())
-    print(f"wrote {arguments.html}")
-    return 0
+    else:
+        pathlib.Path(arguments.html).write_text(tableau.to_html(), encoding="utf-8")
+        print(f"wrote {arguments.html}")

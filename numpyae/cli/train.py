@@ -13,9 +13,10 @@ from numpyae.cli import layout
 from numpyae.lab import settings
 from numpyae.training import Diverged
 
-OUT = "where results go; must be new or empty (runs/TASK-DATA-TIME)"
-RESUME = ("go on from the last whole epoch of that run, in a fresh folder; only --epochs and --out may be given with "
-          "it (with other epochs the rate falls anew, to a tenth at the new end)")
+FOLDERS = {
+    "--out": "where results go; must be new or empty (runs/TASK-DATA-TIME)",
+    "--resume": "go on from the last whole epoch of that run, in a fresh folder; only --epochs and --out may be given "
+                "with it (with other epochs the rate falls anew, to a tenth at the new end)"}
 
 
 def add_options(parser):
@@ -26,8 +27,8 @@ def add_options(parser):
         for option in settings.OPTIONS:
             if task in option.tasks:
                 option.add_to(part, task)
-        part.add_argument("--out", metavar="FOLDER", help=OUT)
-        part.add_argument("--resume", metavar="FOLDER", help=RESUME)
+        for name, text in FOLDERS.items():
+            part.add_argument(name, metavar="FOLDER", help=text)
 
 
 def run(arguments):
@@ -35,22 +36,21 @@ def run(arguments):
     from numpyae.lab.runs import Run
 
     chosen, checkpoint = chosen_settings(arguments)
-    run = Run(chosen)
-    if checkpoint is not None:
-        run.check_resume(checkpoint)
+    run = Run(chosen, checkpoint)
     folder = settings.fresh_folder(chosen, arguments.out)
-    print(run.announce(folder) + (f"\nresumed     from {checkpoint}" if checkpoint else ""), flush=True)
+    print(run.announce(folder), flush=True)
     kept = os.path.join(folder, "checkpoint.npz")
     try:
-        history = run.train(folder, checkpoint)
+        history = run.train(folder)
     except Diverged as error:
         if os.path.exists(kept):
-            where = f"They are in {kept}."
-        else:
-            where = "There was no whole epoch to keep."
-            settings.withdraw(folder)
-        raise Diverged(f"{error} {where}") from None
-    if history.stopped == "interrupted":
+            raise Diverged(f"{error} They are in {kept}.") from None
+        os.remove(os.path.join(folder, "run.json"))
+        if not os.listdir(folder):
+            os.rmdir(folder)
+        raise Diverged(f"{error} There was no whole epoch to keep.") from None
+    interrupted = history.stopped == "interrupted"
+    if interrupted:
         print(f"interrupted in epoch {history.epochs + 1}: number and pictures are of that moment, "
               "the checkpoint is of the last whole epoch")
     print(run.result())
@@ -58,7 +58,7 @@ def run(arguments):
         print(f"wrote {path}")
     if os.path.exists(kept):
         print(f"wrote {kept}")
-    return 130 if history.stopped == "interrupted" else 0
+    return 130 if interrupted else 0
 
 
 def chosen_settings(arguments):

@@ -1,6 +1,6 @@
 """The course: the lectures below `lectures/`, and what they are given with.
 
-A lecture is a plain script in cells (`# %%`), so that it runs from top to bottom with `python lectures/01_polynomials.py` and
+A lecture is a plain script in cells (`# %%`). It runs from top to bottom with `python lectures/01_polynomials.py`, and
 opens cell by cell in an editor. It begins with two lines,
 
     from numpyae import course

@@ -1,15 +1,17 @@
 """The bugs that are hidden: KINDS says what they are, BUGS in which line of which program each stands.
 
-The numbers are those of `gradcheck.common_bugs`, None for a kind that is not in it; `hunts.LEVELS` says what the levels are. A third
-hint, the function and the name that the line gives, is made from the program.
+The numbers are those of `gradcheck.common_bugs`, None for a kind that is not in it; `hunts.LEVELS` describes the
+levels. A third hint, the function and the name that the line gives, is made from the program.
 """
 
 from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """`causes`: what the gradient check may call it, "loss" where it is in forward; empty where it cannot see it. Two hints, and
-    what is said in the end."""
+    """A kind of bug: two hints, and what is said in the end.
+
+    `causes`: what the gradient check may call it, "loss" where it is in forward; empty where the check cannot see it.
+    """
 
     number: int | None
     level: int
@@ -38,7 +40,8 @@ KINDS = {
     "factor": Kind(2, 1, "factor",
          "Divide the numerical gradient by this one, element by element.",
          "The same number everywhere. Where does a square, or a ½, leave such a number?",
-         "A factor too many or too few: of r² the slope is 2 r. It hides in the learning rate, until two losses are added."),
+         "A factor too many or too few: of r² the slope is 2 r. It hides in the learning rate, until two losses are "
+         "added."),
     "order": Kind(11, 1, "raises shape",
          "Run it, and read the shapes.",
          "A gradient has the shape of what it belongs to. Which product gives that shape?",
@@ -46,14 +49,14 @@ KINDS = {
     "unsummed": Kind(6, 1, "shape",
          "Compare the shape of every gradient with that of its parameter.",
          "A bias is used once for every sample.",
-         "All samples use the same b, so their gradients add up. With one row for each sample the update is broadcast, and"
-         " b silently becomes a matrix."),
+         "All samples use the same b, so their gradients add up. With one row for each sample the update is broadcast, "
+         "and b silently becomes a matrix."),
     # 2: scale and bias
     "batch": Kind(3, 2, "loss factor term",
          "Try it with batches of 5 and of 10 samples.",
          "A mean over the samples has a 1/N. Is it there on the way forward and on the way back?",
-         "One pass took the mean over the batch, the other the sum. It acts as a learning rate that grows with the batch "
-         "size."),
+         "One pass took the mean over the batch, the other the sum. It acts as a learning rate that grows with the "
+         "batch size."),
     "batch_twice": Kind(4, 2, "factor",
          "Try it with batches of 5 and of 10 samples, and look at every array by itself.",
          "How often is divided by N on the way to this array?",
@@ -61,8 +64,8 @@ KINDS = {
     "elements": Kind(5, 2, "loss factor",
          "Try it with one output, and with three.",
          "Mean over what: over the samples, or over all the numbers?",
-         "A mean over all elements is smaller than a mean over the samples by the number of features. Loss and gradient "
-         "must mean the same mean."),
+         "A mean over all elements is smaller than a mean over the samples by the number of features. Loss and "
+         "gradient must mean the same mean."),
     "bias_axes": Kind(7, 2, "axes zero",
          "Print the gradient of every bias.",
          "One number for each unit, or one for all?",
@@ -75,8 +78,8 @@ KINDS = {
     "bias_operand": Kind(10, 2, "operand term axes elementwise",
          "Only one array is wrong. Which?",
          "A bias is added to the pre-activation. What is the gradient of that?",
-         "The bias gradient was taken from the wrong array. db is the sum of the gradient of the very a in which b is a "
-         "summand."),
+         "The bias gradient was taken from the wrong array. db is the sum of the gradient of the very a in which b is "
+         "a summand."),
     "wrong_input": Kind(10, 2, "operand term",
          "Only one array is wrong. Which, and what did it multiply on the way forward?",
          "dW = inputᵀ da. Which input did this W see?",
@@ -89,8 +92,8 @@ KINDS = {
     "kl_batch": Kind(30, 2, "loss factor term operand elementwise",
          "Try it with batches of 5 and of 10 samples.",
          "The loss has several parts. Is each the mean over the samples of a sum?",
-         "One part was averaged where another is summed, so that they were weighed against each other with a factor that "
-         "depends on a size."),
+         "One part was averaged where another is summed, so that they were weighed against each other with a factor "
+         "that depends on a size."),
     "half": Kind(27, 2, "factor term operand elementwise",
          "Only one of the two ways into the code is wrong.",
          "σ = e^(½ logvar), and the KL has a ½. What are their slopes?",
@@ -98,8 +101,8 @@ KINDS = {
     "penalty_scale": Kind(32, 2, "term factor operand elementwise",
          "Switch the penalty off. What remains?",
          "Count the factors: the weight of the penalty, the 2 of a square, the 1/N of a mean.",
-         "The gradient of the penalty had a factor too many or too few, so that another penalty was trained than the one "
-         "in the loss."),
+         "The gradient of the penalty had a factor too many or too few, so that another penalty was trained than the "
+         "one in the loss."),
     "penalty_sign": Kind(29, 2, "loss term sign operand elementwise",
          "Take each term of the loss alone.",
          "Does each term pull where it should: down?",
@@ -112,8 +115,8 @@ KINDS = {
     "derivative_output": Kind(12, 3, "elementwise operand term",
          "The arrays above are right, those below are not.",
          "At which point is the slope of the activation taken?",
-         "The derivative was taken at the output of the activation, not at its input: φ'(φ(a)) for φ'(a). tanh' is 1 - h²,"
-         " with the h that is there."),
+         "The derivative was taken at the output of the activation, not at its input: φ'(φ(a)) for φ'(a). tanh' is 1 - "
+         "h², with the h that is there."),
     "derivative_lost": Kind(13, 3, "elementwise operand term",
          "The arrays above are right, those below are not.",
          "What does an activation do to the gradient that passes it?",
@@ -129,13 +132,13 @@ KINDS = {
     "fused_again": Kind(15, 3, "elementwise operand term",
          "Check it with a very sure, very wrong output: how large is the gradient?",
          "Behind this loss something has cancelled already.",
-         "Cross-entropy behind σ or softmax has the gradient p - t: the derivative has cancelled, and was applied again. "
-         "Sure and wrong outputs then learn nothing."),
+         "Cross-entropy behind σ or softmax has the gradient p - t: the derivative has cancelled, and was applied "
+         "again. Sure and wrong outputs then learn nothing."),
     "softmax": Kind(16, 3, "diagonal elementwise operand axes term",
          "Change one pre-activation of the last layer. Which outputs move?",
          "A softmax couples the outputs of a sample.",
-         "The Jacobian of the softmax is not diagonal: da = o (do - Σ_k do_k o_k), summed over the features of a sample. "
-         "It cancels to p - t only behind a cross-entropy."),
+         "The Jacobian of the softmax is not diagonal: da = o (do - Σ_k do_k o_k), summed over the features of a "
+         "sample. It cancels to p - t only behind a cross-entropy."),
     "transposed": Kind(11, 3, "transposed operand term elementwise",
          "All shapes fit. That proves little where a matrix is square.",
          "Write the product with indices: which one is summed over?",
@@ -168,7 +171,8 @@ KINDS = {
     "overwrite": Kind(18, 4, "term elementwise operand zero",
          "Something is used in two places.",
          "Two gradients come back to it. What happens to the first?",
-         "`=` where `+=` belongs: the second path wiped out the first. What is used twice gets the sum of both gradients."),
+         "`=` where `+=` belongs: the second path wiped out the first. What is used twice gets the sum of both "
+         "gradients."),
     "one_path": Kind(33, 4, "term elementwise operand zero",
          "Something is used in two places.",
          "Cover one of the two uses, check, then the other.",
@@ -180,27 +184,28 @@ KINDS = {
     "not_zeroed": Kind(19, 4, "not_zeroed updates",
          "Call backward twice, and print all arrays in between.",
          "What do the gradients start from?",
-         "The gradients were not set to 0, so that each pass added to those of all passes before. (A method without its "
-         "parentheses is only named, not called.)"),
+         "The gradients were not set to 0, so that each pass added to those of all passes before. (A method without "
+         "its parentheses is only named, not called.)"),
     "updated": Kind(20, 4, "updates operand elementwise term factor",
          "Try it with a smaller learning rate: the error shrinks with it.",
          "Which weights did the output come from?",
-         "A weight was updated before the gradient below had been computed from it. All gradients belong to the weights of"
-         " the forward pass."),
+         "A weight was updated before the gradient below had been computed from it. All gradients belong to the "
+         "weights of the forward pass."),
     "in_place": Kind(21, 4, "in_place redrawn updates elementwise operand",
          "Call it twice with the same arguments, and look at the arrays before and after.",
          "Where does a result go? Does somebody else still need what was there?",
-         "A result was written into an array that others still needed. It saves memory, and makes the second look at it "
-         "wrong."),
+         "A result was written into an array that others still needed. It saves memory, and makes the second look at "
+         "it wrong."),
     "redrawn": Kind(25, 4, "redrawn",
          "Call backward twice with the same cache.",
          "How often may the noise of one pass be drawn?",
-         "The noise was drawn anew on the way back. The gradient belongs to the noise of the forward pass, which has to be"
-         " kept."),
+         "The noise was drawn anew on the way back. The gradient belongs to the noise of the forward pass, which has "
+         "to be kept."),
     "batch_one": Kind(9, 4, "batch_one operand axes elementwise term",
          "Check it with one sample, then with two.",
          "A sum of products, or a product of sums?",
-         "A product of sums over the samples, where the sum of the products belongs: equal for one sample, and only there."),
+         "A product of sums over the samples, where the sum of the products belongs: equal for one sample, and only "
+         "there."),
     "clipped": Kind(38, 4, "loss elementwise operand axes term",
          "Which samples are wrong? Look at their probabilities.",
          "Something is flat, and its gradient does not know.",
@@ -222,8 +227,8 @@ KINDS = {
     "linear": Kind(None, 5, "",
          "The gradient is right. Can this network separate what no line can?",
          "Two linear layers in a row are one.",
-         "The activation was missing between the layers: the gradient check agrees, since it is the right gradient of a "
-         "linear model."),
+         "The activation was missing between the layers: the gradient check agrees, since it is the right gradient of "
+         "a linear model."),
     "sigma": Kind(26, 5, "",
          "The gradient is right. Draw a thousand samples and measure them.",
          "logvar is log σ². Is what multiplies the noise a σ?",
@@ -239,8 +244,8 @@ KINDS = {
     "target": Kind(None, 5, "",
          "The gradient is right. What would a network that copies its input get for a loss?",
          "What is the network asked for, and what does it see?",
-         "The target was damaged together with the input, so that copying was rewarded and nothing was learnt about the "
-         "noise."),
+         "The target was damaged together with the input, so that copying was rewarded and nothing was learnt about "
+         "the noise."),
     "range": Kind(None, 5, "",
          "The gradient is right. Look at the data that go in: their smallest and largest values.",
          "Which values may the damaged data have?",
@@ -248,7 +253,8 @@ KINDS = {
     "sampler": Kind(None, 5, "",
          "The gradient is right. Draw ten thousand, and take mean, variance, shares.",
          "Is this the distribution that the text says?",
-         "The noise was drawn from another distribution than the model assumes. A gradient check takes the noise as it is."),
+         "The noise was drawn from another distribution than the model assumes. A gradient check takes the noise as it "
+         "is."),
     "scale": Kind(24, 5, "",
          "The gradient is right. Compare the mean of what the network gives in training with what it predicts.",
          "Which factor keeps the mean of a unit the same, with and without noise? How often is it applied?",
@@ -257,7 +263,8 @@ KINDS = {
     "symmetry": Kind(None, 5, "",
          "The gradient is right. Train, and print the hidden units.",
          "Two units that start alike: when do they begin to differ?",
-         "With equal weights all hidden units stay alike for ever: the gradient is right, and the same for each of them."),
+         "With equal weights all hidden units stay alike for ever: the gradient is right, and the same for each of "
+         "them."),
     "init": Kind(None, 5, "",
          "The gradient is right. Measure the weights at the start.",
          "A variance or a standard deviation?",
@@ -278,8 +285,8 @@ KINDS = {
     "constant": Kind(None, 5, "",
          "The gradient is right. For which w do you know the loss itself?",
          "What has no gradient, and is still part of a logarithm of a probability?",
-         "A constant was missing. Its gradient is 0, so no gradient check can tell, but the loss is no longer what it is "
-         "said to be, and cannot be compared with others."),
+         "A constant was missing. Its gradient is 0, so no gradient check can tell, but the loss is no longer what it "
+         "is said to be, and cannot be compared with others."),
     "labels": Kind(None, 5, "",
          "The gradient is right. Look at the targets.",
          "Which class does each row stand for?",
@@ -295,8 +302,8 @@ KINDS = {
     "leak": Kind(None, 5, "",
          "The gradient is right. What would the program do if the test data came a year later?",
          "What is measured on which data?",
-         "The test data were used, or treated by other numbers than the training data. Mean and deviation come from the "
-         "training data, for both."),
+         "The test data were used, or treated by other numbers than the training data. Mean and deviation come from "
+         "the training data, for both."),
     "standard": Kind(None, 5, "",
          "The gradient is right. Measure the data behind the preparation.",
          "Mean 0 and deviation 1: for every feature?",
@@ -334,7 +341,7 @@ KINDS = {
 
 
 def rows(program, *bugs):
-    """Bugs of one program: (kind, right, wrong), or with a level of its own."""
+    """Return the bugs of one program, given as (kind, right, wrong), or with a level of its own."""
     return [Bug(program, kind, right, wrong, *(level or (KINDS[kind].level,))) for kind, right, wrong, *level in bugs]
 
 
@@ -450,7 +457,8 @@ BUGS = rows(
     ("scale", "SCALE = 1 / KEEP", "SCALE = KEEP"),
     ("scale", 'return hidden @ w["W2"] + w["b2"]', 'return KEEP * hidden @ w["W2"] + w["b2"]'),
     ("sampler", "return (rng.random(shape) < KEEP).astype(float)", "return (rng.random(shape) > KEEP).astype(float)"),
-    ("sampler", "return (rng.random(shape) < KEEP).astype(float)", "return (rng.random(shape[-1]) < KEEP) * np.ones(shape)"),
+    ("sampler", "return (rng.random(shape) < KEEP).astype(float)",
+     "return (rng.random(shape[-1]) < KEEP) * np.ones(shape)"),
     ("init", '"W2": rng.normal(0, np.sqrt(2 / H), (H, M)), "b2": np.zeros(M)}',
      '"W2": rng.normal(0, 2 / H, (H, M)), "b2": np.zeros(M)}'),
 ) + rows(
@@ -471,7 +479,8 @@ BUGS = rows(
      "v_new = {name: MU * v[name] + alpha * grads[name] for name in w}"),
     ("optimizer", "v_new = {name: MU * v[name] - alpha * grads[name] for name in w}",
      "v_new = {name: v[name] - alpha * grads[name] for name in w}"),
-    ("optimizer", "w_new = {name: w[name] + v_new[name] for name in w}", "w_new = {name: w[name] + v[name] for name in w}"),
+    ("optimizer", "w_new = {name: w[name] + v_new[name] for name in w}",
+     "w_new = {name: w[name] + v[name] for name in w}"),
     ("optimizer", "m_hat = m_new[name] / (1 - BETA1**k)", "m_hat = m_new[name] / (1 - BETA1)"),
     ("optimizer", "v_hat = v_new[name] / (1 - BETA2**k)", "v_hat = v_new[name]"),
     ("optimizer", "w_new[name] = w[name] - alpha * m_hat / (np.sqrt(v_hat) + EPSILON)",
@@ -494,7 +503,8 @@ BUGS = rows(
     ("updated", "W3_new = W3 - alpha * np.outer(h2, d3)", "W3_new = np.subtract(W3, alpha * np.outer(h2, d3), out=W3)"),
     ("all_once", "for n in range(len(x)):", "for n in range(1, len(x)):"),
     ("pairs", "w = step(w, x[n], t[n], alpha)", "w = step(w, x[n], t[n - 1], alpha)"),
-    ("report", "return np.mean([forward(w, x[n], t[n])[0] for n in range(len(x))])", "return forward(w, x[-1], t[-1])[0]"),
+    ("report", "return np.mean([forward(w, x[n], t[n])[0] for n in range(len(x))])",
+     "return forward(w, x[-1], t[-1])[0]"),
 ) + rows(
     "shared",
     ("factor", "do = 2 * r / len(x)", "do = r / len(x)"),
@@ -526,7 +536,8 @@ BUGS = rows(
     ("prediction", 'return encode(w, x) @ w["W"].T + w["c"]', 'return np.tanh(encode(w, x) @ w["W"].T + w["c"])'),
     ("mean_axis", "return np.mean((reconstruct(w, x) - x)**2, axis=0)",
      "return np.mean((reconstruct(w, x) - x)**2, axis=1)"),
-    ("report", "return np.mean((reconstruct(w, x) - x)**2, axis=0)", "return np.mean(reconstruct(w, x) - x, axis=0)**2"),
+    ("report", "return np.mean((reconstruct(w, x) - x)**2, axis=0)",
+     "return np.mean(reconstruct(w, x) - x, axis=0)**2"),
 ) + rows(
     "denoising",
     ("sign", "do = (sigmoid(o) - target) / len(seen)", "do = (target - sigmoid(o)) / len(seen)"),
@@ -579,7 +590,8 @@ BUGS = rows(
     ("in_place", "h = a * mask", "h = np.multiply(a, mask, out=mask)"),
     ("winners", "order = np.argsort(-np.abs(a), axis=1)", "order = np.argsort(np.abs(a), axis=1)"),
     ("winners", "order = np.argsort(-np.abs(a), axis=1)", "order = np.argsort(-a, axis=1)"),
-    ("winners", "np.put_along_axis(mask, order[:, :K], 1, axis=1)", "np.put_along_axis(mask, order[:, :K + 1], 1, axis=1)"),
+    ("winners", "np.put_along_axis(mask, order[:, :K], 1, axis=1)",
+     "np.put_along_axis(mask, order[:, :K + 1], 1, axis=1)"),
     ("winners", "np.put_along_axis(mask, order[:, :K], 1, axis=1)", "np.put_along_axis(mask, order[:, K:], 1, axis=1)"),
     ("mean_axis", "return np.mean(encode(w, x) != 0, axis=0)", "return np.mean(encode(w, x) != 0, axis=1)"),
 ) + rows(
@@ -647,7 +659,8 @@ BUGS = rows(
      "dlogvar = dsigma * 0.5 * sigma + 0.5 * (sigma**2 - 1)"),
     ("scale_lost", "do = r * np.exp(-rho) / len(x)", "do = r / len(x)"),
     ("term_lost", "dmu = dz + mu / len(x)", "dmu = dz"),
-    ("another_loss", "squares = np.sum(r**2, axis=1) * np.exp(-rho)", "squares = np.sum(r**2, axis=1) * np.exp(-2 * rho)"),
+    ("another_loss", "squares = np.sum(r**2, axis=1) * np.exp(-rho)",
+     "squares = np.sum(r**2, axis=1) * np.exp(-2 * rho)"),
     ("scale_lost", "dsigma = dz * epsilon", "dsigma = dz"),
     ("one_path", "dlogvar = dsigma * 0.5 * sigma + 0.5 * (sigma**2 - 1) / len(x)",
      "dlogvar = 0.5 * (sigma**2 - 1) / len(x)"),
@@ -694,7 +707,8 @@ BUGS = rows(
     "full_vae",
     ("factor", "do = r / len(x)", "do = 2 * r / len(x)"),
     ("sign", "r = o - x", "r = x - o"),
-    ("kl_batch", "dS = dz[:, :, None] * epsilon[:, None, :] + S / len(x)", "dS = dz[:, :, None] * epsilon[:, None, :] + S"),
+    ("kl_batch", "dS = dz[:, :, None] * epsilon[:, None, :] + S / len(x)",
+     "dS = dz[:, :, None] * epsilon[:, None, :] + S"),
     ("half", "dlogvar = dsigma * 0.5 * sigma - 0.5 / len(x)", "dlogvar = dsigma * sigma - 0.5 / len(x)"),
     ("transposed", "dS = dz[:, :, None] * epsilon[:, None, :] + S / len(x)",
      "dS = epsilon[:, :, None] * dz[:, None, :] + S / len(x)"),

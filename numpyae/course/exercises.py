@@ -11,6 +11,8 @@ exercise needs the solution of another.
 import ast
 import importlib
 import inspect
+import itertools
+import os
 import pathlib
 import types
 
@@ -30,26 +32,21 @@ def find(number):
 
 def listing():
     """Return all exercises by lecture, as text."""
-    lectures = {}
-    for exercise in EXERCISES.values():
-        heading = lectures.setdefault(exercise.lecture, [f"lecture {exercise.lecture}"])
-        heading.append(f"  {exercise.number:4} {exercise.title:38} {exercise.path}")
-    return "\n".join(line for lines in lectures.values() for line in lines)
+    lines = []
+    for lecture, found in itertools.groupby(EXERCISES.values(), lambda exercise: exercise.lecture):
+        lines += [f"lecture {lecture}", *(f"  {one.number:4} {one.title:38} {one.path}" for one in found)]
+    return "\n".join(lines)
 
 
 def write(number, folder):
     """Write the stubs into a folder. Return (written, kept): the new paths, and those that were there and stay so."""
-    folder, found = pathlib.Path(folder), find(number)
+    folder = pathlib.Path(folder)
+    stubs = {folder / exercise.file: stub(exercise.number) for exercise in find(number)}
     folder.mkdir(parents=True, exist_ok=True)
-    written, kept = [], []
-    for exercise in found:
-        path = folder / exercise.file
-        try:
-            with open(path, "x", encoding="utf-8") as file:
-                file.write(stub(exercise.number))
-            written.append(path)
-        except FileExistsError:
-            kept.append(path)
+    kept = [path for path in stubs if os.path.lexists(path)]
+    written = [path for path in stubs if path not in kept]
+    for path in written:
+        path.write_text(stubs[path], encoding="utf-8")
     return written, kept
 
 
@@ -71,15 +68,15 @@ class Body:
 
     def __init__(self, exercise):
         self.exercise = exercise
-        module, kind, name = exercise.names
+        module, *names = exercise.names
         self.module = importlib.import_module(module)
         self.memory = getattr(exercise.owner, "memory", ())
         source = inspect.getsource(self.module)
         self.lines = source.splitlines()
-        self.scope = ast.parse(source)
-        if kind is not None:
-            self.scope = named(ast.ClassDef, kind, self.scope)
-        self.function = named(ast.FunctionDef, name, self.scope)
+        self.scope, self.function = None, ast.parse(source)
+        for name in filter(None, names):                 # the class, if there is one, and the function
+            self.scope = self.function
+            self.function = next(node for node in self.scope.body if getattr(node, "name", None) == name)
         self.docstring, *self.statements = self.function.body
         end = len(self.statements) - exercise.closing
         self.given, self.closing = self.statements[:exercise.given], self.statements[end:]
@@ -124,10 +121,8 @@ class Body:
         taken = {argument.arg for argument in self.function.args.args}
         names = {place: ("own_" if place.rpartition(".")[2] in taken else "") + place.rpartition(".")[2].lstrip("_")
                  for place in reads}
-        lines = []
-        for start in range(0, len(reads), 5):
-            part = reads[start:start + 5]
-            lines.append(f"{', '.join(names[place] for place in part)} = self.{', self.'.join(part)}")
+        parts = [reads[start:start + 5] for start in range(0, len(reads), 5)]
+        lines = [f"{', '.join(names[place] for place in part)} = self.{', self.'.join(part)}" for part in parts]
         for place in grows:
             name = names[place]
             lines.append(f"# {name}: change it in place, {name} *= ... or {name}[...] = ...; = would lose it"
@@ -160,8 +155,3 @@ class Body:
     def is_gradient(self, name):
         """Return whether an attribute of this name is a window into the gradient."""
         return name == "dW" or name[0] == "d" and isinstance(getattr(self.exercise.owner, name, None), property)
-
-
-def named(kind, name, scope):
-    """Return the definition of this kind, a node class, that has this name in the scope."""
-    return next(node for node in scope.body if isinstance(node, kind) and node.name == name)

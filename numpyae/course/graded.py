@@ -1,7 +1,7 @@
 """Exercises as tests: `python -m pytest -p numpyae.course.graded FOLDER`, one test for each task; `-k 4b` takes one.
 
-A pytest plugin. Each task is graded as `python -m numpyae grade` does it, in a process of its own; its test fails with the
-sentence.
+A pytest plugin. Each task is graded as `python -m numpyae grade` does it, in a process of its own; its test fails with
+the sentence.
 """
 
 import pytest
@@ -17,7 +17,7 @@ class TaskFile(pytest.File):
 
 
 class TaskTest(pytest.Item):
-    """Its test."""
+    """The test of a task."""
 
     def runtest(self):
         outcome = grading.grade_task(grading.recognise(self.path))
@@ -29,6 +29,6 @@ class TaskTest(pytest.Item):
 
 
 def pytest_collect_file(file_path, parent):
-    """Files that `exercise` or `bughunt` has written."""
+    """Collect the files that `exercise` or `bughunt` has written."""
     if file_path.suffix == ".py" and grading.recognise(file_path) is not None:
         return TaskFile.from_parent(parent, path=file_path)

@@ -1,16 +1,16 @@
 """Grading: each task of each submission in a process of its own, with limits, and a table of what came out.
 
-A task is a file that `exercise` or `bughunt` has written; the first line of its docstring says which. Its folder is copied,
-a fresh Python reads the copy, and `judges` or `hunts` say "passed", "not yet" or "wrong", with a sentence. Whatever the
-student's code does there, the rest goes on: an endless loop ends at the time limit, with all processes that it started;
-memory, processor time and the size of files are limited; of what it prints only the first lines are kept. A verdict counts
-only with a token that the code is not told, so that nothing printed can be taken for one.
+A task is a file that `exercise` or `bughunt` has written; the first line of its docstring says which. Its folder is
+copied, a fresh Python reads the copy, and `judges` or `hunts` say "passed", "not yet" or "wrong", with a sentence.
+Whatever the student's code does there, the rest goes on: an endless loop ends at the time limit, with all processes
+that it started; memory, processor time and the size of files are limited; of what it prints only the first lines are
+kept. A verdict counts only with a token that the code is not told, so that nothing printed can be taken for one.
 
-This bounds mistakes and simple mischief. It is no sandbox: the code runs with the rights of whoever grades, can read what
-they can read, delete what they can delete and use the network, and who wants to deceive the judge can. For strangers' code
-take a container or another user. Not covered: many files that fill a disk; a child that leaves its process group, on Linux
-only with another environment; root, whom Linux does not limit the number of processes. Windows knows no limits of memory and
-processor time: there only the time is limited.
+This bounds mistakes and simple mischief. It is no sandbox: the code runs with the rights of whoever grades, can read
+what they can read, delete what they can delete and use the network, and who wants to deceive the judge can. For
+strangers' code take a container or another user. Not covered: many files that fill a disk; a child that leaves its
+process group, on Linux only with another environment; root, whom Linux does not limit the number of processes. Windows
+knows no limits of memory and processor time: there only the time is limited.
 """
 
 import concurrent.futures
@@ -31,12 +31,17 @@ import types
 import zlib
 from typing import NamedTuple
 
+import numpy as np
+
+from numpyae.course import hunts, judges
+from numpyae.course.judges.record import EXERCISES
+
 try:
     import resource
 except ImportError:                   # Windows
     resource = None
 
-SECONDS = 10                          # that a task may take, after Python and NumPy have been loaded
+SECONDS = 10                          # for a task, after Python and NumPy have been loaded
 MEMORY = 5 * 2**29                    # bytes of address space: 2 GB, and what a Python with NumPy has
 FILE = 2**20                          # bytes: larger files are not copied
 COPIED = 100                          # files that are copied with a task
@@ -53,7 +58,7 @@ HUNT = re.compile(r'(?:\s|#.*\n)*[rR]?"""Bug hunt, level (\d+), seed (\d+):')
 
 
 class Task(NamedTuple):
-    """A file, and what it is: name "4b", or "level 2, seed 7" of a bug hunt, whose `hunt` is (2, 7)."""
+    """A file with its task: the name is "4b", or "level 2, seed 7" of a bug hunt, whose `hunt` is (2, 7)."""
 
     path: pathlib.Path
     name: str
@@ -61,7 +66,7 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a task."""
+    """The outcome of a task."""
 
     task: Task
     status: str
@@ -71,9 +76,7 @@ class Outcome(NamedTuple):
 
 
 def recognise(path):
-    """The Task of a file, or None: by the first line of its docstring, or, without that, by the name that `exercise` gave it."""
-    from numpyae.course.exercises import EXERCISES
-
+    """Return the Task of a file, or None: by the first line of its docstring, or by the name that `exercise` gave."""
     try:
         if not path.is_file() or path.stat().st_size > FILE:             # a pipe would never end
             return None
@@ -88,51 +91,54 @@ def recognise(path):
 
 
 def tasks_in(folder, deep=False):
-    """The tasks among the .py files of a folder, links aside, with deep=True also in the folders below it, in order."""
+    """Return the tasks among the .py files of a folder in order, no links; deep=True: also of the folders below it."""
     found = []
     for here, folders, files in os.walk(folder):
         below = deep and len(pathlib.Path(here).relative_to(folder).parts) < DEEP
         folders[:] = sorted(name for name in folders if below and name[0] not in "._")
-        paths = [pathlib.Path(here, name) for name in sorted(files) if name.endswith(".py") and not name.startswith(".")]
+        paths = [pathlib.Path(here, name) for name in sorted(files) if name.endswith(".py") and name[0] != "."]
         found += [task for path in paths if not path.is_symlink() and (task := recognise(path)) is not None]
     return found
 
 
 def submissions(path):
-    """{student: tasks} of a file, a folder of exercises ("" is the student), or a folder of submissions, one folder each.
+    """Return {student: tasks} of a file or folder of tasks ("" is the student), or a folder with one for each student.
 
-    FileNotFoundError where there is nothing, ValueError where there is no task.
+    Raise FileNotFoundError if there is nothing, ValueError if there is no task.
     """
     path = pathlib.Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     if path.is_file():
-        task = recognise(path)
-        found = {"": [task]} if task else {}
+        found = {"": [task for task in (recognise(path),) if task]}
     elif here := tasks_in(path):
         found = {"": here}
     else:
-        folders = sorted(child for child in path.iterdir() if child.is_dir() and child.name[0] not in "._")
-        found = {folder.name: tasks_in(folder, deep=True) for folder in folders}
+        found = {folder.name: tasks_in(folder, deep=True) for folder in folders_in(path)}
     if not any(found.values()):
         raise ValueError(f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
                          "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
     return found
 
 
+def folders_in(path):
+    """Return the folders in this one, but for hidden ones, in order."""
+    return sorted(child for child in path.iterdir() if child.is_dir() and child.name[0] not in "._")
+
+
 def overlooked(path):
-    """The folders in this one that have tasks, when they are not graded because this one has tasks itself."""
+    """Return the names of folders with tasks that are not graded because the folder around them has tasks itself."""
     path = pathlib.Path(path)
-    if not path.is_dir() or not tasks_in(path):
-        return []
-    return sorted(child.name for child in path.iterdir() if child.is_dir() and child.name[0] not in "._" and tasks_in(child))
+    here = path.is_dir() and tasks_in(path)
+    return [folder.name for folder in folders_in(path) if tasks_in(folder)] if here else []
 
 
 def grade(path, seed=0, seconds=SECONDS, progress=None):
-    """{student: [Outcome, ...]} of all tasks below a path, several at a time. progress(done, of) is called after each."""
+    """Return {student: [Outcome, ...]} of all tasks below a path. progress(done, of) is called after each."""
     found = submissions(path)
     with concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        running = {student: [pool.submit(grade_task, task, seed, seconds) for task in tasks] for student, tasks in found.items()}
+        running = {student: [pool.submit(grade_task, task, seed, seconds) for task in tasks]
+                   for student, tasks in found.items()}
         futures = [future for several in running.values() for future in several]
         try:
             for done, future in enumerate(concurrent.futures.as_completed(futures), 1):
@@ -147,13 +153,13 @@ def grade(path, seed=0, seconds=SECONDS, progress=None):
 
 
 def grade_task(task, seed=0, seconds=SECONDS):
-    """The Outcome of one task, from a fresh process on a copy of its folder."""
+    """Return the Outcome of one task, from a fresh process on a copy of its folder."""
     start = time.perf_counter()
     room = tempfile.mkdtemp(prefix="numpyae-grading-")
     try:
         copy = os.path.join(room, "copy")
         copy_folder(task.path, copy)
-        status, sentence, output = run(task, os.path.join(copy, task.path.name), room, seed, seconds)
+        status, sentence, output = judged_apart(task, os.path.join(copy, task.path.name), room, seed, seconds)
     except OSError as error:          # it cannot be read any more, or no process can be started: the rest goes on
         status, sentence, output = "wrong", plain(f"it could not be run: {error}"), ""
     finally:
@@ -174,7 +180,7 @@ def copy_folder(path, copy):
 
 
 def remove(room):
-    """Remove a folder and all below it, also folders in folders that are too deep for shutil.rmtree, which is recursive.
+    """Remove a folder and all below it, however deep; shutil.rmtree is recursive.
 
     What is in a folder is moved up, next to it, until no folder has anything in it.
     """
@@ -192,11 +198,11 @@ def remove(room):
     os.rmdir(room)
 
 
-def run(task, path, room, seed, seconds):
-    """(status, sentence, what was printed) of the worker process, which ends at the time limit with all that it started."""
+def judged_apart(task, path, room, seed, seconds):
+    """Return (status, sentence, what was printed) of a worker process; at the time limit all that it started ends."""
     token, mark = secrets.token_hex(16), f"{os.getpid()}-{secrets.token_hex(8)}"
     job = {"path": path, "name": task.name, "hunt": task.hunt, "seed": seed, "seconds": seconds, "token": token,
-           "home": home_of(task)}
+           "home": None if task.hunt else EXERCISES[task.name].home}
     process = subprocess.Popen([sys.executable, "-P", "-X", "utf8", "-c",
                                 "from numpyae.course.grading import work; work()"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=os.path.dirname(path),
@@ -224,20 +230,13 @@ def run(task, path, room, seed, seconds):
     return "wrong", late or died(process.returncode, output), output
 
 
-def home_of(task):
-    """Return the file with the record of an exercise; the worker runs it if that is none of ours. None for a hunt."""
-    from numpyae.course.exercises import EXERCISES
-
-    return None if task.hunt else EXERCISES[task.name].home
-
-
 def plain(line):
-    """The line without what could steer a terminal."""
+    """Return the line without what could steer a terminal."""
     return "".join(character if character.isprintable() else "?" for character in line)
 
 
 def died(code, output):
-    """The sentence for a process that has ended without a verdict."""
+    """Return a sentence about a process that has ended without a verdict."""
     if code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         why = {"SIGXCPU": "it has used up its processor time: is there an endless loop?",
@@ -249,17 +248,17 @@ def died(code, output):
 
 
 def environment(room, mark):
-    """Of the worker: what Python needs to start, one thread for NumPy, a home of its own, a mark to find its children by."""
+    """Return the worker's environment: enough for Python, one thread, a home, and a mark to find its children by."""
     here = str(pathlib.Path(__file__).resolve().parents[2])
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
-            if name in os.environ}
+    needed = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+    kept = {name: os.environ[name] for name in needed if name in os.environ}
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM")}
     return {**kept, **threads, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg", "HOME": room,
             "TMPDIR": room, "TEMP": room, "TMP": room, "NUMPYAE_GRADING": mark}
 
 
 def end(process, mark):
-    """Kill the worker, its process group, and, on Linux, whoever has left the group and has the mark in its environment."""
+    """Kill the worker and its process group, and on Linux all processes with the mark: they may have left the group."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -269,7 +268,7 @@ def end(process, mark):
 
 
 def end_marked(mark):
-    """Kill, on Linux, the processes that have this mark, or one that begins with it, in their environment."""
+    """Kill the processes with this mark, or one that begins with it, in their environment; on Linux only."""
     if not sys.platform.startswith("linux"):
         return
     wanted = f"NUMPYAE_GRADING={mark}".encode()
@@ -284,7 +283,7 @@ def end_marked(mark):
 
 
 def environment_of(pid):
-    """The environment that a process was started with, on Linux; nothing where it is gone, dead, or somebody else's."""
+    """Return the environment that a process was started with, on Linux; b"" if it is gone, dead, or somebody else's."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return file.read(100000)
@@ -293,7 +292,7 @@ def environment_of(pid):
 
 
 class Reader:
-    """Reads a pipe to its end in a thread, and keeps its beginning. `first` is set with the first line, or the end."""
+    """A reader of a pipe to its end, in a thread; it keeps the beginning. `first` is set with a line, or the end."""
 
     def __init__(self, pipe):
         self.pipe, self.kept, self.first = pipe, b"", threading.Event()
@@ -309,7 +308,7 @@ class Reader:
         self.first.set()
 
     def text(self):
-        """What was read, cut to KEPT; waits for the end of the pipe, but not for ever: someone unknown may hold it open."""
+        """Return what was read, cut to KEPT. Waits a second for the end of the pipe, which somebody may hold open."""
         self.thread.join(1)
         if not self.thread.is_alive():
             self.pipe.close()
@@ -320,18 +319,16 @@ class Reader:
 
 
 def work():
-    """What the worker does: read the job, load all that is needed, say so, judge, say the verdict."""
+    """Do the worker's part: read the job, load all that is needed, say so, judge, say the verdict."""
     verdict = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     os.dup2(2, 1)                     # what is printed goes the way of errors, which nobody takes for a verdict
     job = json.loads(sys.stdin.readline())
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    from numpyae.course import hunts, judges
-
     judges.load_record(job["home"])
     limit(job["seconds"])
     verdict.write("ready\n")
     verdict.flush()
-    status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"], judges, hunts)
+    status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"])
     if not os.path.exists(job["path"]):
         status, sentence = "wrong", "the code deletes its own file (of a copy: the submission is as it was)"
     found = json.dumps({"status": status, "sentence": sentence[:1000]}, ensure_ascii=False)
@@ -343,7 +340,7 @@ def work():
 
 
 def limit(seconds):
-    """Memory, processor time, size of files, number of processes, as far as the system knows such limits."""
+    """Limit memory, processor time, size of files and number of processes, as far as the system knows such limits."""
     if resource is None:
         return
     limits = {"RLIMIT_AS": MEMORY, "RLIMIT_CPU": int(seconds) + 2, "RLIMIT_FSIZE": WRITTEN, "RLIMIT_CORE": 0}
@@ -355,7 +352,7 @@ def limit(seconds):
 
 
 def own_threads(pid):
-    """How many threads this entry of /proc has, 0 where it is no process of this user, or gone."""
+    """Return how many threads this entry of /proc has, 0 if it is no process of this user, or gone."""
     try:
         own = pid.isdigit() and os.stat(f"/proc/{pid}").st_uid == os.getuid()
         return len(os.listdir(f"/proc/{pid}/task")) if own else 0
@@ -363,10 +360,8 @@ def own_threads(pid):
         return 0
 
 
-def attempt(path, name, hunt, seed, judges, hunts):
-    """(status, sentence) of the file at this path, judged at points that this seed draws."""
-    import numpy as np
-
+def attempt(path, name, hunt, seed):
+    """Return (status, sentence) of the file at this path, judged at points that this seed draws."""
     module = types.ModuleType("submission", None)
     module.__file__ = path
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -374,12 +369,10 @@ def attempt(path, name, hunt, seed, judges, hunts):
         with open(path, "rb") as file:                   # bytes: Python knows about encodings
             code = compile(file.read(), path, "exec")
         sys.modules["submission"] = module
-        sys.path.append(os.path.dirname(path))           # at the end: a file of the student's named random.py hides nothing
+        sys.path.append(os.path.dirname(path))           # at the end: a student's random.py hides nothing
         with contextlib.nullcontext() if hunt else judges.blocked(name):
             exec(code, vars(module))
-        if hunt:
-            return hunts.judge(*hunt, module, rng)
-        return judges.judge(name, module, rng)
+        return hunts.judge(*hunt, module, rng) if hunt else judges.judge(name, module, rng)
     except BaseException as error:    # SystemExit and KeyboardInterrupt too: whatever a student's code raises
         return "wrong", judges.said(error, path)
 
@@ -388,24 +381,23 @@ def attempt(path, name, hunt, seed, judges, hunts):
 
 
 def as_dict(outcomes, seed):
-    """JSON-able: students, their scores as in the table, where of several files for one task the best counts, all files."""
+    """Return students, their scores as in the table, and all their files, for JSON."""
     best = {student: best_of(found) for student, found in outcomes.items()}
+    files = {student: [{"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status,
+                        "sentence": outcome.sentence, "output": outcome.output, "seconds": round(outcome.seconds, 2)}
+                       for outcome in found] for student, found in outcomes.items()}
     return {"seed": seed, "students": [
-        {"student": student, "passed": list(best[student].values()).count("passed"), "tasks": len(best[student]), "outcomes": [
-            {"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status, "sentence": outcome.sentence,
-             "output": outcome.output, "seconds": round(outcome.seconds, 2)} for outcome in found]}
-        for student, found in outcomes.items()]}
+        {"student": student, "passed": list(best[student].values()).count("passed"), "tasks": len(best[student]),
+         "outcomes": files[student]} for student in outcomes]}
 
 
 def report(outcomes):
-    """The table, as text: of one student with a sentence for each task, of many with a sign for each."""
+    """Return the table, as text: of one student with a sentence for each task, of many with a sign for each."""
     return of_one(outcomes[""]) if list(outcomes) == [""] else of_many(outcomes)
 
 
 def of_one(found):
-    """One line for each task, and what is to be said about it below."""
-    from numpyae.course.exercises import EXERCISES
-
+    """Return a line for each task, and below it what there is to be said."""
     names = [outcome.task.name for outcome in found]
     lines, width = [], max(map(len, names))
     for outcome in found:
@@ -423,45 +415,43 @@ def of_one(found):
 
 
 def of_many(outcomes):
-    """One line for each student: the score, then a sign for each exercise, then how many bug hunts are solved."""
-    from numpyae.course.exercises import EXERCISES
-
+    """Return a line for each student: the score, a sign for each exercise, how many bug hunts are solved."""
     signs = {"passed": "+", "not yet": ".", "wrong": "-"}
     best = {student: best_of(found) for student, found in outcomes.items()}
     columns = [name for name in EXERCISES if any(name in found for found in best.values())]
-    hunts = any(name not in EXERCISES for found in best.values() for name in found)
-    groups = {lecture: [name for name in columns if EXERCISES[name].lecture == lecture] for lecture in dict.fromkeys(
-        EXERCISES[name].lecture for name in columns)}
+    hunted = any(name not in EXERCISES for found in best.values() for name in found)
+    lectures = dict.fromkeys(EXERCISES[name].lecture for name in columns)
+    groups = {str(lecture): [name for name in columns if EXERCISES[name].lecture == lecture] for lecture in lectures}
     width = max(len(student) for student in [*outcomes, "student"])
-    spans = {lecture: max(len(names), len(str(lecture))) for lecture, names in groups.items()}
-    lines = [f"{'':{width}}  {'':7}  " + " ".join(f"{lecture:<{spans[lecture]}}" for lecture in groups),
-             f"{'student':{width}}  {'passed':>7}  " + " ".join("".join(name[-1] for name in names).ljust(spans[lecture])
-                                                                for lecture, names in groups.items())
-             + "  bug hunts" * hunts]
+
+    def aligned(sign):                                   # sign(name) of all exercises, the lectures apart
+        return " ".join("".join(map(sign, names)).ljust(len(lecture)) for lecture, names in groups.items())
+
+    lines = [f"{'':{width}}  {'':7}  " + " ".join(lecture.ljust(len(names)) for lecture, names in groups.items()),
+             f"{'student':{width}}  {'passed':>7}  " + aligned(lambda name: name[-1]) + "  bug hunts" * hunted]
     for student, found in best.items():
         passed = sum(status == "passed" for status in found.values())
-        row = " ".join("".join(signs.get(found.get(name), " ") for name in names).ljust(spans[lecture])
-                       for lecture, names in groups.items())
         solved = [status == "passed" for name, status in found.items() if name not in EXERCISES]
-        score = f"{passed}/{len(found)}"
-        lines.append(f"{plain(student):{width}}  {score:>7}  {row}" + f"  {sum(solved)}/{len(solved)}" * bool(solved))
+        row = aligned(lambda name: signs.get(found.get(name), " "))
+        lines.append(f"{plain(student):{width}}  {f'{passed}/{len(found)}':>7}  {row}"
+                     + f"  {sum(solved)}/{len(solved)}" * bool(solved))
     lines.append("+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)")
     return "\n".join(line.rstrip() for line in lines)
 
 
 def best_of(found):
-    """{task: status}; of several files for one task the best counts."""
+    """Return {task: status}; of several files for one task the best counts."""
     worst_first = sorted(found, key=lambda outcome: -STATUSES.index(outcome.status))
     return {outcome.task.name: outcome.status for outcome in worst_first}
 
 
 def all_passed(outcomes):
-    """Whether every task has passed, and every submission has one; of several files for one task the best counts."""
+    """Return whether every submission has tasks, and all have passed; of several files for one task the best counts."""
     return all(found and set(best_of(found).values()) == {"passed"} for found in outcomes.values())
 
 
 def unlimited():
-    """What this system does not limit, as a sentence; "" on Linux."""
+    """Return a sentence about what this system does not limit; "" on Linux."""
     if resource is None:
         return "this system knows no limit of memory and processor time: only the time is limited"
     return "this system does not limit memory: time and files are limited" if sys.platform == "darwin" else ""

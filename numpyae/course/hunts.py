@@ -1,17 +1,18 @@
-"""Find the bug: a small right program with one wrong line, one of the bugs that people write.
+"""Bug hunts: a small right program with one wrong line, one of the bugs that people write.
 
     python -m numpyae bughunt --level 3 --seed 7 --to FOLDER         writes FOLDER/bughunt_3_7.py
     python -m numpyae bughunt --level 3 --seed 7 --hint 1            the first hint, and no other
 
-The same level and seed are always the same hunt. Consecutive seeds go through all bugs of a level, in a shuffled order, before
-one comes again, with other sizes. `judge` holds what the student has made of it against finite differences and against the right
-program (`examination.py`): what counts is what the code does, not how its lines read.
+The same level and seed are always the same hunt. Consecutive seeds go through all bugs of a level, in a shuffled order,
+before one comes again, with other sizes. `judge` holds the student's repair against finite differences and against the
+right program (`examination.py`): the code counts by what it does, not by how its lines read.
 """
 
 import ast
 import functools
 import os
 import pathlib
+import re
 import types
 import warnings
 
@@ -42,29 +43,35 @@ Level {level}: {kind}.
 
 
 def find(level, seed):
-    """The Bug of this level and seed. ValueError for a level that does not exist, or a negative seed."""
+    """Return the Bug of this level and seed. Raise ValueError if there is no such level, or the seed is negative."""
     if level not in LEVELS or seed < 0:
-        raise ValueError(f"level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, got {level} and {seed}")
+        levels = ", ".join(map(str, LEVELS))
+        raise ValueError(f"level must be one of {levels} and seed at least 0, got {level} and {seed}")
     bugs = [bug for bug in BUGS if bug.level == level]
     return bugs[np.random.default_rng(level).permutation(len(bugs))[seed % len(bugs)]]
 
 
 @functools.cache
 def right_source(level, seed):
-    """The text of the program without the bug, in the sizes of this seed."""
+    """Return the text of the program without the bug, in the sizes of this seed."""
     text = (FOLDER / f"{find(level, seed).program}.py").read_text(encoding="utf-8")
     rng, lines = np.random.default_rng([level, seed]), text.splitlines()
     for i, line in enumerate(lines):
-        name, equals, rest = line.partition(" = ")
-        if equals and name in VARIED:
-            old, *comment = rest.split("  #")
-            new = rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)
-            lines[i] = f"{name} = {new}".ljust(38) + "#" + comment[0] if comment else f"{name} = {new}"
+        left, _, right = line.partition(" = ")
+        names, (values, _, comment) = left.split(", "), right.partition("#")
+        if not VARIED.keys().isdisjoint(names):
+            new = [varied(name, old.strip(), rng) for name, old in zip(names, values.split(", "))]
+            lines[i] = f"{left} = {', '.join(new)}".ljust(38) + f"#{comment}"
     return "\n".join(lines) + "\n"
 
 
+def varied(name, old, rng):
+    """Return another value of a size or setting, as text; the old one if it does not vary."""
+    return str(rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)) if name in VARIED else old
+
+
 def source(level, seed):
-    """The text of the file for the student: the task, the program, and the wrong line in it."""
+    """Return the text of the file for the student: the task, and the program with the wrong line in it."""
     bug = find(level, seed)
     head, rest = planted(bug, right_source(level, seed)).removeprefix('"""').split("\n\n", 1)
     title, _, more = head.rstrip(".").partition(": ")
@@ -73,17 +80,15 @@ def source(level, seed):
 
 
 def planted(bug, text):
-    """The text with the wrong line in the place of the right one. ValueError unless that stands there exactly once."""
-    lines = text.splitlines()
-    at = [i for i, line in enumerate(lines) if line.strip() == bug.right]
-    if len(at) != 1:
-        raise ValueError(f"{bug.program}.py must have the line {bug.right!r} once, and has it {len(at)} times")
-    lines[at[0]] = lines[at[0]].replace(bug.right, bug.wrong)
-    return "\n".join(lines) + "\n"
+    """Return the text with the wrong line for the right one. Raise ValueError unless that stands there exactly once."""
+    text, times = re.subn(rf"^( *){re.escape(bug.right)}$", lambda line: line[1] + bug.wrong, text, flags=re.M)
+    if times != 1:
+        raise ValueError(f"{bug.program}.py must have the line {bug.right!r} once, and has it {times} times")
+    return text
 
 
 def write(level, seed, folder="."):
-    """Write bughunt_LEVEL_SEED.py into the folder, made where it does not exist; its path. FileExistsError: never overwrites."""
+    """Write bughunt_LEVEL_SEED.py into the folder and return its path. Raise FileExistsError if it is there already."""
     text = source(level, seed)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"bughunt_{level}_{seed}.py")
@@ -96,14 +101,14 @@ def write(level, seed, folder="."):
 
 
 def hints(level, seed):
-    """Three sentences, from general to precise."""
+    """Return three sentences, from general to precise."""
     bug = find(level, seed)
     kind = KINDS[bug.kind]
     return kind.hint, kind.closer, f"It is {place(bug, right_source(level, seed))}."
 
 
 def place(bug, text):
-    """Where the wrong line is, in words: its function, and the name that it gives a value."""
+    """Return in words where the wrong line is: its function, and the name that it gives a value."""
     number = 1 + [line.strip() for line in text.splitlines()].index(bug.right)
     inside, node = [], ast.parse(text)
     while node is not None:
@@ -121,19 +126,20 @@ def place(bug, text):
 
 @functools.cache
 def right_program(level, seed):
-    """The right program as a module."""
+    """Return the right program as a module."""
     module = types.ModuleType("right")
     exec(compile(right_source(level, seed), f"<the right program of level {level}, seed {seed}>", "exec"), vars(module))
     return module
 
 
 def judge(level, seed, module, rng):
-    """(status, sentence) of what a student has made of a hunt, loaded as a module: "passed", "not yet" or "wrong".
+    """Return (status, sentence) for a student's hunt, loaded as a module: "passed", "not yet" or "wrong".
 
-    "not yet": not a line of code is another than in the file that was written. The data are drawn with `rng`.
+    "not yet": every line of code is as in the file that was written. The data are drawn with `rng`.
     """
     if untouched(level, seed, module):
-        return "not yet", f"no line of code is changed; a hint: python -m numpyae bughunt --level {level} --seed {seed} --hint 1"
+        hint = f"python -m numpyae bughunt --level {level} --seed {seed} --hint 1"
+        return "not yet", f"no line of code is changed; a hint: {hint}"
     bug = find(level, seed)
     sentence = examined(bug.program, right_program(level, seed), module, rng)
     if sentence:
@@ -143,7 +149,7 @@ def judge(level, seed, module, rng):
 
 
 def examined(program, right, module, rng):
-    """A sentence about what is wrong with the module, None when nothing is: first its gradient, then all other functions."""
+    """Return a sentence about what is wrong with the module, or None: its gradient first, then all other functions."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         exam = examination.EXAMS[program]
@@ -155,7 +161,7 @@ def examined(program, right, module, rng):
 
 
 def untouched(level, seed, module):
-    """Is the code, without comments and docstrings, what was written out?"""
+    """Return whether the code, without comments and docstrings, is what was written out."""
     try:
         text = pathlib.Path(module.__file__).read_text(encoding="utf-8")
         return code(text) == code(source(level, seed))
@@ -164,7 +170,7 @@ def untouched(level, seed, module):
 
 
 def code(text):
-    """The program as a tree in words, without docstrings."""
+    """Return the program as a tree in words, without docstrings."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
@@ -173,5 +179,5 @@ def code(text):
 
 
 def count():
-    """{level: how many hunts}."""
+    """Return {level: number of hunts}."""
     return {level: sum(bug.level == level for bug in BUGS) for level in LEVELS}

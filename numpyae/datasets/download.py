@@ -101,10 +101,8 @@ def complete(url, part, size, published, show):
     """Complete a .part from one mirror and check it; if the bytes it began with were wrong, once more from zero."""
     while True:
         begun = part.stat().st_size if part.exists() else 0
-        if begun > size:
-            begun = 0
-        if begun < size:
-            begun = download(url, part, begun, size, show)
+        if begun != size:
+            begun = download(url, part, begun if begun < size else 0, size, show)
         if sha256(part) == published:
             return
         part.unlink()

@@ -145,14 +145,12 @@ def npy_header(stream, path, size=None):
     """Return the claims of a .npy header, shape, column-major order or not, dtype, and the header's length in bytes."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
-        version = np.lib.format.read_magic(stream)
-        shape, column_major, dtype = readers[version](stream)
-        length = stream.tell()
+        shape, column_major, dtype = readers[np.lib.format.read_magic(stream)](stream)
     except Exception as error:          # the header is Python source, and there are many ways of not being that
         raise bad(path, "an array saved by NumPy", f"a damaged header ({first_line(error)})") from error
     if min(shape, default=0) < 0:
         raise bad(path, "counts that are not negative", f"shape {shape}")
-    return shape, column_major, dtype, length
+    return shape, column_major, dtype, stream.tell()
 
 
 def read_npz(path):
@@ -178,15 +176,12 @@ def read_member(archive, path, member, reader):
 
 def choose(path, shapes):
     """Return the names of x and y (or None) among arrays of these shapes, a dict."""
-    y_name = "y" if "y" in shapes else None
-    for name in ("x", "X", "data", "images"):
-        if name in shapes:
-            return name, y_name
-    tables = [name for name, shape in shapes.items() if len(shape) >= 2 and name != "y"]
+    named = [name for name in ("x", "X", "data", "images") if name in shapes]
+    tables = named[:1] or [name for name, shape in shapes.items() if len(shape) >= 2 and name != "y"]
     if len(tables) != 1:
         raise bad(path, "an array called x, X, data or images, or a single one of two or more dimensions",
                   ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no array")
-    return tables[0], y_name
+    return tables[0], "y" if "y" in shapes else None
 
 
 def read_mat(path):
@@ -202,10 +197,10 @@ def read_csv(path):
     """Return the table of a .csv file, (rows, columns) float64, as (x, None)."""
     try:
         with open(path, encoding="utf-8-sig") as file:
-            lines = [(count, [cell.strip() for cell in line.split(",")]) for count, line in enumerate(file, 1)]
+            lines = [(f"{path}: line {count}", [cell.strip() for cell in line.split(",")])
+                     for count, line in enumerate(file, 1) if line.strip()]
     except UnicodeDecodeError as error:
         raise bad(path, "lines of text", f"bytes that are not ({error})") from error
-    lines = [(f"{path}: line {count}", cells) for count, cells in lines if cells != [""]]
     header = bool(lines) and all(cell_number(cell) is None for cell in lines[0][1])
     rows = [numbers(cells, len(lines[0][1]), where) for where, cells in lines[header:]]
     if not rows:

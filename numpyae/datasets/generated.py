@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from numpyae.checks import FLOATS, is_number
+from numpyae.checks import FLOATS, check_number, is_number
 
 CHUNK = 2**18   # numbers handled at once: temporaries of 1 or 2 MB, which also fit a processor's cache
 
@@ -26,8 +26,7 @@ def noisy_sine(n=10, sigma=0.3, rng=None):
     x (n, 1) and t (n, 1) are float64. ValueError for n < 1 or a sigma that is negative or not finite, TypeError
     for an n that is not an integer. Source: [000]; Bishop 2006 (PRML), figure 1.2.
     """
-    n = check_count("noisy_sine: n", n)
-    sigma = check_sigma("noisy_sine: sigma", sigma)
+    n, sigma = check_count("noisy_sine: n", n), check_sigma("noisy_sine: sigma", sigma)
     epsilon = np.random.default_rng(rng).standard_normal((n, 1))
     x = np.linspace(0, 1, n).reshape(n, 1)
     t = np.sin(2 * np.pi * x) + sigma * epsilon
@@ -43,8 +42,7 @@ def two_moons(n, sigma=0.05, rng=None):
     x is (n, 2) float64 and y (n,) int64, which alternates 0, 1, 0, … ValueError for n < 1 or a sigma that is
     negative or not finite, TypeError for an n that is not an integer.
     """
-    n = check_count("two_moons: n", n)
-    sigma = check_sigma("two_moons: sigma", sigma)
+    n, sigma = check_count("two_moons: n", n), check_sigma("two_moons: sigma", sigma)
     rng = np.random.default_rng(rng)
     y = np.arange(n, dtype=np.int64) % 2
     a = rng.uniform(0, np.pi, n)
@@ -59,8 +57,7 @@ def swiss_roll(n, sigma=0.0, rng=None):
     x is (n, 3), its true coordinates (a, y) are (n, 2), float64. Two numbers describe it, but no plane does.
     ValueError for n < 1 or a bad sigma, TypeError for an n that is not an integer. Source: Tenenbaum 2000, figure 3.
     """
-    n = check_count("swiss_roll: n", n)
-    sigma = check_sigma("swiss_roll: sigma", sigma)
+    n, sigma = check_count("swiss_roll: n", n), check_sigma("swiss_roll: sigma", sigma)
     rng = np.random.default_rng(rng)
     a, y = rng.uniform(1.5 * np.pi, 4.5 * np.pi, n), rng.uniform(0, 20, n)
     x = np.column_stack([a * np.cos(a), y, a * np.sin(a)]) / 10
@@ -170,9 +167,7 @@ def check_sigma(what, sigma):
     """Return sigma as a float; TypeError unless it is a number, ValueError unless 0 <= sigma < infinity."""
     if not is_number(sigma):
         raise TypeError(f"{what} must be a number, got {sigma!r}")
-    if not 0 <= sigma < np.inf:
-        raise ValueError(f"{what} must be finite and not negative, got {sigma:g}")
-    return float(sigma)
+    return check_number(what, sigma, 0, np.inf, "finite and not negative")
 
 
 def check_dtype(what, dtype):
@@ -186,17 +181,12 @@ def check_dtype(what, dtype):
     return found
 
 
-def moved(x, shifts):
-    """Return square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
-    side = math.isqrt(x.shape[1])
+def shifted(rng, x):
+    """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
+    side, shifts = math.isqrt(x.shape[1]), rng.integers(-1, 2, (len(x), 2))                  # down and right
     rows, columns = ((np.arange(side) - shift[:, None]) % side for shift in shifts.T)        # a pixel comes from there
     pictures = x.reshape(-1, side, side)[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
     return pictures.reshape(len(x), -1)
-
-
-def shifted(rng, x):
-    """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
-    return moved(x, rng.integers(-1, 2, (len(x), 2)))
 
 
 def mirrored(rng, x):

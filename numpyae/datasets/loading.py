@@ -67,6 +67,6 @@ def load_file(path, dtype):
         raise ValueError(f"{path}: expected at least one sample and two dimensions (N, ...), got shape {x.shape}")
     if y is not None:
         y = as_labels(path, y, len(x), dtype)
-    convention = GREY if x.dtype == np.uint8 else "numbers as they are in the file"
-    image_shape = x.shape[1:] if x.ndim == 3 else None
-    return Dataset(os.fspath(path), as_table(x, dtype), y, None, None, image_shape, convention)
+    return Dataset(os.fspath(path), as_table(x, dtype), y, None, None,
+                   image_shape=x.shape[1:] if x.ndim == 3 else None,
+                   convention=GREY if x.dtype == np.uint8 else "numbers as they are in the file")

@@ -40,7 +40,7 @@ class Record(NamedTuple):
 
     @property
     def origin(self):
-        """Where its numbers come from, in words."""
+        """The origin of its numbers, in words."""
         if not self.files:
             return "generated"
         megabytes = sum(size for size, _ in self.files.values()) / 1e6

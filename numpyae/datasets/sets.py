@@ -1,4 +1,4 @@
-"""Every data set: its record, and below it the function that reads it.
+"""The data sets: the record of each, and below it the function that reads it.
 
 The part held out is fixed: the published test part where there is one, else a part that no choice of ours can favour
 (whole persons, the last rows). The field `convention` says what a number means; it decides which likelihood is right.

@@ -51,8 +51,7 @@ def digits(n, rng=None, dtype=np.float64, factors=False):
     ValueError for n < 1, TypeError for an n that is not an integer or a dtype other than float32 and float64. Elastic
     distortion after Simard 2003, "Best practices for convolutional neural networks", section 2.
     """
-    n = check_count("digits: n", n)
-    dtype = check_dtype("digits: dtype", dtype)
+    n, dtype = check_count("digits: n", n), check_dtype("digits: dtype", dtype)
     rng = np.random.default_rng(rng)
     y = rng.integers(10, size=n)
     made_by = {name: rng.uniform(low, high, n) for name, (low, high) in RANGES.items()}
@@ -115,11 +114,15 @@ def distance_fields():
     from matplotlib.ft2font import FT2Font
     folder = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
     fonts = [FT2Font(os.path.join(folder, name + ".ttf")) for name in TYPEFACES]
-    return np.stack([distance_field(shape_of(font, digit)) for font in fonts for digit in range(10)])
+    return np.stack([distance_field(font, digit) for font in fonts for digit in range(10)])
 
 
-def shape_of(font, digit):
-    """Return the digit as a picture of True and False, FINE * SIDE both ways, HEIGHT pixels tall and centred."""
+def distance_field(font, digit):
+    """Return the distance of each sample to the outline of a digit, positive inside; HEIGHT pixels tall and centred.
+
+    The outline runs half-way between two samples: hence the ½.
+    """
+    from scipy.ndimage import distance_transform_edt
     size = 100
     for _ in range(2):                      # the first time only to see how tall it comes out
         font.set_size(size, 72)
@@ -128,17 +131,8 @@ def shape_of(font, digit):
         glyph = np.asarray(font.get_image()) > 127
         glyph = glyph[glyph.any(axis=1)][:, glyph.any(axis=0)]
         size *= FINE * HEIGHT / len(glyph)
-    canvas = np.zeros((FINE * SIDE, FINE * SIDE), bool)
-    top, left = (np.array(canvas.shape) - glyph.shape) // 2
-    canvas[top:top + glyph.shape[0], left:left + glyph.shape[1]] = glyph
-    return canvas
-
-
-def distance_field(inside):
-    """Return the distance of each sample to the outline, positive inside.
-
-    The outline runs half-way between two samples: hence the ½.
-    """
-    from scipy.ndimage import distance_transform_edt
+    inside = np.zeros((FINE * SIDE, FINE * SIDE), bool)
+    top, left = (np.array(inside.shape) - glyph.shape) // 2
+    inside[top:top + glyph.shape[0], left:left + glyph.shape[1]] = glyph
     distance = np.where(inside, distance_transform_edt(inside) - 0.5, 0.5 - distance_transform_edt(~inside))
     return distance.astype(np.float32)

@@ -16,19 +16,19 @@ from numpyae.gradcheck import diagnosis, invariants, point, where
 from numpyae.gradcheck.cases import examples_of
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.report import Report
-from numpyae.gradcheck.subjects import KINDS, FunctionSubject, PairSubject, kind_of
+from numpyae.gradcheck.subjects import FunctionSubject, ModelSubject, PairSubject, kind_of
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare
 from numpyae.layers import Layer
-from numpyae.models import Model
 from numpyae.parameters import Parametric
 
 
 def check(target, *batch, rng=None):
-    """Check every gradient of a layer (x), loss (o, t), posterior (h), prior (z), penalty (network, x), model (batch).
+    """Check every gradient of a layer (x), loss (o, t), posterior (h), prior (z), penalty (network, x) or model (its batch).
 
-    Returns a Report. A class is checked at its own examples; the report is the first that is not ok, else the last.
-    `rng=None` means default_rng(0): a check is repeatable. TypeError for anything else, or a batch that is no float
-    array (class labels may be integers); ValueError for NaN, infinity, or a function that gives two values at a point.
+    Return a Report. A class is checked at its own examples; then the report is the first that is not ok, else the last.
+    `rng=None` means default_rng(0): a check is repeatable. Raise TypeError for anything else, or a batch that is no
+    float array (class labels may be integers); ValueError for NaN, infinity, or a function that gives two values at
+    one point.
     """
     rng = fresh(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)))
     if hasattr(target, "examples") and isinstance(target, type) and not batch:
@@ -44,15 +44,15 @@ def subject_of(target, batch, rng):
     """Return the Subject of a target at a batch, on float64 copies of both."""
     kind = kind_of(target)
     if kind is None:
-        raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other "
-                        "code use check_function or check_layer")
-    names = target.batch_names if kind is Model else KINDS[kind].batch_names
+        raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other code "
+                        "use check_function or check_layer")
+    names = target.batch_names if kind is ModelSubject else kind.batch_names
     if len(batch) != len(names):
-        raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), "
-                         f"got {len(batch)} arrays")
-    labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is Model)
-    batch = [as_float64(f"check: {name}", array, labels and name in names[1:2]) for name, array in zip(names, batch)]
-    return KINDS[kind](float64_copy(target), batch, rng)
+        raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), got {len(batch)} arrays")
+    labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is ModelSubject)
+    batch = [as_float64(f"check: {name}", array, labels and index == 1)
+             for index, (name, array) in enumerate(zip(names, batch))]
+    return kind(float64_copy(target), batch, rng)
 
 
 def float64_copy(part):
@@ -61,7 +61,7 @@ def float64_copy(part):
 
 
 def assert_gradients(target, *batch, rng=None):
-    """`check`, raising AssertionError with the report unless all gradients agree: one line in a test."""
+    """Raise AssertionError with the report of `check` unless all gradients agree: one line in a test."""
     __tracebackhide__ = True
     report = check(target, *batch, rng=rng)
     if not report.ok:
@@ -69,22 +69,22 @@ def assert_gradients(target, *batch, rng=None):
 
 
 def check_function(f, grad, w):
-    """Check foreign code: f(w) -> float and grad(w) -> array, for an array w or a dict of arrays. Returns a Report.
+    """Check foreign code: f(w) -> float and grad(w) -> array, for an array w or a dict of arrays. Return a Report.
 
-    w is not changed: f and grad get copies. TypeError or ValueError, one sentence, for a w of integers or complex
+    w is not changed: f and grad get copies. Raise TypeError or ValueError, one sentence, for a w of integers or complex
     numbers, NaN, a gradient of another shape, an f that gives no single number, gives two values at one point, or
     changes w.
     """
     single = not isinstance(w, dict)
-    w = {name: as_float64(f"check_function: {name}", array) for name, array in ({"w": w} if single else w).items()}
-    subject = FunctionSubject(f, grad, w["w"] if single else w)
+    arrays = {name: as_float64(f"check_function: {name}", array) for name, array in ({"w": w} if single else w).items()}
+    subject = FunctionSubject(f, grad, arrays, single)
     return examine(getattr(f, "__name__", "function"), subject, fresh(np.random.default_rng(0)))
 
 
 def check_layer(forward, backward, x, params=None):
     """Check a pair of functions `out, cache = forward(x, **params)`; `dx, *grads = backward(dout, cache)`.
 
-    Returns a Report. grads come in the order of params, or as a dict of the same names. Neither x nor params is
+    Return a Report. grads come in the order of params, or as one dict of the same names. Neither x nor params is
     changed.
     """
     x = as_float64("check_layer: x", x)
@@ -96,41 +96,41 @@ def check_layer(forward, backward, x, params=None):
 
 
 def fresh(rng):
-    """Return a generator of other numbers: x is often drawn from default_rng(0), too, and delta must not be x."""
+    """Return a generator of other numbers: x is often drawn from default_rng(0) too, and delta must not be x."""
     return np.random.default_rng(rng.integers(2**63))
 
 
 def examine(name, subject, rng):
-    """Look at the manners and the verdicts, and, only where something is wrong, find where and what."""
+    """Return the Report: manners, verdicts, and, only where something is wrong, where and what."""
     for array_name, array in subject.arrays.items():
         if not np.all(np.isfinite(array)):
             raise ValueError(f"check: {array_name} must be finite, got NaN or infinity")
     steady(subject.f)
-    parts = where.record(subject, subject.parts)
+    taps = where.record(subject, subject.parts)
     gradients, findings = invariants.run(subject, rng)
-    findings += where.manners(subject, parts, rng)
+    findings += where.manners(subject, taps, rng)
     rows, taylor = [], None
     if gradients is not None:
         by_term = invariants.gradients_by_term(subject, gradients)
         findings += invariants.terms(subject)
         rows = compare(subject, gradients, by_term, rng)
         if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
-            findings = diagnosis.in_order(where.explain(subject, parts, rows, rng), findings)
+            findings = diagnosis.in_order(where.explain(subject, taps, rows, rng), findings)
         taylor = point.taylor(subject, gradients, rng)
-    for found in findings:
-        found["layer"] = found["layer"] or subject.title
+    whole = repr(subject.target) if set(subject.parts) == {""} else type(subject.target).__name__ if subject.parts else ""
+    findings = diagnosis.at_owners([{**found, "layer": found["layer"] or whole} for found in findings], subject.parts)
     return Report(name, rows, diagnosis.without_echoes(findings), point.warnings(subject, rows), taylor)
 
 
 def as_float64(name, array, labels=False):
-    """Return a float64 copy of an array or a network, after a look at it."""
+    """Return a float64 copy of an array, or of a network, after a look at it."""
     if name.endswith("network") and isinstance(array, Layer):
         return float64_copy(array)
     try:
         array = np.array(array)
     except ValueError:
-        kind = type(array).__name__
-        raise TypeError(f"{name} must be a float array, got a nest of {kind}s of unequal lengths") from None
+        raise TypeError(f"{name} must be a float array, got a nest of {type(array).__name__}s of unequal "
+                        "lengths") from None
     if array.dtype.kind in "iu" and labels:
         return array
     if array.dtype.kind != "f":

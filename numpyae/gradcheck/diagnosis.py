@@ -16,9 +16,9 @@ import numpy as np
 
 from numpyae.gradcheck import locality, vocabulary
 from numpyae.gradcheck.case import Case
-from numpyae.gradcheck.hypotheses import LEVELS, VALUES
+from numpyae.gradcheck.hypotheses import LEVELS, SINGLE, VALUES
 from numpyae.gradcheck.repairs import repair
-from numpyae.gradcheck.sentences import finding, place_of, wrong_form
+from numpyae.gradcheck.sentences import finding, wrong_form
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 SPOILS = {"in place", "updates", "redrawn", "stale"}     # by these a part makes wrong what others do
@@ -34,13 +34,13 @@ def explain(subject, rows):
         for row in [row for row in wrong if row["term"] is not None] or wrong:
             term = row["term"]
             words.experiment = functools.partial(locality.dependence, subject, name, term, words.mixes_columns)
-            for title, case in halves(subject, row):
+            for title, case in side_by_side(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {term}," if term else ""), name)
     return repaired(findings, subject, rows)
 
 
 def repaired(findings, subject, rows):
-    """The findings; where all of them are unexplained, the change of one line that makes every gradient right, if there is one."""
+    """Return the findings; if all are unexplained, and one changed line makes every gradient right, that change."""
     if not findings or any(found["cause"] != "unexplained" for found in findings):
         return findings
     slip = repair(subject, rows)
@@ -62,41 +62,47 @@ def explain_delta(subject, taps, tap, method, row):
     words.rows |= {f"the delta of {other.place}": other.deltas[0] for other in taps
                    if other is not tap and other.deltas[0].shape == shape}
     before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
-    return diagnose(Case.of_row(row), words, f"the delta that reaches {before}", "delta")
+    case, title = Case.of_row(row), f"the delta that reaches {before}"
+    for other in taps:                                   # a value used twice gets the sum of what comes back
+        back = case.at(other.returned) if np.shape(other.returned) == shape else np.zeros(1)
+        if back.any() and case.fits(case.truth - back, case.error):
+            lacks = f"{title} lacks what comes back from {other.part!r} ({other.place}): it must be added"
+            return [finding("term", lacks, "delta")]
+    return diagnose(case, words, title, "delta")
 
 
-def halves(subject, row):
-    """[(title, case), ...]: one for an array, several where it holds several things side by side, such as μ and logvar."""
-    name, (*_, width) = row["array"], row["shape"] or (1,)
-    cases = [(f"d{title}", Case.of_row(row, (start, stop))) for title, start, stop in subject.pieces(name, width)]
+def at_owners(findings, parts):
+    """Return the findings; what several uses of one layer have in common is said once, of the layer itself."""
+    places, kept = {id(part): place for place, part in parts.items()}, {}
+    for found in findings:
+        part = parts.get(found["place"])
+        if part is not None:
+            found |= {key: found[key] and found[key].replace("first.", "") for key in ("sentence", "array")}
+        key = (found["place"] if part is None else id(part.owner), found["cause"], found["array"], found["sentence"])
+        other = kept.setdefault(key, found)
+        if other["place"] != found["place"]:
+            other |= {"place": places.get(id(part.owner), other["place"]), "layer": repr(part.owner)}
+    return list(kept.values())
+
+
+def side_by_side(subject, row):
+    """Return [(title, case), ...]: several where an array holds several things side by side, such as μ and logvar."""
+    name = row["array"]
+    cases = [(f"d{title}", Case.of_row(row, columns)) for title, *columns in subject.pieces.get(name, ())]
     return [(title, case) for title, case in cases if case.wrong.any()] or [(f"d{name}", Case.of_row(row))]
 
 
 def diagnose(case, words, title, array):
     """Return the findings of one case: the explanations of the first level at which any fits, else "unexplained"."""
-    found = explanations(case, words, LEVELS) or [("unexplained", unexplained(case))]
-    return [finding(cause, f"{title} {sentence}", array, *factor) for cause, sentence, *factor in found]
+    return [finding(cause, f"{title} {sentence}", array, *factor)
+            for cause, sentence, *factor in explanations(case, words, LEVELS)]
 
 
 def explanations(case, words, levels):
     """Return [(cause, sentence), ...], with the factor where it is one: at most three, of the first level that fits."""
-    if case.not_finite.size:
-        number = case.not_finite.size
-        first = place_of(case.not_finite[0], case.shape)
-        where = f" in {number} of {number + len(case.yours)} elements, the first at {first}" if case.shape else ""
-        return [("unexplained", f"is NaN or infinite{where}: does something overflow, or is a logarithm taken of 0?")]
     with np.errstate(all="ignore"):
-        found = (list(itertools.islice(level(case, words), 3)) for level in levels if case.wrong.any())
-        return next(filter(None, found), [])
-
-
-def unexplained(case):
-    """Return a sentence that names no cause."""
-    yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
-    with np.errstate(all="ignore"):
-        angle, ratio = case.yours @ case.truth / (yours * truth), yours / truth
-    return (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio {ratio:.4g} to the truth; "
-            f"{case.worst()}")
+        tried = levels if case.wrong.any() else (levels[0], levels[-1])
+        return next(filter(None, (list(itertools.islice(level(case, words), 3)) for level in tried)))
 
 
 def difference(found, wanted, numbers=(), tolerance=1e-8):
@@ -115,12 +121,9 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
     form = wrong_form(found, np.shape(wanted))
     if form:
         return form
-    case = Case.of(found, wanted, tolerance)
-    if not case.differs:
-        return ""
-    several = case.shape or case.not_finite.size         # a single number is a multiple of any other
-    told = explanations(case, vocabulary.Vocabulary(numbers=dict(numbers)), VALUES) if several else []
-    return told[0][1] if told else f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
+    case, words = Case.of(found, wanted, tolerance), vocabulary.Vocabulary(numbers=dict(numbers))
+    levels = VALUES if case.shape else SINGLE
+    return explanations(case, words, levels)[0][1] if case.differs else ""
 
 
 def parts_of(value):

@@ -10,11 +10,20 @@ import itertools
 import numpy as np
 
 from numpyae.gradcheck.case import EXACT
-from numpyae.gradcheck.sentences import coefficient
+from numpyae.gradcheck.sentences import coefficient, place_of
 from numpyae.gradcheck.verdicts import SAFETY
 from numpyae.gradcheck.vocabulary import PLAIN, TRANSFORMS, as_rows, quantities
 
 FEW = 6                               # with fewer elements a free constant would fit too much
+
+
+def is_not_finite(case, words):
+    """Some elements are NaN or infinite."""
+    number = case.not_finite.size
+    if number:
+        first = place_of(case.not_finite[0], case.shape)
+        where = f" in {number} of {number + len(case.yours)} elements, the first at {first}" if case.shape else ""
+        yield "unexplained", f"is NaN or infinite{where}: does something overflow, or is a logarithm taken of 0?"
 
 
 def is_off_a_kink(case, words):
@@ -29,8 +38,7 @@ def is_off_a_kink(case, words):
 def is_zero(case, words, why=": backward never computes it"):
     """Nothing is there."""
     nothing = np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0)
-    several = case.wrong.sum() > 1 or not case.shape
-    if several and np.all(nothing[case.wrong]) and np.all(case.wrong | nothing):
+    if (case.wrong.sum() > 1 or not case.shape) and np.all(nothing):
         yield "zero", "is 0 everywhere" + (", up to rounding" if np.any(case.yours) else why)
 
 
@@ -62,49 +70,42 @@ def is_a_multiple(case, words):
             return
 
 
-def is_transposed(case, words):
-    """W stands where Wᵀ belongs, in a square array or by reshape."""
-    if case.whole and len(case.shape) == 2 and min(case.shape) > 1:
-        if case.fits(case.truth.reshape(case.shape).T.ravel(), case.error.max()):
-            square = case.shape[0] == case.shape[1]
-            reshaped = "holds the right numbers in the order of the transpose: was it reshaped instead of transposed?"
-            yield "transposed", "is the transpose of what it should be" if square else reshaped
-
-
-def is_a_wrong_sum(case, words):
-    """One number stands in every place, or the sum is over other axes."""
-    for sentence, candidate in wrong_sums(case, words) if case.whole else ():
+def is_arranged_wrongly(case, words):
+    """W stands where Wᵀ belongs, one number stands in every place, or the sum is over other axes."""
+    for cause, sentence, candidate in arrangements(case, words) if case.whole else ():
         if candidate.shape == case.shape and case.fits(candidate.ravel(), case.error.sum()):
-            yield "axes", sentence
+            yield cause, sentence
             return
 
 
-def wrong_sums(case, words):
-    """Yield (sentence, array): the truth summed over too many axes, and delta or xᵀ delta over the wrong ones."""
-    truth = case.truth.reshape(case.shape)
-    over = [(None, "all its elements")] if truth.size > 1 else []
-    over += [(0, "its first axis"), (1, "its second axis")] if truth.ndim == 2 and min(truth.shape) > 1 else []
+def arrangements(case, words):
+    """Yield (cause, sentence, array): the truth transposed or summed; delta and xᵀ delta summed over the wrong axis."""
+    truth, over = case.truth.reshape(case.shape), [(None, "all its elements")]
+    if truth.ndim == 2 and min(truth.shape) > 1:
+        over += [(0, "its first axis"), (1, "its second axis")]
+        yield "transposed", "is the transpose of what it should be", truth.T
+        yield ("transposed", "holds the right numbers in the order of the transpose: was it reshaped instead of "
+               "transposed?", truth.T.reshape(truth.shape))
     for (axis, name), (word, of) in itertools.product(over, (("sum", np.sum), ("mean", np.mean))):
         total = np.broadcast_to(of(truth, axis=axis, keepdims=True), case.shape)
-        if np.abs(total).max() > 1e-6 * np.abs(truth).max():
-            yield f"holds the {word} over {name} in every place: it is summed over too many axes", total
+        if truth.size > 1 and np.abs(total).max() > 1e-6 * np.abs(truth).max():
+            yield "axes", f"holds the {word} over {name} in every place: it is summed over too many axes", total
     deltas = [(name, delta) for name, delta in words.deltas.items() if delta.ndim == 2 and len(delta) > 1]
     for (name, delta), (sample, word) in itertools.product(deltas, ((0, "first"), (-1, "last"))):
-        yield f"is {name} of the {word} sample only", delta[sample]
-        yield from ((f"is {other}ᵀ {name} of the {word} sample only", np.outer(x[sample], delta[sample]))
+        yield "axes", f"is {name} of the {word} sample only", delta[sample]
+        yield from (("axes", f"is {other}ᵀ {name} of the {word} sample only", np.outer(x[sample], delta[sample]))
                     for other, x in words.rows.items() if len(x) == len(delta))
-    for name, delta in deltas:
-        yield f"is {name} summed over the features, not over the samples", delta.sum(axis=1)
+    yield from (("axes", f"is {name} summed over the features, not over the samples", delta.sum(axis=1))
+                for name, delta in deltas)
 
 
 def lacks_a_term(case, words):
     """A named term of the loss is missing, doubled, or of the wrong sign."""
     terms = case.terms.items() if len(case.yours) > 1 else ()
     for term, c in case.multiples(terms, case.error, case.yours - case.truth):
-        gradient = f"the gradient of the term {term}"
-        how = {-1.0: f"misses {gradient}", 1.0: f"has {gradient} twice", -2.0: f"has {gradient} with the wrong sign"}
-        times = f"has {gradient} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
-        yield "term", how.get(round(c, 6), times)
+        how = {-1.0: "misses {}", 1.0: "has {} twice", -2.0: "has {} with the wrong sign"}.get(round(c, 6))
+        how = how or f"has {{}} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
+        yield "term", how.format(f"the gradient of the term {term}")
 
 
 def has_a_factor(case, words, transforms=TRANSFORMS):
@@ -112,26 +113,26 @@ def has_a_factor(case, words, transforms=TRANSFORMS):
     found = []
     for name, q in quantities(words.rows, case.shape, transforms):
         q = case.at(q)
-        too_many, lost = f"has a factor {name} too many, or lacks a division by it", f"lacks the factor {name}"
-        for factor, sentence in ((q, too_many), (1 / q, lost)):
+        for factor, sentence in ((q, f"has a factor {name} too many, or lacks a division by it"),
+                                 (1 / q, f"lacks the factor {name}")):
             candidate, error = case.truth * factor, np.where(case.truth == 0, 0, np.abs(factor)) * case.error
             varies = np.all(np.isfinite(candidate)) and np.ptp(candidate) > 0
             c = case.constant(candidate, error) if varies else None
             if c is not None and words.names_of(c):
-                found.append((abs(c - 1) > 1e-6, "elementwise", sentence + words.besides(c)))
+                besides = "" if abs(c - 1) < 1e-6 else f" and a factor {c:.6g}{words.called(c)}"
+                found.append(("elementwise", sentence + besides))
         masked = np.where(q == 0, 0, case.truth)
         if not np.any(case.yours[q == 0]) and np.any(masked != case.truth) and case.fits(masked, case.error):
-            found.append((False, "elementwise", f"is 0 wherever {name} is 0, and right elsewhere"))
+            found.append(("elementwise", f"is 0 wherever {name} is 0, and right elsewhere"))
         elif np.any(q == 0) and abs(abs(case.constant(case.yours * q, 0.0, case.truth) or 0) - 1) < 1e-6:
-            found.append((False, "elementwise", f"{lost}: it lets through what {name} stops"))
-    yield from (said for _, *said in sorted(found, key=lambda one: one[0]))
+            found.append(("elementwise", f"lacks the factor {name}: it lets through what {name} stops"))
+    yield from sorted(found, key=lambda one: " and a factor " in one[1])
 
 
 def should_be_zero(case, words):
     """It is right but for elements where f is flat, or for elements that are left at 0."""
-    left_out = case.wrong.sum() > 1 and not np.any(case.yours[case.wrong])
     flat = np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong])
-    if left_out:
+    if case.wrong.sum() > 1 and not np.any(case.yours[case.wrong]):
         cause = "axes" if case.stretch().startswith(("row", "column")) else "elementwise"
         yield cause, f"is 0 {case.share()} ({case.stretch()}), and right elsewhere"
     elif flat and not case.wrong.all():
@@ -157,8 +158,8 @@ def is_another_expression(case, words):
         yield "diagonal", (f"is {yours}: it takes each output by itself, as if the Jacobian were diagonal; the truth "
                            f"mixes the outputs of {next(iter(words.deltas))}")
     elif yours:
-        other = "elementwise", f"is {yours}, which is not what finite differences say"
-        yield from list(misses_a_summand(case, words)) or [other]
+        yield from list(misses_a_summand(case, words)) or [
+            ("elementwise", f"is {yours}, which is not what finite differences say")]
 
 
 def expression(case, words, target):
@@ -228,12 +229,10 @@ def is_another_product(case, words):
     candidates, summands = known if truth is None or not found else (), []
     for name, c in case.multiples(candidates, 0.0, case.yours - case.truth):
         if words.names_of(c, 1e-8 if case.yours.size < FEW else 1e-6):
-            summand = f"a summand is {'missing' if c < 0 else 'too many'}"
-            summands.append(("term", f"is off by {c:.6g} times {name}: {summand}"))
+            summands.append(f"is off by {c:.6g} times {name}: a summand is {'missing' if c < 0 else 'too many'}")
         elif c > -1 and case.yours.size >= FEW and words.names_of(1 + c):
-            times = f"{1 + c:.6g} times in it, where once is right{words.called(1 + c)}"
-            summands.append(("term", f"has {name} {times}"))
-    yield from (summands or found)[:2]
+            summands.append(f"has {name} {1 + c:.6g} times in it, where once is right{words.called(1 + c)}")
+    yield from ([("term", sentence) for sentence in summands] or found)[:2]
 
 
 def products(shape, words):
@@ -269,8 +268,7 @@ def sums(arrays, sign, axis):
 
 def has_another_factor(case, words):
     """It is the truth times one quantity over another: one cached name stands in the place of another."""
-    wide = [*quantities(words.rows, case.shape), *fitting(words.deltas, case)]
-    wide = [(name, case.at(q)) for name, q in wide]
+    wide = [(name, case.at(q)) for name, q in [*quantities(words.rows, case.shape), *fitting(words.deltas, case)]]
     size, ratio = np.abs(case.truth), case.yours / case.truth
     sure = np.isfinite(ratio) & (size > 100 * case.error) & (size > 1e-6 * size.max(initial=0))
     two = np.flatnonzero(sure)[:2]                       # the first two elements tell which pairs are worth a look
@@ -315,8 +313,8 @@ def sums_over_features(case, words):
 
 def depends_on_others(case, words):
     """An experiment says what no formula explains: samples are mixed, or a local derivative has a wrong formula."""
-    unknown = (False, False), (False, False)
-    (my_row, my_place), (true_row, true_place) = words.experiment and words.experiment() or unknown
+    found = words.experiment and words.experiment()
+    (my_row, my_place), (true_row, true_place) = found or ((False, False), (False, False))
     if true_row and not my_row:
         yield "axes", ("depends at one sample on the other samples, and should not: something is summed, or read, "
                        "along the wrong axis")
@@ -327,10 +325,24 @@ def depends_on_others(case, words):
                           "stands where this element's own belongs")
 
 
-# how a gradient, and how any other array can be wrong
-LEVELS = (is_off_a_kink, is_zero, has_other_rounding, is_a_multiple, is_transposed, is_a_wrong_sum, lacks_a_term,
-          functools.partial(has_a_factor, transforms=PLAIN), should_be_zero, is_something_else, is_another_expression,
-          has_a_factor, misses_a_summand, misses_a_scaled_parameter, is_another_product, has_another_factor,
-          mixes_wrong_axes, depends_on_others)
-VALUES = (functools.partial(is_zero, why=""), is_nearly_right, is_a_multiple, is_transposed, is_a_wrong_sum,
-          misses_a_summand)
+def is_unexplained(case, words):
+    """No cause is known: the angle and the ratio to the truth, and the worst element."""
+    yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
+    angle = case.yours @ case.truth / (yours * truth)
+    yield "unexplained", (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio "
+                          f"{yours / truth:.4g} to the truth; {case.worst()}")
+
+
+def is_another_value(case, words):
+    """No cause is known of an array that is no gradient."""
+    yield "unexplained", f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
+
+
+# how a gradient can be wrong, another array, and a single number, which is a multiple of any other
+LEVELS = (is_not_finite, is_off_a_kink, is_zero, has_other_rounding, is_a_multiple, is_arranged_wrongly, lacks_a_term,
+          functools.partial(has_a_factor, transforms=PLAIN), should_be_zero, is_something_else,
+          is_another_expression, has_a_factor, misses_a_summand, misses_a_scaled_parameter, is_another_product,
+          has_another_factor, mixes_wrong_axes, depends_on_others, is_unexplained)
+VALUES = (is_not_finite, functools.partial(is_zero, why=""), is_nearly_right, is_a_multiple, is_arranged_wrongly,
+          misses_a_summand, is_another_value)
+SINGLE = (is_not_finite, is_another_value)

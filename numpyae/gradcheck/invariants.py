@@ -8,6 +8,7 @@ shape and dtype of what they belong to.
 Each broken rule becomes a finding: a dict with the place, the array, a cause of one or two words, and a sentence.
 """
 
+import math
 import traceback
 
 import numpy as np
@@ -66,18 +67,15 @@ def caches(subject):
     keepers = {**subject.parts, **subject.keepers}
     found = {f"{place}.{name}".lstrip("."): value for place, part in keepers.items()
              for name, value in vars(part).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
-    return {**found, **flat("cache", getattr(subject, "cache", None))}
+    return found | flat("cache", getattr(subject, "cache", None))
 
 
 def flat(name, value):
     """Return {name: array} of the arrays in a nest of tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         return {name: value}
-    if isinstance(value, dict):
-        return {key: array for k, v in value.items() for key, array in flat(f"{name}[{k!r}]", v).items()}
-    if isinstance(value, (tuple, list)):
-        return {key: array for k, v in enumerate(value) for key, array in flat(f"{name}[{k}]", v).items()}
-    return {}
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (tuple, list)) else ()
+    return {key: array for k, v in items for key, array in flat(f"{name}[{k!r}]", v).items()}
 
 
 def raises(method, error):
@@ -100,25 +98,25 @@ def owner_of(frame):
 def wrong_gradients(subject, gradients):
     """Return findings about what backward returned: arrays that are missing, or of another shape or dtype."""
     findings = []
-    rows = next((len(given) for given in (*subject.inputs.values(), *subject.fixed.values()) if given.ndim), 0)
+    samples = next((len(given) for given in (*subject.inputs.values(), *subject.fixed.values()) if given.ndim), 0)
     for name, array in subject.arrays.items():
         gradient = gradients.get(name)
-        form = "" if gradient is None else wrong_form(gradient, array.shape, rows)
         if gradient is None:
             findings.append(finding("shape", f"backward returns no gradient of {name}", name))
-        elif form:
+        elif form := wrong_form(gradient, array.shape, samples):
             findings.append(finding("shape", f"the gradient of {name} {form}", name))
         elif subject.parts and (dtype := np.asarray(gradient).dtype) != np.float64:
-            cause = "precision" if dtype == np.float32 else "dtype"
-            findings.append(finding(cause, f"the gradient of {name} must be float64, as {name} is, got {dtype}", name))
+            findings.append(finding("precision" if dtype == np.float32 else "dtype",
+                                    f"the gradient of {name} must be float64, as {name} is, got {dtype}", name))
     return findings
 
 
 def another_pass(subject, values, deltas=None, from_zero=True):
-    """Return {name: gradient} of one more forward and backward at these values; the deltas are the subject's by default."""
+    """Return {name: gradient} of one more forward and backward at these values; deltas are the subject's by default."""
     subject.restore(values)
     subject.forward()
-    return copies_of(subject.backward([delta.copy() for delta in deltas or subject.deltas], from_zero))
+    gradients = subject.backward([delta.copy() for delta in deltas or subject.deltas], from_zero)
+    return {name: np.array(gradient, dtype=np.float64) for name, gradient in gradients.items()}
 
 
 def wrong_when_repeated(subject, gradients, values):
@@ -127,24 +125,25 @@ def wrong_when_repeated(subject, gradients, values):
     adds = subject.linear and getattr(subject, "cache", None) is None
     findings = []
     for name, first in gradients.items():
-        of_parameter = adds and name in subject.parameters
-        if not same(again[name], 2 * first if of_parameter else first):
-            doubled = not subject.linear and same(again[name], 2 * first)
-            findings.append(finding(*why_not_again(name, of_parameter, doubled, same(afresh[name], first)), name))
+        added = adds and name in subject.parameters
+        from_zero, doubled = same(afresh[name], first), same(again[name], 2 * first)
+        reasons = ((doubled if added else same(again[name], first), "", ""),
+                   (added and from_zero, "overwrites", f"backward must add to d{name} (`+=`) and change nothing that "
+                    "is there: a second call does not give twice the gradient"),
+                   (doubled and not subject.linear, "not zeroed",
+                    f"backward called twice doubles the gradient of {name}: does it start from zero?"),
+                   (from_zero, "redrawn", "backward called twice, with nothing set to 0 in between, gives another "
+                    f"gradient of {name}: does it read what the first call left behind?"),
+                   (True, "redrawn",
+                    f"backward called twice gives another gradient of {name}: is noise drawn anew in it?"))
+        findings += first_true(reasons, name)
     return findings or stale(subject, gradients, values)
 
 
-def why_not_again(name, of_parameter, doubled, same_from_zero):
-    """Return (cause, sentence) for a second backward that does not give what the first has given."""
-    if of_parameter and same_from_zero:
-        return "overwrites", (f"backward must add to d{name} (`+=`) and change nothing that is there: a second call does "
-                              "not give twice the gradient")
-    if doubled:
-        return "not zeroed", f"backward called twice doubles the gradient of {name}: does it start from zero?"
-    if same_from_zero:
-        return "redrawn", ("backward called twice, with nothing set to 0 in between, gives another gradient of "
-                           f"{name}: does it read what the first call left behind?")
-    return "redrawn", f"backward called twice gives another gradient of {name}: is noise drawn anew in it?"
+def first_true(reasons, name):
+    """Return a list with the finding of the first (holds, cause, sentence) that holds; without a cause all is well."""
+    cause, sentence = next((cause, sentence) for holds, cause, sentence in reasons if holds)
+    return [finding(cause, sentence, name)] if cause else []
 
 
 def stale(subject, gradients, values):
@@ -158,39 +157,37 @@ def stale(subject, gradients, values):
     except (ArithmeticError, ValueError):
         return []                                        # that place is outside its domain
     again = another_pass(subject, values)
-    others = [name for name, first in gradients.items() if not same(again[name], first)]
-    return [finding("stale", f"backward gives another gradient of {name} when forward was called elsewhere before: does "
-                    "it read what an earlier forward kept?", name) for name in others]
+    return [finding("stale", f"backward gives another gradient of {name} when forward was called elsewhere before: "
+                    "does it read what an earlier forward kept?", name)
+            for name, first in gradients.items() if not same(again[name], first)]
 
 
 def not_linear(subject, gradients, values, rng):
     """Return findings from backward(v) and backward(u + v): B(u + v) = B(u) + B(v), and B(0) = 0."""
     others = [rng.standard_normal(delta.shape) * (np.abs(delta).max(initial=0) or 1) for delta in subject.deltas]
     both, none = [u + v for u, v in zip(subject.deltas, others)], [0 * u for u in subject.deltas]
-    passes = [another_pass(subject, values, deltas) for deltas in (others, both, none)]
-    lost = CANCELLED * sum(np.abs(delta).sum() for delta in others)          # where summands cancel, such as 1 - h²
-    for array in subject.arrays.values():
-        lost *= max(1.0, np.abs(array).max(initial=0))
-    told = {name: why_not_linear(name, first, *(one[name] for one in passes), lost) for name, first in gradients.items()}
-    return [finding(*why, name) for name, why in told.items() if why is not None]
+    at_v, at_both, at_none = (another_pass(subject, values, deltas) for deltas in (others, both, none))
+    findings, sizes = [], [max(1.0, largest(array)) for array in subject.arrays.values()]
+    lost = CANCELLED * sum(np.abs(delta).sum() for delta in others) * math.prod(sizes)   # where summands cancel: 1 - h²
+    for name, u in gradients.items():
+        v, zero = at_v[name], at_none[name]
+        size, gap = max(map(largest, (u, v))), largest(at_both[name] - u - v)
+        findings += first_true((
+            (largest(zero) > ROUNDING * size and same(zero, v), "nonlinear",
+             f"backward gives the same gradient of {name} whatever comes in: it does not use it"),
+            (largest(zero) > ROUNDING * size, "nonlinear",
+             f"backward(0) gives a gradient of {name} that is not 0: something is added that delta does not multiply"),
+            (not gap > max(lost, ROUNDING * size), "", ""),
+            (gap > 1e-6 * size, "nonlinear",
+             f"backward is not linear in delta: for {name}, backward(u + v) is not backward(u) + backward(v)"),
+            (True, "precision", f"the gradient of {name} has only the digits of float32 (relative error "
+             f"{gap / (size or 1):.0e}): is something cast on the way?")), name)
+    return findings
 
 
-def why_not_linear(name, first, v, both, none, lost):
-    """Return (cause, sentence) if B(u) = first, B(v), B(u + v) and B(0) are not linear, to within what is lost; or None."""
-    size = max(np.abs(first).max(initial=0), np.abs(v).max(initial=0))
-    gap = np.abs(both - first - v).max(initial=0)
-    if np.abs(none).max(initial=0) > ROUNDING * size:
-        if same(none, v):
-            return "nonlinear", f"backward gives the same gradient of {name} whatever comes in: it does not use it"
-        return "nonlinear", (f"backward(0) gives a gradient of {name} that is not 0: something is added that delta does "
-                             "not multiply")
-    if not gap > max(lost, ROUNDING * size):
-        return None
-    if gap > 1e-6 * size:
-        return "nonlinear", (f"backward is not linear in delta: for {name}, backward(u + v) is not backward(u) + "
-                             "backward(v)")
-    return "precision", (f"the gradient of {name} has only the digits of float32 (relative error {gap / size:.0e}): is "
-                         "something cast on the way?")
+def largest(array):
+    """Return the largest absolute value, 0 of an empty array."""
+    return np.abs(array).max(initial=0)
 
 
 def gradients_by_term(subject, gradients):
@@ -198,7 +195,7 @@ def gradients_by_term(subject, gradients):
     by_term = {term: subject.gradients(term) for term in subject.terms}
     for name, whole in gradients.items() if by_term else ():
         parts = [by_term[term][name] for term in by_term]
-        size = max(np.abs(part).max(initial=0) for part in (whole, *parts))
+        size = max(map(largest, (whole, *parts)))
         if not np.all(np.abs(sum(parts) - whole) <= ROUNDING * size):
             return {}
     return by_term
@@ -218,8 +215,3 @@ def same(a, b):
     a, b = np.asarray(a), np.asarray(b)
     size = np.max(np.abs(b), initial=0, where=np.isfinite(b))
     return a.shape == b.shape and np.allclose(a, b, rtol=ROUNDING, atol=ROUNDING * size + 1e-300, equal_nan=True)
-
-
-def copies_of(gradients):
-    """Return {name: copy} of what a backward returned: it may use one buffer for all its results."""
-    return {name: np.array(gradient, dtype=np.float64) for name, gradient in gradients.items()}

@@ -13,15 +13,9 @@ PLACES = 5                            # so many elements are tried
 
 
 def dependence(subject, name, term, mixes_columns):
-    """Return whether this gradient and the true one depend on (their own row only, their own place only), or None."""
-    mine = of_gradient(subject, name, term)
-    return mine and (mine, of_truth(subject, name, mixes_columns))
+    """Return whether this gradient and the true one depend on (their own row only, their own place only).
 
-
-def of_gradient(subject, name, term):
-    """Return whether an element of this gradient depends on (its own row only, its own place only).
-
-    None where that cannot be asked: the gradient is not the same twice, or not linear in delta.
+    Return None where that cannot be asked: the gradient is not the same twice, or not linear in delta.
     """
     array = subject.inputs.get(name)
     if array is None or array.ndim != 2 or len(array) < 2:
@@ -33,7 +27,6 @@ def of_gradient(subject, name, term):
         for delta in subject.deltas:
             delta *= factor
         try:
-            subject.forward()
             return np.array(subject.gradients(term)[name], dtype=np.float64)
         finally:
             subject.restore(values)
@@ -43,9 +36,9 @@ def of_gradient(subject, name, term):
     before = now()
     if not (np.array_equal(before, now()) and np.allclose(now(-2), -2 * before, rtol=SAME, atol=0)):
         return None
-    found = tuple(unmoved(subject, now, before, by_row) for by_row in (True, False))
+    mine = tuple(unmoved(subject, now, before, by_row) for by_row in (True, False))
     subject.forward()
-    return found
+    return mine, of_truth(subject, array, mixes_columns)
 
 
 def unmoved(subject, now, before, by_row):
@@ -64,9 +57,9 @@ def unmoved(subject, now, before, by_row):
     return True
 
 
-def of_truth(subject, name, mixes_columns):
+def of_truth(subject, array, mixes_columns):
     """Return whether the true gradient depends on (its own row only, its own place only): f is then a sum over them."""
-    array, D = subject.inputs[name], features(subject)
+    D = features(subject)
     rows = additive(subject, array, (0, slice(None)), (1, slice(None))) and others_stay(subject, array, len(array) // 2)
     places = D < 2 or additive(subject, array, (0, 0), (0, 1)) and other_places_stay(subject, array, D)
     return rows, places and not mixes_columns

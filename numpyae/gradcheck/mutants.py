@@ -86,7 +86,7 @@ def gradients_of(subjects):
         subject.forward()
         for name, gradient in subject.gradients(term).items():
             gradient = np.array(gradient, dtype=np.float64)
-            pieces = subject.pieces(name, gradient.shape[-1]) if gradient.ndim else []
+            pieces = subject.pieces.get(name, ()) if gradient.ndim else ()
             found |= {(number, term, title): gradient[..., start:stop] for title, start, stop in pieces}
             found[number, term, name] = gradient
     for tap in where.record(subjects[0], subjects[0].parts):

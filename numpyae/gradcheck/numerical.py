@@ -17,6 +17,8 @@ the left and to the right differ, however small the step.
 
 import numpy as np
 
+from numpyae.checks import check_choice
+
 STEPS = (1e-4, 1e-3, 1e-2, 1e-5, 1e-1, 1e-6)       # the usual best first
 LADDER = tuple(10.0 ** (-k / 2) for k in range(2, 23))                       # 1e-1 ... 1e-11
 GOOD = 1e-6                                        # relative error at which the first look is enough
@@ -33,12 +35,11 @@ def numerical_gradient(f, w, method="central"):
     """
     if not isinstance(w, np.ndarray) or w.dtype != np.float64:
         raise TypeError(f"numerical_gradient: w must be a float64 array, got {getattr(w, 'dtype', type(w).__name__)}")
+    check_choice("numerical_gradient: method", method, ("central", "richardson", "complex"))
     if method == "richardson":
         return richardson(f, w, np.random.default_rng(0))[0]
     if method == "complex":
         return complex_step(f, w)
-    if method != "central":
-        raise ValueError(f'numerical_gradient: method must be "central", "richardson" or "complex", got {method!r}')
     gradient = np.empty(w.shape)
     for index in np.ndindex(w.shape):
         gradient[index] = central(f, w, index, 6e-6 * max(1.0, abs(w[index])))[0]
@@ -46,7 +47,7 @@ def numerical_gradient(f, w, method="central"):
 
 
 def complex_step(f, w):
-    """Im f(w + ih e_i) / h with h = 1e-30: nothing is subtracted, so nothing cancels."""
+    """Return Im f(w + ih e_i) / h with h = 1e-30: nothing is subtracted, so nothing cancels."""
     gradient = np.empty(w.shape)
     for index in np.ndindex(w.shape):
         point = w.astype(complex)
@@ -60,15 +61,9 @@ def complex_step(f, w):
 
 
 def central(f, w, index, h):
-    """((f(w + h e_i) - f(w - h e_i)) / 2h, its last digit); w[index] is restored, also when f raises."""
-    value = w[index]
-    try:
-        w[index] = value + h
-        above, up = f(w), w[index]
-        w[index] = value - h
-        below, down = f(w), w[index]
-    finally:
-        w[index] = value
+    """Return ((f(w + h e_i) - f(w - h e_i)) / 2h, its last digit); w[index] is restored, also when f raises."""
+    up, down = w[index] + h, w[index] - h
+    above, below = values_at(f, w, index, (up, down))
     step = up - down                                     # what rounding left of 2h
     return (above - below) / step, (abs(above) + abs(below)) * EPS / step
 
@@ -149,8 +144,9 @@ def second_look(f, w, index, scale, noise, same_side=None):
     pairs = [(h, central(f, w, index, h), central(f, w, index, h / 2)) for h in steps]
     changes = [2 * h * abs(A) for h, (A, _), _ in pairs] + [h * abs(B) for h, _, (B, _) in pairs]
     lowest = min((change for change in changes if 0 < change < np.inf), default=0.0)
-    along = noise_along(f, w, index, [min(share * scale, max(steps, default=0) / 4) for share in (1e-7, 1e-9, 1e-11)])
-    noise = max(noise, along, lowest if 0 in changes else 0.0)
+    tiny = [min(share * scale, max(steps, default=0) / 4) for share in (1e-7, 1e-9, 1e-11)]
+    along = [values_at(f, w, index, [w[index] + k * h for k in range(-4, 5)]) for h in tiny]
+    noise = max(noise, least_noise(along), lowest if 0 in changes else 0.0)
     best, before = (np.nan, np.inf), (np.nan, np.inf)
     for h, A, B in pairs:
         now = extrapolated(A, B, h, noise)
@@ -193,21 +189,14 @@ def steady(f):
                          "is noise drawn anew in each call?")
 
 
-def noise_along(f, w, index, steps):
-    """Return the rounding noise of f along one element of w."""
-    return least_noise([values_at(f, w, index, [w[index] + k * h for k in range(-4, 5)]) for h in steps])
-
-
 def least_noise(found):
     """Return the least noise of several series, of shorter and shorter steps.
 
     A bend or a kink within the longer ones is no noise. A series in which values repeat stands on one stair of f, and
     knows nothing.
     """
-    noises = [noise_in(values) for values in found]
-    distinct = [len(np.unique(np.array(values).reshape(9, -1)[:, 0])) for values in found]
-    clear = [noise for noise, number in zip(noises, distinct) if number == 9]
-    return np.minimum.reduce(clear) if clear else noises[0]
+    clear = [values for values in found if len(np.unique(np.array(values).reshape(9, -1)[:, 0])) == 9]
+    return np.minimum.reduce([noise_in(values) for values in clear or found[:1]])
 
 
 def noise_in(values):

@@ -6,7 +6,7 @@ of 5 has two names; a square W can be transposed unseen. So the report says so.
 
 import numpy as np
 
-from numpyae.gradcheck.subjects import active_set_of, copies
+from numpyae.gradcheck.subjects import copies
 from numpyae.models import Model
 
 
@@ -16,49 +16,44 @@ def warnings(subject, rows=()):
 
 
 def of_arrays(subject):
-    """Yield what zeros and equal sizes can hide."""
+    """Return what zeros and equal sizes can hide."""
     parameters, batch = subject.parameters, {**subject.inputs, **subject.fixed}
     still = [name for name, array in parameters.items() if array.size and not np.any(array)]
-    if still:
-        yield (f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a little noise "
-               "first")
-    n = next((len(array) for array in batch.values() if np.ndim(array)), None)
-    if n == 1:
-        yield "the batch has one sample: a sum over the batch, a mean and no sum at all look the same"
     square = [name for name, array in parameters.items() if array.ndim == 2 and array.shape[0] == array.shape[1] > 1]
-    if square:
-        yield f"{', '.join(square)}: square, so a transpose too many or too few fits the shapes"
     widths = {size for array in parameters.values() if array.ndim == 2 for size in array.shape}
     widths |= {array.shape[1] for array in batch.values() if np.ndim(array) == 2}
-    if n is not None and n > 1 and n in widths:
-        yield f"the batch size {n} is also the width of a layer: a factor of {n} has two names"
+    n = next((len(array) for array in batch.values() if np.ndim(array)), 0)
+    doubts = ((still, f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a little "
+               "noise first"),
+              (n == 1, "the batch has one sample: a sum over the batch, a mean and no sum at all look the same"),
+              (square, f"{', '.join(square)}: square, so a transpose too many or too few fits the shapes"),
+              (n > 1 and n in widths,
+               f"the batch size {n} is also the width of a layer: a factor of {n} has two names"))
+    return [sentence for holds, sentence in doubts if holds]
 
 
 def of_units(subject):
     """Yield which units are off for every sample."""
-    for name, leaf in subject.parts.items():
-        side = active_set_of(leaf)
-        if side is not None and side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
+    for name, side in subject.active_sets().items():
+        leaf = subject.parts[name]
+        if side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
             off = f"{np.sum(~side.any(axis=0))} of {side.shape[1]} units are off for every sample"
             yield f"{f'{leaf!r} ({name})' if name else repr(leaf)}: {off}, and nothing behind them is tested"
 
 
 def of_gradients(rows):
-    """Yield which gradients are 0."""
-    for row in rows:
-        zero = row["verdict"] == "agree" and not np.any(row["values"]["yours"])
-        if zero and row["checked"] > 1 and row["term"] is None:
-            yield f"the gradient of {row['array']} is 0 everywhere at this point"
+    """Return which gradients are 0."""
+    return [f"the gradient of {row['array']} is 0 everywhere at this point" for row in rows
+            if row["checked"] > 1 and row["term"] is None and row["verdict"] == "agree"
+            and not np.any(row["values"]["yours"])]
 
 
 def of_terms(target):
-    """Yield which terms of a loss drown beside the largest."""
-    terms = target.terms or {} if isinstance(target, Model) else {}
-    sizes = {name: abs(value) for name, value in terms.items()}
+    """Return which terms of a loss drown beside the largest."""
+    sizes = {name: abs(value) for name, value in (target.terms or {}).items()} if isinstance(target, Model) else {}
     largest = max(sizes, key=sizes.get, default=None)
     small = [name for name, size in sizes.items() if size < 1e-6 * sizes[largest]]
-    if small:
-        yield f"the term {largest} dominates: {', '.join(small)} is less than a millionth of it"
+    return [f"the term {largest} dominates: {', '.join(small)} is less than a millionth of it"] if small else []
 
 
 def taylor(subject, gradients, rng):

@@ -67,10 +67,10 @@ class Report:
             return [f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite "
                     "differences is too large there."]
         whole = [row for row in self.rows if row["term"] is None]
-        totals = [(sum(row[key] for row in whole), *words) for key, *words in
+        counts = [f"{total} {one if total == 1 else many}" for key, one, many in
                   (("cannot_tell", "element cannot be told", "elements cannot be told"),
-                   ("kinks", "element is on a kink", "elements are on a kink"))]
-        counts = [f"{total} {one if total == 1 else many}" for total, one, many in totals if total]
+                   ("kinks", "element is on a kink", "elements are on a kink"))
+                  if (total := sum(row[key] for row in whole))]
         return [f"{self.name}: all gradients agree, median relative error {self.median_error:.1e}"
                 + "; " * bool(counts) + ", ".join(counts) + "."]
 
@@ -78,8 +78,8 @@ class Report:
         first, *others = self.sentences()
         lines = [first, *(f"  also: {sentence}" for sentence in others)]
         if self.rows:
-            numbers = f"{'yours':>15} {'numerical':>15} {'± error':>9}"
-            lines += ["", f"{'array':24} {'shape':>12} {'worst at':>12} {numbers}  verdict"]
+            lines += ["", f"{'array':24} {'shape':>12} {'worst at':>12} {'yours':>15} {'numerical':>15} "
+                      f"{'± error':>9}  verdict"]
             lines += [line(row) for row in self.rows if row["term"] is None or row["verdict"] == DISAGREES]
             terms = list(dict.fromkeys(row["term"] for row in self.rows if row["term"] is not None))
             lines += [f"each term of it was checked alone too: {', '.join(terms)}"] if terms else []
@@ -121,5 +121,5 @@ def line(row):
         counts.append(f"{row['checked']} of {row['elements']} elements sampled, and {len(along)} directions, of which "
                       f"{sum(found[3] == 1 for found in along)} disagree")
     count = f" ({', '.join(counts)})" if counts else ""
-    numbers = f"{row['yours']:15.8g} {row['numerical']:15.8g} {row['error']:9.1e}"
-    return f"{label(row):24} {shape:>12} {index:>12} {numbers}  {row['verdict']}{count}"
+    return (f"{label(row):24} {shape:>12} {index:>12} {row['yours']:15.8g} {row['numerical']:15.8g} "
+            f"{row['error']:9.1e}  {row['verdict']}{count}")

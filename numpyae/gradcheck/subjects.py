@@ -1,4 +1,4 @@
-"""Turn all that can be checked into one thing: a function f of some arrays, and what its backward says.
+"""Everything that can be checked is turned into one form: a function f of some arrays, and what its backward says.
 
 A model's f is its loss. A layer has many outputs, so f = Σ u y with a random u, and backward(u) must give ∂f/∂x and
 ∂f/∂W: all outputs are tested at once, and a mistake in one of them cannot hide behind equal weights. A posterior has
@@ -8,13 +8,15 @@ once and frozen.
 Every subject works on a float64 copy; what the user gave is not touched.
 """
 
+import contextlib
+import itertools
+
 import numpy as np
 
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Layer
 from numpyae.losses import Loss
 from numpyae.models import Model, as_network
-from numpyae.parameters import Parametric
 from numpyae.penalties import Penalty
 from numpyae.priors import Prior
 
@@ -26,21 +28,21 @@ class WrongReturn(TypeError):
 class Subject:
     """One thing to check.
 
-    `inputs` and `parameters` are the named arrays with a gradient, `windows` where backward adds that of the
-    parameters, `fixed` what else f reads. `parts` are the leaves by name, `keepers` whatever else keeps arrays from
-    forward: backward may not change them. `names` are the parts that f reports, `terms` those that backward
-    differentiates one by one. `run(inputs)` -> list of outputs; `backward(deltas)` -> {name of array: gradient};
-    `f()` -> the value, or with names an array (1 + names,) of the value and its parts. `deltas` is what backward gets.
+    `inputs` and `parameters`: the named arrays with a gradient; `windows`: where backward adds the parameters'; `fixed`:
+    what else f reads; `terms`: names of the parts of f that have a gradient of their own; `parts`: the leaves, by name,
+    whose caches backward may not change; `keepers`: what else keeps something from forward; `pieces`: {array: [(title,
+    start, stop), ...]}, the columns of an array that holds several things side by side. `deltas` is what backward gets
+    in the check.
+
+    A subclass has `run(inputs)`, which returns the list of outputs. A loss or a model has `f()`, which returns the
+    value, or with terms an array (1 + terms,) of the value and its parts.
     """
 
-    terms = names = ()
-    inputs, parameters, windows, fixed, parts, keepers, deltas = {}, {}, {}, {}, {}, {}, ()
+    batch_names = ()                  # the names of the arrays at which it is checked
+    tapped = ("forward",)             # the methods that give the outputs of a part of a model
+    terms = names = ()                # of those with a gradient by backward; of all that `f` tells apart
+    inputs, parameters, windows, fixed, parts, keepers, pieces, deltas = {}, {}, {}, {}, {}, {}, {}, ()
     linear = True                     # backward(deltas) is linear in deltas
-
-    @property
-    def title(self):
-        """The name of what is checked: a layer with its sizes, a model by its class."""
-        return repr(self.target) if set(self.parts) == {""} else type(self.target).__name__ if self.parts else ""
 
     @property
     def arrays(self):
@@ -48,168 +50,161 @@ class Subject:
         return {**self.inputs, **self.parameters}
 
     def values(self):
-        """Copies of all that f reads, to be put back by `restore`, whatever a wrong backward has done to it."""
-        return {name: array.copy() for name, array in {**self.fixed, **self.arrays}.items()}
+        """Return copies of all that f reads, to be put back by `restore`, whatever a wrong backward has done to it."""
+        return copies(self.fixed | self.arrays)
 
     def restore(self, values):
         """Put these values back."""
-        for name, array in {**self.fixed, **self.arrays}.items():
+        for name, array in (self.fixed | self.arrays).items():
             array[...] = values[name]
 
     def value(self):
-        """f, or NaN where it is not defined: a step may leave its domain."""
+        """Return f, or NaN where it is not defined: a step may leave its domain."""
         try:
             return self.f()
         except (ArithmeticError, ValueError):
             return np.nan
 
     def forward(self):
-        """The outputs at the present values of all arrays."""
+        """Return the outputs at the present values of all arrays."""
         return self.run(self.inputs)
 
     def f(self):
-        """The value; a forward that changes what it gets changes a copy."""
-        return float(sum((delta * output).sum() for delta, output in zip(self.deltas, self.run(copies(self.inputs)))))
+        """Return the value; a forward that changes what it gets changes a copy."""
+        sums = [(delta * output).sum() for delta, output in zip(self.deltas, self.run(copies(self.inputs)))]
+        return np.array([sum(sums), *sums]) if self.terms else float(sum(sums))
 
     def backward(self, deltas, from_zero=True):
-        """{name: gradient}: what comes back for the first input, and what was added for the parameters."""
-        if from_zero:
-            for window in self.windows.values():
-                window.fill(0)
+        """Return {name: gradient}: what comes back for the first input, and what was added for the parameters."""
+        for window in self.windows.values() if from_zero else ():
+            window.fill(0)
         returned = self.way_back(*deltas)
         return {next(iter(self.inputs)): returned, **copies(self.windows)}
 
     def way_back(self, *deltas):
-        """The backward of the target."""
+        """Return what the backward of the target returns."""
         return self.target.backward(*deltas)
 
     def gradients(self, term=None):
-        """{name: gradient} of f, or of one of its terms, by backward."""
-        return self.backward(self.deltas)
+        """Return {name: gradient} of f, or of one of its terms, by a forward and a backward."""
+        self.forward()
+        return self.backward([delta if term in (None, name) else 0 * delta
+                              for delta, name in itertools.zip_longest(self.deltas, self.terms)])
 
-    def pieces(self, name, width):
-        """Return [(title, start, stop), ...] of the columns of an array that holds several things side by side."""
-        return []
-
-    def active_set(self):
-        """On which side of every kink the last forward was; an empty array when nobody knows of one."""
-        found = [side.ravel() for leaf in self.parts.values() if (side := active_set_of(leaf)) is not None]
-        return np.concatenate(found) if found else np.zeros(0)
-
-
-def active_set_of(leaf):
-    """The active set of a layer; None of whatever has none, or keeps something else than the layer it was made from."""
-    try:
-        return leaf.active_set() if isinstance(leaf, Layer) else None
-    except AttributeError:
-        return None
+    def active_sets(self):
+        """Return {name: on which side of its kink every unit was} for the parts that have kinks."""
+        found = {}
+        for name, leaf in self.parts.items():
+            with contextlib.suppress(AttributeError):    # it has none, or keeps something else than its base class
+                found[name] = leaf.active_set()
+        return {name: side for name, side in found.items() if side is not None}
 
 
-class LayerSubject(Subject):
-    """A layer at x. `delta`: None for a random one. training=False: without noise."""
+class PartSubject(Subject):
+    """A part at a batch: f = Σ u y with these `deltas` u."""
+
+    def __init__(self, part, batch, deltas):
+        first, *others = self.batch_names
+        self.target, self.parts = part, self.parts or {"": part}
+        self.inputs, self.fixed = {first: batch[0]}, dict(zip(others, batch[1:]))
+        self.deltas = [delta.copy() for delta in deltas]
+        inside = set(map(id, self.parts.values()))
+        owners = {"": part} | {f"{name}.{attribute}": partner for name, leaf in self.parts.items()
+                               for attribute, partner in leaf.partners().items() if id(partner) not in inside}
+        self.parameters = {f"{place}.{name}".lstrip("."): array for place, owner in owners.items()
+                           for name, array in owner.named_parameters().items()}
+        self.windows = {f"{place}.{name}".lstrip("."): array for place, owner in owners.items()
+                        for name, array in owner.named_gradients().items()}
+
+    @classmethod
+    def alone(cls, tap, rng):
+        """Return the subject of a part of a model, at the batch and the deltas that it had there."""
+        return cls(tap.part, tap.inputs[cls.tapped[0]], rng, tap.deltas)
+
+    def run(self, inputs):
+        return [getattr(self.target, self.tapped[0])(*inputs.values(), *self.fixed.values())]
+
+
+class LayerSubject(PartSubject):
+    """A layer at x. training=False: without noise."""
 
     batch_names = ("x",)
 
-    def __init__(self, layer, batch, rng, delta=None, training=True):
-        self.target, self.parts = layer, leaves_by_name(layer)
-        self.inputs = {"x": batch[0]}
-        self.drawing = [leaf for leaf in self.parts.values() if getattr(leaf, "noise_name", None)]
-        for leaf in self.drawing:
+    def __init__(self, layer, batch, rng, deltas=None, training=True):
+        self.parts = layer.leaves()
+        drawing = [leaf for leaf in self.parts.values() if getattr(leaf, "noise_name", None)]
+        for leaf in drawing:
             if leaf.replay is None:
                 leaf.rng, leaf.training = rng, training
         y = layer.forward(batch[0].copy())
         if not isinstance(y, np.ndarray):
             raise TypeError(f"check: {type(layer).__name__}.forward must return an array, got {type(y).__name__}")
-        for leaf in self.drawing:
+        for leaf in drawing:
             leaf.replay = getattr(leaf, leaf.noise_name)
-        self.parameters, self.windows = layer.named_parameters(), layer.named_gradients()
-        for name, leaf in self.parts.items():
-            self.add_partners(name, leaf)
-        self.deltas = [rng.standard_normal(y.shape) if delta is None else delta.copy()]
+        super().__init__(layer, batch, deltas or [rng.standard_normal(y.shape)])
 
-    def add_partners(self, name, leaf):
-        """Check the parameters that a leaf shares with a partner outside with its own."""
-        for attribute, partner in leaf.partners().items():
-            if not any(partner is other for other in self.parts.values()):
-                windows = partner.named_gradients()
-                for own, array in partner.named_parameters().items():
-                    key = f"{name}.{attribute}.{own}".lstrip(".")
-                    self.parameters[key], self.windows[key] = array, windows[own]
-
-    def run(self, inputs):
-        return [self.target.forward(inputs["x"])]
+    @classmethod
+    def alone(cls, tap, rng):
+        name = getattr(tap.part, "noise_name", None)
+        if name:
+            tap.part.replay = getattr(tap.part, name)
+        return cls(tap.part, tap.inputs["forward"], rng, tap.deltas, training=not name or tap.part.replay is not None)
 
 
-class LossSubject(Subject):
-    """A loss at output and target. `deltas`: a random weight for each sample."""
+class LossSubject(PartSubject):
+    """A loss at output and target, with a random weight for each sample."""
 
     batch_names = ("output", "target")
 
     def __init__(self, loss, batch, rng):
-        self.target, self.parts = loss, {"": loss}
-        o, t = batch
-        self.inputs, self.fixed = {"output": o}, {"target": t}
-        self.parameters, self.windows = loss.named_parameters(), loss.named_gradients()
-        self.deltas = [rng.standard_normal(len(o))]
+        super().__init__(loss, batch, [rng.standard_normal(len(batch[0]))])
+        if loss.outputs_per_feature == 2:
+            width = batch[0].shape[-1]
+            self.pieces = {"output": [("mu", 0, width // 2), ("logvar", width // 2, width)]}
 
-    def run(self, inputs):
-        return [self.target.forward(inputs["output"], self.fixed["target"])]
-
-    def pieces(self, name, width):
-        if name == "output" and self.target.outputs_per_feature == 2:
-            return [("mu", 0, width // 2), ("logvar", width // 2, width)]
-        return []
+    @classmethod
+    def alone(cls, tap, rng):
+        return cls(tap.part, tap.inputs["forward"], rng)                     # equal weights hide what they multiply
 
 
-class PriorSubject(Subject):
-    """A prior at z: f = Σ u log p(z). `delta`: None for a random u."""
+class PriorSubject(PartSubject):
+    """A prior at z: f = Σ u log p(z)."""
 
     batch_names = ("z",)
+    tapped = ("log_density",)
 
-    def __init__(self, prior, batch, rng, delta=None):
-        self.target, self.parts = prior, {"": prior}
-        self.inputs, self.parameters, self.windows = {"z": batch[0]}, prior.named_parameters(), prior.named_gradients()
-        self.deltas = [rng.standard_normal(batch[0].shape[:-1]) if delta is None else delta.copy()]
-
-    def run(self, inputs):
-        return [self.target.log_density(inputs["z"])]
+    def __init__(self, prior, batch, rng, deltas=None):
+        super().__init__(prior, batch, deltas or [rng.standard_normal(batch[0].shape[:-1])])
 
 
-class PosteriorSubject(Subject):
-    """A posterior at h and epsilon: f = Σ u z + Σ v kl, and its two summands are its terms.
+class PosteriorSubject(PartSubject):
+    """A posterior at h, and epsilon if it is given: f = Σ u z + Σ v kl, its two parts are its terms.
 
-    `drawn`: with log q of the z drawn in the place of the KL.
+    `drawn`: log q of the z drawn in place of the KL.
     """
 
     batch_names = ("h",)
+    tapped = ("sample", "kl", "log_density")
 
-    def __init__(self, posterior, batch, rng, deltas=None, epsilon=None, drawn=False):
-        self.target, self.parts, self.drawn = posterior, {"": posterior}, drawn
+    def __init__(self, posterior, batch, rng, deltas=None, drawn=False):
+        h, d, self.drawn = batch[0], posterior.d, drawn
+        epsilon = batch[1] if len(batch) > 1 else rng.standard_normal((len(h), d))
+        super().__init__(posterior, [h], deltas or [rng.standard_normal(epsilon.shape), rng.standard_normal(len(h))])
         self.terms = self.names = ("draw", "log q" if drawn else "kl")
-        self.inputs = {"h": batch[0]}
-        self.parameters, self.windows = posterior.named_parameters(), posterior.named_gradients()
-        self.fixed = {"epsilon": rng.standard_normal((len(batch[0]), posterior.d)) if epsilon is None else epsilon}
-        self.deltas = deltas or [rng.standard_normal(self.fixed["epsilon"].shape), rng.standard_normal(len(batch[0]))]
+        self.fixed = {"epsilon": epsilon}
+        pieces = ("mu", 0, d), ("logvar", d, min(2 * d, h.shape[1])), ("below", 2 * d, h.shape[1])
+        self.pieces = {"h": [(title, start, stop) for title, start, stop in pieces if start < stop]}
+
+    @classmethod
+    def alone(cls, tap, rng):
+        return cls(tap.part, tap.inputs["sample"], rng, tap.deltas, tap.drawn)
 
     def run(self, inputs):
         z = self.target.sample(inputs["h"], self.fixed["epsilon"])
         return [z, self.target.log_density() if self.drawn else self.target.kl()]
 
-    def f(self):
-        draw, cost = ((delta * output).sum() for delta, output in zip(self.deltas, self.run(copies(self.inputs))))
-        return np.array([draw + cost, draw, cost])
-
-    def gradients(self, term=None):
-        chosen = [term in (None, name) for name in self.terms]
-        return self.backward([delta if wanted else 0 * delta for delta, wanted in zip(self.deltas, chosen)])
-
     def way_back(self, dz, dcost):
         return self.target.backward(dz, dlog_q=dcost) if self.drawn else self.target.backward(dz, dcost)
-
-    def pieces(self, name, width):
-        d = self.target.d
-        pieces = [("mu", 0, d), ("logvar", d, min(2 * d, width)), ("below", 2 * d, width)] if name == "h" else []
-        return [(title, start, stop) for title, start, stop in pieces if start < stop]
 
 
 class PenaltySubject(Subject):
@@ -239,12 +234,12 @@ class PenaltySubject(Subject):
 
 
 class ModelSubject(Subject):
-    """A model on a batch, its noise frozen; its terms have their own gradients where its backward reads `weights`."""
+    """A model on a batch, its noise frozen; its terms have gradients of their own where its backward reads `weights`."""
 
     linear = False
 
     def __init__(self, model, batch, rng):
-        self.target, self.parts, self.batch, self.keepers = model, leaves_by_name(model), batch, {"": model}
+        self.target, self.parts, self.batch, self.keepers = model, model.leaves(), batch, {"": model}
         self.parameters, self.windows = model.named_parameters(), model.named_gradients()
         self.fixed = dict(zip(model.batch_names, batch))
         if not self.parameters:
@@ -261,7 +256,7 @@ class ModelSubject(Subject):
         return [self.target.loss(*self.batch, noise=self.noise)]
 
     def f(self):
-        value = self.target.loss(*self.batch, noise=self.noise)
+        value, = self.forward()
         return np.array([value, *self.target.terms.values()]) if self.names else value
 
     def gradients(self, term=None):
@@ -275,58 +270,54 @@ class ModelSubject(Subject):
             self.target.weights = kept
 
     def backward(self, deltas=(), from_zero=True):
-        """The vector that backward returns, which is what an optimizer gets, cut into arrays."""
+        """Return the vector that backward returns, which is what an optimizer gets, cut into arrays."""
         grad = self.target.backward()
         if np.shape(grad) != self.target.w.shape:
             raise WrongReturn(f"must return the gradient, an array of shape {self.target.w.shape}, and returned "
-                            + (type(grad).__name__ if grad is None else f"shape {np.shape(grad)}"))
+                              + (type(grad).__name__ if grad is None else f"shape {np.shape(grad)}"))
         stops = np.cumsum([array.size for array in self.parameters.values()])[:-1]
-        pieces = zip(self.parameters.items(), np.split(grad, stops))
-        return {name: piece.reshape(array.shape).copy() for (name, array), piece in pieces}
+        return {name: part.reshape(array.shape).copy()
+                for (name, array), part in zip(self.parameters.items(), np.split(grad, stops))}
 
 
 class FunctionSubject(Subject):
-    """Foreign code: f(w) -> float and grad(w), w an array or a dict of arrays.
+    """Foreign code: f(w) -> float and grad(w), of a dict of arrays, or of the array "w" alone when `single`.
 
-    ValueError or TypeError for an f that fails at w, gives no single real number, or changes w.
+    Raise ValueError or TypeError for an f that fails at w, gives no single real number, or changes w.
     """
 
     linear = False
 
-    def __init__(self, function, grad, w):
-        self.function, self.grad, self.single = function, grad, not isinstance(w, dict)
-        self.target = function
-        self.parameters = {"w": w} if self.single else w
+    def __init__(self, function, grad, arrays, single):
+        self.target, self.grad, self.parameters, self.single = function, grad, arrays, single
         if not (callable(function) and callable(grad)):
             raise TypeError("check_function: f and grad must be functions, got "
                             f"{type(function).__name__} and {type(grad).__name__}")
-        point = self.point(True)
+        given = copies(arrays)
         try:
-            value = function(point)
+            value = function(self.point(given))
         except Exception as error:
             raise ValueError(f"check_function: f raises {type(error).__name__} at w: {error}") from error
         if np.ndim(value):
             raise ValueError(f"check_function: f must return one number, got an array of shape {np.shape(value)}")
         if not isinstance(value, (int, float, np.number, np.ndarray)) or np.iscomplexobj(value):
             raise TypeError(f"check_function: f must return a real number, got {type(value).__name__}")
-        after = {"w": point} if self.single else point
-        for name, array in self.parameters.items():
-            if name not in after or not np.array_equal(after[name], array):
+        for name, array in arrays.items():
+            if name not in given or not np.array_equal(given[name], array):
                 raise ValueError(f"check_function: f must not change its argument, and it changes {name} in place")
 
-    def point(self, fresh):
-        """w as the user's code takes it, the array itself or a copy."""
-        arrays = {name: array.copy() if fresh else array for name, array in self.parameters.items()}
+    def point(self, arrays):
+        """Return the arrays as the user's code takes them."""
         return arrays["w"] if self.single else arrays
 
     def f(self):
-        return float(self.function(self.point(True)))
+        return float(self.target(self.point(copies(self.parameters))))
 
     def forward(self):
         return [self.f()]
 
     def backward(self, deltas=(), from_zero=True):
-        gradient = self.grad(self.point(False))
+        gradient = self.grad(self.point(dict(self.parameters)))
         return {"w": gradient} if self.single else dict(gradient)
 
 
@@ -334,8 +325,7 @@ class PairSubject(Subject):
     """Foreign code in the habit of CS231n: out, cache = forward(x, **params); dx, *grads = backward(dout, cache)."""
 
     def __init__(self, forward, backward, x, params, rng):
-        self.run_forward, self.run_backward = forward, backward
-        self.target = forward
+        self.target, self.run_backward = forward, backward
         self.inputs, self.parameters = {"x": x}, params
         try:
             found = forward(x.copy(), **copies(params))
@@ -350,11 +340,11 @@ class PairSubject(Subject):
         self.deltas = [rng.standard_normal(out.shape)]
 
     def forward(self):
-        out, self.cache = self.run_forward(self.inputs["x"], **self.parameters)
+        out, self.cache = self.target(self.inputs["x"], **self.parameters)
         return [out]
 
     def run(self, inputs):
-        return [self.run_forward(inputs["x"], **copies(self.parameters))[0]]
+        return [self.target(inputs["x"], **copies(self.parameters))[0]]
 
     def backward(self, deltas, from_zero=True):
         found = self.run_backward(deltas[0], self.cache)
@@ -362,8 +352,8 @@ class PairSubject(Subject):
         if len(grads) == 1 and isinstance(grads[0], dict):
             return {"x": dx, **grads[0]}
         if len(grads) != len(self.parameters):
-            names = ", ".join(self.parameters)
-            raise WrongReturn(f"must return dx and {len(self.parameters)} gradients ({names}), got dx and {len(grads)}")
+            raise WrongReturn(f"must return dx and {len(self.parameters)} gradients ({', '.join(self.parameters)}), "
+                              f"got dx and {len(grads)}")
         return {"x": dx, **dict(zip(self.parameters, grads))}
 
 
@@ -372,15 +362,10 @@ KINDS = {Model: ModelSubject, Layer: LayerSubject, Loss: LossSubject, Prior: Pri
 
 
 def kind_of(target):
-    """The class in KINDS that this target is one of, or None."""
-    return next((kind for kind in KINDS if isinstance(target, kind)), None)
-
-
-def leaves_by_name(target):
-    """The parts without parts, by name; a leaf is its own, under the name ""."""
-    return dict(target.leaves()) if isinstance(target, Parametric) else {}
+    """Return the class of the Subject of this target, or None."""
+    return next((subject for kind, subject in KINDS.items() if isinstance(target, kind)), None)
 
 
 def copies(arrays):
-    """{name: copy}."""
+    """Return {name: copy}."""
     return {name: array.copy() for name, array in arrays.items()}

@@ -28,11 +28,9 @@ CONFIRM_WRONG = 4                     # so many where they confirm a difference,
 
 def compare(subject, gradients, by_term, rng):
     """Return the rows of the report, for each array and term. gradients: {name: array}; by_term: {term: gradients}."""
-    rows = []
-    for name, array in subject.arrays.items():
-        yours = [(term, by_term[term][name]) for term in by_term]
-        rows += compare_array(subject, name, array, [(None, gradients[name]), *yours], rng) if array.size else []
-    return rows
+    gradients = {None: gradients, **by_term}
+    return [row for name, array in subject.arrays.items() if array.size for row in
+            compare_array(subject, name, array, [(term, found[name]) for term, found in gradients.items()], rng)]
 
 
 def compare_array(subject, name, array, yours, rng):
@@ -106,7 +104,7 @@ class Component:
         """Return the active sets at w + h e_i for each of these steps h, or None where nobody knows of kinks."""
         def side(_):
             self.subject.value()
-            return self.subject.active_set()
+            return np.concatenate([np.zeros(0), *(side.ravel() for side in self.subject.active_sets().values())])
 
         found = values_at(side, w, index, [w[index] + h for h in steps])
         return found if found[0].size else None
@@ -227,6 +225,5 @@ def relative_errors(row):
     values = row["values"]
     size = np.maximum(np.abs(values["yours"]), np.abs(values["numerical"]))
     counts = (values["verdict"] <= DISAGREE) & (size > 0) & np.isfinite(size)
-    relative = np.zeros(len(size))
-    np.divide(np.abs(values["yours"] - values["numerical"]), size, out=relative, where=counts)
-    return relative[values["verdict"] <= DISAGREE]
+    gap = np.abs(values["yours"] - values["numerical"])
+    return np.divide(gap, size, out=np.zeros(len(size)), where=counts)[values["verdict"] <= DISAGREE]

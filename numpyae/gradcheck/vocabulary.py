@@ -105,12 +105,6 @@ class Vocabulary:
         hint = next((hints[not large] for name, hints in HINTS.items() if name in names), "")
         return times + (self.called(c) + hint if names else ", the same factor in every element")
 
-    def besides(self, c):
-        """Return that there is a factor c besides: "" for 1, else the number with its names."""
-        names = self.names_of(c)
-        number = "-1" if "1" in names else f"{c:.6g} ({', or '.join(names)})"
-        return "" if abs(c - 1) < 1e-6 else f" and a factor {number}"
-
 
 def of_subject(subject):
     """Return the Vocabulary of all that is around this subject."""

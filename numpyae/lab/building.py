@@ -1,24 +1,25 @@
 """The model of a run's settings, and the line that describes it."""
 
-import inspect
+import itertools
 
 import numpy as np
 
 from numpyae import (VAE, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense, TopK,
                      mlp)
 from numpyae.corruption import Corruption
+from numpyae.described import arguments_of
 from numpyae.lab.names import known, make
 from numpyae.lab.settings import codes
 from numpyae.losses import Loss
 from numpyae.penalties import Penalty
 
 
-
 def build_model(settings, D, y, y_test):
     """Return the model of the settings for data of D features; y and y_test matter for regression only."""
     rng = np.random.default_rng(settings["seed"])
     hidden, latent = settings["hidden"], settings["latent"]
-    criterion = likelihood(settings["likelihood"])
+    loss = known(Loss)[settings["likelihood"]]
+    criterion = loss(learn=True) if "learn" in arguments_of(loss) else loss()                    # learn: its σ
     outputs = D * criterion.outputs_per_feature
     if settings["task"] == "regression":
         outputs = int(max(y.max(), y_test.max())) + 1 if y.ndim == 1 else y.shape[1] * criterion.outputs_per_feature
@@ -29,16 +30,9 @@ def build_model(settings, D, y, y_test):
         decoder = mirror(encoder) if settings["tied"] else mlp([latent, *hidden[::-1], outputs], rng=rng)
         penalties = [make("--penalty", Penalty, text, "kl:0.05:3") for text in settings["penalty"]]
         return Autoencoder(encoder, decoder, criterion, corruption, penalties)
-    encoder, decoder = mlp([D, *hidden, 2 * latent], rng=rng), mlp([latent, *hidden[::-1], outputs], rng=rng)
-    if settings["dropout"]:
-        encoder, decoder = with_dropout(encoder, settings["dropout"]), with_dropout(decoder, settings["dropout"])
+    encoder = with_dropout(mlp([D, *hidden, 2 * latent], rng=rng), settings["dropout"])
+    decoder = with_dropout(mlp([latent, *hidden[::-1], outputs], rng=rng), settings["dropout"])
     return VAE(encoder, decoder, criterion, DiagonalGaussian(latent), corruption=corruption)
-
-
-def likelihood(word):
-    """Return the loss of that word; one that can learn its σ does."""
-    loss = known(Loss)[word]
-    return loss(learn=True) if "learn" in inspect.signature(loss).parameters else loss()
 
 
 def encoder_of(code, sizes, rng):
@@ -54,27 +48,23 @@ def encoder_of(code, sizes, rng):
 def mirror(encoder):
     """Return the decoder that shares the encoder's weights: its Dense layers backwards, transposed, tanh between."""
     denses = [layer for layer in encoder.layers[::-1] if isinstance(layer, Dense)]
-    layers = [layer for dense in denses for layer in (TiedDense(dense), Tanh())]
-    return Sequential(*layers[:-1])
+    return Sequential(*[layer for dense in denses for layer in (TiedDense(dense), Tanh())][:-1])
 
 
 def with_dropout(network, p):
-    """Return the network with a Dropout after each hidden activation."""
-    layers = []
-    for layer in network.layers:
-        layers += [layer] if isinstance(layer, Dense) else [layer, Dropout(p)]
-    return Sequential(*layers)
+    """Return the network with a Dropout after each hidden activation; p = 0: without."""
+    pairs = [[layer, Dropout(p)] if p and not isinstance(layer, Dense) else [layer] for layer in network.layers]
+    return Sequential(*itertools.chain(*pairs))
 
 
 def architecture(settings, D, model):
     """Return a line such as: VAE 784-256-256-[2]-256-256-784, tanh, bernoulli."""
-    hidden = "".join(f"-{size}" for size in settings["hidden"])
-    name = type(model).__name__
+    hidden, code, dropout = settings["hidden"], settings["code"], settings["dropout"]
     if settings["task"] == "regression":
-        return f"{name} {D}{hidden}-{model.network.n_out}, tanh, {settings['likelihood']}"
-    back = "".join(f"{size}-" for size in settings["hidden"][::-1])
-    code, dropout, corruption = settings["code"], settings["dropout"], settings["corruption"]
+        sizes = [D, *hidden, model.network.n_out]
+    else:
+        sizes = [D, *hidden, f"[{settings['latent']}]", *hidden[::-1], model.decoder.n_out]
     variants = [f"{code} code"] * (code != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
-    variants += [f"dropout {dropout:g}"] * bool(dropout) + [corruption] * bool(corruption)
-    words = f"{name} {D}{hidden}-[{settings['latent']}]-{back}{model.decoder.n_out}, tanh, {settings['likelihood']}"
-    return ", ".join([words, *variants])
+    variants += [f"dropout {dropout:g}"] * bool(dropout) + [settings["corruption"]] * bool(settings["corruption"])
+    name = f"{type(model).__name__} {'-'.join(map(str, sizes))}"
+    return ", ".join([name, "tanh", settings["likelihood"], *variants])

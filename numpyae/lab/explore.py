@@ -12,29 +12,24 @@ sliders.
 `python -m numpyae explore CHECKPOINT` does this, and finds the data of a run by itself.
 """
 
-import os
+from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.backends import BackendFilter, backend_registry
-from matplotlib.patches import Ellipse
-from matplotlib.widgets import Slider
+from matplotlib import backend_bases, backends, patches, pyplot as plt, widgets
 
 from numpyae.checkpoints import load_model
+from numpyae.checks import check_data
 from numpyae.lab.runs import Run, labels_of, load_split
 from numpyae.lab.settings import files_of, read_settings
-from numpyae.checks import check_data
-from numpyae.plots.codes import show_codes
-from numpyae.plots.images import check_image, extent, show_page
-from numpyae.plots.style import (COLOURS, TEXT, TICKS, TITLE, check_labels, light_grid, new_axes, new_figure, signed,
-                                 spread)
+from numpyae.plots import (COLOURS, TEXT, TICKS, TITLE, check_image, choose_rows, extent, light_grid, new_axes,
+                           new_figure, show_classes, show_page, signed)
 
 SLIDERS = 12                          # at the most: more do not fit
 SHOWN = 2000                          # codes, at the most
 REACH = 3.0                           # of sliders and of an empty plane, in standard deviations
 
 
-class QuietSlider(Slider):
+class QuietSlider(widgets.Slider):
     """A slider that leaves the drawing to the window it is in."""
 
     drawon = False
@@ -58,16 +53,18 @@ class Explorer:
         codes, (self.centre, self.spread) = None, extent(model)
         if x is not None:
             check_data("explore: x", x, D, model.dtype)
-            labels = check_labels("explore", labels, len(x))
-            rows = spread(len(x), SHOWN)
-            x, labels = x[rows], None if labels is None else labels[rows]
+            x, labels = choose_rows("explore", x, labels, SHOWN)
             codes = model.encode(x)
             self.centre, self.spread = codes.mean(axis=0).astype(float), codes.std(axis=0).astype(float)
-        order = np.argsort(-self.effects(), kind="stable").tolist()
-        self.i, self.j = sorted(order[:2]) if dims is None else check_dims(dims, d)
-        others = [k for k in order if k not in (self.i, self.j)][:SLIDERS]
+        steps = np.diag(self.spread)
+        below, above = (model.decode((self.centre + way).astype(model.dtype)) for way in (-steps, steps))
+        order = np.argsort(-np.linalg.norm(above - below, axis=1), kind="stable").tolist()
+        dims = sorted(order[:2]) if dims is None else dims
+        check_pair("explore: dims", dims, 0, d - 1)
+        self.i, self.j = self.dims = list(dims)
+        others = [k for k in order if k not in dims][:SLIDERS]
         self.z, self.held = self.centre.copy(), False
-        self.figure = new_figure(self.caption(d, len(others)), 16, 9)
+        self.figure = new_figure(caption(d, len(others)), 16, 9)
         self.figure.get_layout_engine().set(h_pad=0.09)
         left, right = self.figure.add_gridspec(1, 2, width_ratios=[1.15, 1])
         columns = 2 if len(others) > 4 else 1
@@ -83,46 +80,29 @@ class Explorer:
             self.figure.get_layout_engine().execute(self.figure)
         self.figure.set_layout_engine(None)                      # the layout stays as it is
         self.moving, self.background = (self.cross, self.artist, self.plane.title), None
-        for artist in self.moving:
-            artist.set_animated(self.figure.canvas.supports_blit)
+        plt.setp(self.moving, animated=self.figure.canvas.supports_blit)
         for event, answer in (("motion_notify_event", self.on_motion), ("button_press_event", self.on_click),
                               ("key_press_event", self.on_key), ("draw_event", self.on_draw)):
             self.figure.canvas.mpl_connect(event, answer)
         self.show()
 
-    def effects(self):
-        """Return how much each number of the code changes x, (d,).
-
-        That is |decode(centre + s_j e_j) - decode(centre - s_j e_j)|, s the spread.
-        """
-        steps = np.diag(self.spread)
-        both = self.model.decode(np.concatenate([self.centre + steps, self.centre - steps]).astype(self.model.dtype))
-        return np.linalg.norm(both[:len(steps)] - both[len(steps):], axis=1)
-
-    def caption(self, d, sliders):
-        """Return a sentence on what the mouse, the keys and the sliders do."""
-        which = "the other" if sliders == d - 2 else "the next"
-        several = f" The sliders set {which} {sliders} of {d} numbers, those that matter most first."
-        return ("Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. "
-                "Key 0: back to the mean." + {2: "", 3: " The slider sets the third number."}.get(d, several))
-
     def draw_plane(self, codes, labels):
         """Draw the codes of the data, or 1, 2 and 3 σ of the prior, and a cross at the place whose x is shown."""
-        centre, spread, axes = self.centre[[self.i, self.j]], self.spread[[self.i, self.j]], self.plane
+        axes, centre, spread = self.plane, self.centre[self.dims], self.spread[self.dims]
         low, high = centre - REACH * spread, centre + REACH * spread
         if codes is not None:
-            points = codes[:, [self.i, self.j]]
+            points = codes[:, self.dims]
             low, high = points.min(axis=0) - 1e-3, points.max(axis=0) + 1e-3
-            show_codes(axes, points, labels)
+            show_classes(axes, points, labels)
         elif hasattr(self.model, "posterior"):
             for radius in (1, 2, 3):
-                axes.add_patch(Ellipse(centre, *(2 * radius * spread), fill=False, linestyle="--", linewidth=1.5,
-                                       edgecolor="0.4"))
+                axes.add_patch(patches.Ellipse(centre, *(2 * radius * spread), fill=False, linestyle="--",
+                                               linewidth=1.5, edgecolor="0.4"))
                 axes.text(centre[0], centre[1] + radius * spread[1], f"{radius} σ", fontsize=TICKS, ha="center",
                           va="bottom", color="0.3")
         middle, reach = (low + high) / 2, 0.55 * (high - low).max()
-        axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach))
-        axes.set_aspect("equal")
+        axes.set(xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach),
+                 aspect="equal")
         self.cross, = axes.plot([], [], "P", markersize=18, color="black", markeredgecolor="white", markeredgewidth=2,
                                 zorder=5)
 
@@ -140,31 +120,28 @@ class Explorer:
             axes.set_title(f"x decoded from this z; grey: {grey}", fontsize=TITLE)
             self.artist, = axes.plot(*now[:, None], "P", markersize=18, color=COLOURS[2], markeredgecolor="white",
                                      markeredgewidth=2)
-            axes.set(xlabel="$x_1$", ylabel="$x_2$")
-            axes.set_aspect("equal", adjustable="datalim")
+            axes.set(xlabel="$x_1$", ylabel="$x_2$", adjustable="datalim", aspect="equal")
             self.update = lambda x: self.artist.set_data(*x[:, None])
             return
-        style = "o-" if len(now) <= 50 else "-"
-        self.artist, = axes.plot(np.arange(1, len(now) + 1), now, style, linewidth=2, color=COLOURS[2])
+        self.artist, = axes.plot(np.arange(1, len(now) + 1), now, "o-" if len(now) <= 50 else "-", linewidth=2,
+                                 color=COLOURS[2])
         self.update = self.artist.set_ydata
         low, high = float(every.min()), float(every.max())
         margin = 0.05 * (high - low)
         axes.set(xlabel="number of the feature", ylabel="x", ylim=(low - margin, high + margin + 1e-9))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         light_grid(axes)
 
     def grid(self):
         """Return 15 x 15 codes over the plane, the other numbers at their means, to see how far the decoder reaches."""
+        sides = self.centre + np.linspace(-REACH, REACH, 15)[:, None] * self.spread
         z = np.tile(self.centre, (225, 1))
-        steps = np.linspace(-REACH, REACH, 15)
-        z[:, self.i] += self.spread[self.i] * np.repeat(steps, 15)
-        z[:, self.j] += self.spread[self.j] * np.tile(steps, 15)
+        z[:, self.dims] = np.stack(np.meshgrid(*sides[:, self.dims].T, indexing="ij"), axis=-1).reshape(-1, 2)
         return z.astype(self.model.dtype)
 
     def add_slider(self, k, place):
         """Return a slider for z_k, over 3 standard deviations to both sides."""
-        reach = REACH * (self.spread[k] or 1.0)
-        centre = self.centre[k]
+        centre, reach = self.centre[k], REACH * (self.spread[k] or 1.0)
         slider = QuietSlider(self.figure.add_subplot(place), f"$z_{{{k + 1}}}$", centre - reach, centre + reach,
                              valinit=centre, valfmt="%.2f", color=COLOURS[0])
         slider.label.set_fontsize(TEXT)
@@ -174,7 +151,7 @@ class Explorer:
 
     def move(self, u, v):
         """Show the place z_i = u, z_j = v of the plane."""
-        self.z[[self.i, self.j]] = u, v
+        self.z[self.dims] = u, v
         self.show()
 
     def decoded(self):
@@ -183,7 +160,7 @@ class Explorer:
 
     def show(self, slider=False):
         """Put the code and the decoded x into the window; slider: one has moved, so draw all of it."""
-        u, v = self.z[[self.i, self.j]]
+        u, v = self.z[self.dims]
         self.cross.set_data([u], [v])
         self.plane.title.set_text(f"z = ({signed(u)}, {signed(v)}){', held' if self.held else ''}")
         self.update(self.decoded())
@@ -219,8 +196,7 @@ class Explorer:
 
     def on_slider(self, value):
         """Take the numbers of the sliders."""
-        for k, slider in self.sliders.items():
-            self.z[k] = slider.val
+        self.z[list(self.sliders)] = [slider.val for slider in self.sliders.values()]
         self.show(slider=True)
 
     def on_key(self, event):
@@ -246,12 +222,20 @@ def check_model(model):
     return d, D
 
 
-def check_dims(dims, d):
-    """Return two different numbers from 0 to d - 1. ValueError for others."""
-    if len(dims) != 2 or dims[0] == dims[1] or not all(0 <= k < d for k in dims):
-        raise ValueError(f"explore: dims must be two different numbers from 0 to {d - 1}, "
-                         f"got {', '.join(map(str, dims))}")
-    return dims
+def check_pair(name, pair, first, last, hint="", comma=", "):
+    """Raise ValueError unless the pair is two different numbers from first to last."""
+    if len(pair) != 2 or pair[0] == pair[1] or not all(first <= k <= last for k in pair):
+        raise ValueError(f"{name} must be two different numbers from {first} to {last}{hint}, "
+                         f"got {comma.join(map(str, pair))}")
+
+
+def caption(d, sliders):
+    """Return a sentence on what the mouse, the keys and the sliders do, for d numbers and so many sliders."""
+    words = {2: "", 3: " The slider sets the third number."}
+    several = (f" The sliders set the {'other' if sliders == d - 2 else 'next'} {sliders} of {d} numbers, those that "
+               "matter most first.")
+    return ("Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. "
+            f"Key 0: back to the mean.{words.get(d, several)}")
 
 
 def open_window(path, data=None, image_shape=None, axes=None, save=None):
@@ -262,76 +246,61 @@ def open_window(path, data=None, image_shape=None, axes=None, save=None):
     checkpoint, source = files_of(path)
     model = load_model(checkpoint)
     d, D = check_model(model)
-    dims = axes and check_axes(axes, d)
+    if axes is not None:
+        check_pair("--axes", axes, 1, d, ", with a comma between", ",")
     if image_shape is not None and (len(image_shape) != 2 or image_shape[0] * image_shape[1] != D):
         raise ValueError(f"--shape must be ROWS,COLUMNS with ROWS times COLUMNS the {D} features that the model gives, "
                          f"got {','.join(map(str, image_shape))}")
-    if save is None:
-        check_window()
-    else:
-        check_save(save)
-    x, labels, shape, said = named_data(data, D, model.dtype) if data is not None else data_of_run(source, D)
+    check_output(save)
+    x, labels, shape, said = held_out_data(data, source, model.dtype)
+    if x is not None and x.shape[1] != D:
+        where, hint = (source, "; --data NAME gives others") if data is None else (f"--data {data}", "")
+        raise ValueError(f"{where}: the model takes {D} features, got {x.shape[1]}{hint}")
     yield said
     shape = image_shape or shape
     if shape is None and D > 3:
         yield f"drawn as a line of {D} numbers: whether they are an image is not known; --shape ROWS,COLUMNS says so"
-    explorer = Explorer(model, shape, x, labels, dims)
+    explorer = Explorer(model, shape, x, labels, axes and [k - 1 for k in axes])
     if save is None:
         plt.show()
+    else:
+        explorer.figure.savefig(save)
+        plt.close(explorer.figure)
+        yield f"wrote {save}"
+
+
+def check_output(save):
+    """Raise ValueError unless Matplotlib has a window here or can write a new picture to `save`, if it is given."""
+    if save is None:
+        backend = plt.get_backend()
+        windows = backends.backend_registry.list_builtin(backends.BackendFilter.INTERACTIVE)
+        if backend.lower() not in windows and not backend.startswith("module://"):
+            raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On "
+                             "a machine with a screen `python -m pip install PySide6` brings windows; --save "
+                             "PICTURE.png writes the picture of the window")
         return
-    explorer.figure.savefig(save)
-    plt.close(explorer.figure)
-    yield f"wrote {save}"
+    known, path = sorted(backend_bases.FigureCanvasBase.get_supported_filetypes()), Path(save)
+    for wrong, sentence in (
+            (path.suffix[1:].lower() not in known, f"the name must end in .{', .'.join(known)}"),
+            (not path.absolute().parent.is_dir(), "there is no folder to put it in"),
+            (path.exists(), "expected the name of a new file, got one that is there")):
+        if wrong:
+            raise ValueError(f"--save {save}: {sentence}")
 
 
-def check_axes(axes, d):
-    """Return two different numbers from 1 to d, counted from 0. ValueError for others."""
-    if len(axes) != 2 or axes[0] == axes[1] or max(axes) > d:
-        raise ValueError(f"--axes must be two different numbers from 1 to {d}, with a comma between, "
-                         f"got {','.join(map(str, axes))}")
-    return [k - 1 for k in axes]
+def held_out_data(name, source, dtype):
+    """Return (x, labels, image_shape, sentence) of the held-out data of a name or file, else of the run's run.json.
 
-
-def check_save(save):
-    """Raise ValueError unless a new picture can be written there, in a format that Matplotlib knows."""
-    known = sorted(plt.figure().canvas.get_supported_filetypes())
-    plt.close()
-    if os.path.splitext(save)[1].lstrip(".").lower() not in known:
-        raise ValueError(f"--save {save}: the name must end in .{', .'.join(known)}")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(save))):
-        raise ValueError(f"--save {save}: there is no folder to put it in")
-    if os.path.exists(save):
-        raise ValueError(f"--save {save}: expected the name of a new file, got one that is there")
-
-
-def check_window():
-    """Raise ValueError if Matplotlib can only write files here."""
-    backend, interactive = plt.get_backend(), backend_registry.list_builtin(BackendFilter.INTERACTIVE)
-    if backend.lower() not in interactive and not backend.startswith("module://"):
-        raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On a "
-                         "machine with a screen `python -m pip install PySide6` brings windows; --save PICTURE.png "
-                         "writes the picture of the window")
-
-
-def named_data(name, D, dtype):
-    """Return (x, labels, image_shape, sentence) of the held-out data of a name or file."""
-    split = load_split(name, dtype, 0)
-    if split.x_test.shape[1] != D:
-        raise ValueError(f"--data {name}: the model takes {D} features, got {split.x_test.shape[1]}")
-    return split.x_test, labels_of(split), split.image_shape, f"codes of held-out data of {name}"
-
-
-def data_of_run(source, D):
-    """Return (x, labels, image_shape, sentence) of the run with this run.json; without data None but the sentence."""
-    if not os.path.exists(source):
+    Without data all but the sentence are None.
+    """
+    if name is not None:
+        split = load_split(name, dtype, 0)
+        return split.x_test, labels_of(split), split.image_shape, f"codes of held-out data of {name}"
+    if not Path(source).exists():
         return None, None, None, f"no codes of data: there is no {source}, which would name them; --data NAME does"
     settings = read_settings(source)
     try:
         run = Run(settings)
     except OSError as error:
         return None, None, None, f"no codes of data: {' '.join(str(error).split())}"
-    x = run.held_out[0]
-    if x.shape[1] != D:
-        raise ValueError(f"{source} names data of {x.shape[1]} features, but the model takes {D}: "
-                         "--data NAME gives others")
-    return x, run.labels, run.dataset.image_shape, f"codes of held-out data of {settings['data']}"
+    return run.held_out[0], run.labels, run.dataset.image_shape, f"codes of held-out data of {settings['data']}"

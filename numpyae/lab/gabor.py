@@ -5,6 +5,7 @@ from scipy.optimize import least_squares
 
 BOUNDS = [-6, -6, -9, 0, 0.5, 0.5], [6, 6, 9, 0.5, 6, 6]                     # of x₀, y₀, θ, f, s, t
 
+
 def gabor_shares(filters):
     """Return the share of the variance of each filter (K, 64) that the best Gabor function explains:
 
@@ -28,7 +29,7 @@ def gabor_shares(filters):
 
 
 def waves(q):
-    """Cosine and sine under the window of q = (x₀, y₀, θ, f, s, t), and a constant: (64, 3)."""
+    """Return cosine and sine under the window of q = (x₀, y₀, θ, f, s, t), and a constant: (64, 3)."""
     row, column = np.indices((8, 8)) - 3.5
     x0, y0, theta, f, s, t = q
     u = (column - x0) * np.cos(theta) + (row - y0) * np.sin(theta)

@@ -7,13 +7,12 @@ available from then on. The numbers behind the word are the arguments of its con
 import inspect
 import itertools
 
+from numpyae.described import with_subclasses
+
 
 def known(kind):
     """Return {word: class} of the subclasses of `kind` that have a word."""
-    found = {}
-    for cls in kind.__subclasses__():
-        found |= ({cls.option: cls} if "option" in vars(cls) else {}) | known(cls)
-    return found
+    return {cls.option: cls for cls in with_subclasses(kind) if "option" in vars(cls)}
 
 
 def numbers(cls):

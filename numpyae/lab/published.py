@@ -1,52 +1,45 @@
 """Published settings, one record each: the value, where it stands, how it is run and how it is judged.
 
-A number in a paper is of one network, one data set, one schedule and one way of measuring. Each function below is such
-a setting: it makes a Job of its data, all that `fit` needs and two ways to measure, a quick one for on the way and the
-one whose number stands beside the published one. `published`, above it, has the rest of its record.
+A number in a paper is of one network, one data set, one schedule and one way of measuring. SETTINGS, at the end, has a
+record of each. Its function makes a Job of the data: all that `fit` needs and two ways to measure, a quick one for on
+the way and the one whose number stands beside the published one.
 """
 
 import copy
+import itertools
 import math
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+import numpyae                        # numpyae.plots is loaded when the first picture is drawn
 from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, KLSparsity,
-                     Model, Nesterov, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, WeightDecay,
+                     Nesterov, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK, WeightDecay,
                      datasets, mlp)
 from numpyae.datasets.generated import curves, mirrored, patches, photograph, shifted, whiten
 from numpyae.evaluation import ACTIVE, active_units, probe
 from numpyae.lab.gabor import gabor_shares
-from numpyae.optimizers import Optimizer
 
 SEED = 0
-SETTINGS = {}                         # name: Setting; filled by `published`
-
-
 NATS = "nats per image, -log p(x) by 5000 importance samples; 10 000 MNIST test images, pixels drawn once as 0 or 1"
 QUICK = "estimate by 50 samples on every tenth test image, about 1 nat above the value"
 SUM = "squared error, summed over pixels, mean over {}; grey levels in [0, 1]"
 
 
-@dataclass(frozen=True)
-class Job:
-    """All that `fit` needs to run a setting on its data, and two ways to measure.
+class Job(namedtuple("Job", "model data rng look judge optimizer batch_size schedule each_epoch pictures",
+                     defaults=[None, 100, lambda *now: None, None, lambda model: {}])):
+    """The arguments of `fit` that run a setting on its data, and two ways to measure.
 
-    look(model) -> (value, standard error), on the way; judge(model) -> (value, standard error, remark), at the end.
-    schedule(model, optimizer, epoch, epochs) sets the rates after each epoch. optimizer=None: L-BFGS, in one piece.
+    data         a tuple of arrays
+    look         model -> (value, standard error), on the way
+    judge        model -> (value, standard error, remark), at the end
+    optimizer    None for L-BFGS, in one piece
+    schedule     (model, optimizer, epoch, epochs) sets the rates after each epoch
+    pictures     model -> {file name: function that draws the figure}
     """
-    model: Model
-    data: tuple
-    rng: np.random.Generator
-    look: Callable
-    judge: Callable
-    optimizer: Optimizer | None = None
-    batch_size: int = 100
-    schedule: Callable | None = None
-    each_epoch: Callable | None = None
-    pictures: Callable | None = None  # model -> {file name: function that draws the figure}
 
 
 @dataclass(frozen=True)
@@ -61,16 +54,6 @@ class Setting:
     every: int                        # epochs between two looks
     estimate: str = ""                # what `look` measures, where that is not the same
     better: Callable = min
-
-
-def published(name, value, source, measure, load, epochs, every, estimate="", better=min, **options):
-    """Record the function below as a setting; `options` are arguments of the function for this setting."""
-    def record(prepare):
-        prepared = partial(prepare, **options)
-        SETTINGS[name] = Setting(value, source, measure, load, prepared, epochs, every, estimate, better)
-        return prepare
-
-    return record
 
 
 def load_mnist(rng):
@@ -88,7 +71,7 @@ def load_curves(rng):
 def load_patches(rng):
     """Return 10 000 pieces, 8 x 8, of whitened photographs: Kodak's 24, or else the one that comes with Matplotlib.
 
-    Without their means, cut at 3 standard deviations, in [0.1, 0.9] (CS294A).
+    Each piece has mean 0, is cut at 3 standard deviations, and moved to [0.1, 0.9] (CS294A).
     """
     try:
         name, photos = "24 photographs (Kodak)", datasets.load("kodak").x.reshape(-1, 512, 512)
@@ -107,11 +90,6 @@ def mean_and_error(values):
     return float(values.mean()), float(values.std() / math.sqrt(len(values)))
 
 
-def share_and_error(share, n):
-    """Return a share of n as a percentage, and its standard error √(p (1 - p) / n)."""
-    return 100 * share, 100 * math.sqrt(share * (1 - share) / n)
-
-
 def squared_errors(model, x):
     """Return Σ_d (y_d - x_d)² of every row, (N,); in blocks, since a deep network keeps all its layers."""
     blocks = np.array_split(x, max(1, len(x) // 1000))
@@ -123,10 +101,7 @@ def by_error(x, others, said):
     def look(model):
         return mean_and_error(squared_errors(model, x))
 
-    def judge(model):
-        return *look(model), said.format(squared_errors(model, others).mean())
-
-    return look, judge
+    return look, lambda model: (*look(model), said.format(squared_errors(model, others).mean()))
 
 
 class AveragedAdam(Adam):
@@ -148,25 +123,23 @@ class AveragedAdam(Adam):
         if self.t > self.start:
             self.average += (w - self.average) / (self.t - self.start)
 
+    def averaged(self, model):
+        """Return a copy of the model with the averaged w, once there is one."""
+        mean = copy.deepcopy(model)
+        if self.t > self.start:
+            mean.w = self.average
+        return mean
 
-@published("burda-table-1-iwae-50", "84.78",
-           "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 50; 3280 epochs",
-           NATS, load_mnist, 300, 1, QUICK, samples=50, fall=300, start=225)
-@published("burda-table-1-iwae-5", "85.54",
-           "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 5; 3280 epochs",
-           NATS, load_mnist, 560, 5, QUICK, samples=5, fall=800, start=420)
-@published("burda-table-1", "86.76", "Burda et al. 2016, Table 1, VAE, one stochastic layer, K = 1; 3280 epochs",
-           NATS, load_mnist, 800, 10, QUICK)
+
 def burda(data, rng, samples=1, fall=1000, start=600):
     """784-200-200-[50]-200-200-784 tanh, Bernoulli, pixels drawn anew each epoch; a VAE, or for samples > 1 an IWAE.
 
-    Adam's rate is 1e-3 and falls to a tenth in every `fall` epochs. What is measured is the mean of w after epoch
-    `start`.
+    Adam's rate is 1e-3 and falls to a tenth in every `fall` epochs. The mean of w after epoch `start` is measured.
     """
     D = data.x.shape[1]
     encoder, decoder = mlp([D, 200, 200, 100], rng=rng), mlp([50, 200, 200, D], rng=rng)
     p = np.clip(data.x.mean(axis=0, dtype=np.float64), 1e-3, 1 - 1e-3)
-    decoder.layers[-1].b = np.log(p / (1 - p))               # start at the mean image: what is learnt is what differs
+    decoder.layers[-1].b = np.log(p / (1 - p))               # start at the mean image: the net learns how images differ
     parts = encoder, decoder, BernoulliNLL(), DiagonalGaussian(50)
     model = (VAE(*parts) if samples == 1 else IWAE(*parts, samples=samples)).astype(np.float32)
     test = datasets.binarize(np.random.default_rng(0), data.x_test)
@@ -175,22 +148,16 @@ def burda(data, rng, samples=1, fall=1000, start=600):
     def schedule(model, optimizer, epoch, epochs):
         optimizer.alpha = 1e-3 * 0.1**(epoch / fall)
 
-    def averaged(model):
-        mean = copy.deepcopy(model)
-        if optimizer.t > optimizer.start:
-            mean.w = optimizer.average
-        return mean
-
-    def look(model):
-        return mean_and_error(-averaged(model).log_likelihood(test[::10], 50, np.random.default_rng(1)))
+    def nats(model, x, samples):
+        log_p = optimizer.averaged(model).log_likelihood(x, samples, np.random.default_rng(1))
+        return mean_and_error(-log_p)
 
     def judge(model):
-        model = averaged(model)
-        active = int(np.sum(active_units(model, test) > ACTIVE))
-        nats = -model.log_likelihood(test, 5000, np.random.default_rng(1))
-        return *mean_and_error(nats), f"{active} of 50 units active"
+        active = int(np.sum(active_units(optimizer.averaged(model), test) > ACTIVE))
+        return *nats(model, test, 5000), f"{active} of 50 units active"
 
-    return Job(model, (data.x,), rng, look, judge, optimizer, 100, schedule, datasets.binarize)
+    return Job(model, (data.x,), rng, partial(nats, x=test[::10], samples=50), judge, optimizer, 100, schedule,
+               datasets.binarize)
 
 
 def cooled(alpha, model, optimizer, epoch, epochs):
@@ -198,24 +165,18 @@ def cooled(alpha, model, optimizer, epoch, epochs):
     optimizer.alpha = alpha * (0.5 + 0.5 * math.cos(math.pi * epoch / epochs)) + 1e-6
 
 
-@published("hinton-mnist", "3.00", "Hinton & Salakhutdinov 2006, digits, 30 numbers",
-           SUM.format("10 000 MNIST test images"), load_mnist, 40, 1)
 def hinton_mnist(data, rng):
     """784-1000-500-250-30 and its mirror image, ELU, linear code, sigmoid output, squared error.
 
-    Each epoch shows the digits moved by a pixel.
-
-    The paper: logistic units, cross-entropy, pre-trained layer by layer.
+    Each epoch shows the digits moved by a pixel. The paper: logistic units, cross-entropy, pre-trained layer by layer.
     """
     sizes = [data.x.shape[1], 1000, 500, 250, 30]
     decoder = mlp(sizes[::-1], hidden=ELU, output=Sigmoid, rng=rng)
     model = Autoencoder(mlp(sizes, hidden=ELU, rng=rng), decoder, SquaredError()).astype(np.float32)
-    look, judge = by_error(data.x_test, data.x[:10000], "{:.2f} on training images")
-    return Job(model, (data.x,), rng, look, judge, Adam(1e-3), 128, partial(cooled, 1e-3), shifted)
+    return Job(model, (data.x,), rng, *by_error(data.x_test, data.x[:10000], "{:.2f} on training images"),
+               Adam(1e-3), 128, partial(cooled, 1e-3), shifted)
 
 
-@published("hinton-curves", "1.44", "Hinton & Salakhutdinov 2006, curves, 6 numbers",
-           SUM.format("10 000 new curves"), load_curves, 700, 10)
 def hinton_curves(data, rng):
     """784-400-200-100-50-25-6 and its mirror image, ELU, linear code, cross-entropy; each epoch shows mirrored curves.
 
@@ -224,20 +185,17 @@ def hinton_curves(data, rng):
     sizes = [data.x.shape[1], 400, 200, 100, 50, 25, 6]
     encoder, decoder = mlp(sizes, hidden=ELU, rng=rng), mlp(sizes[::-1], hidden=ELU, rng=rng)
     model = Autoencoder(encoder, decoder, BernoulliNLL()).astype(np.float32)
-    look, judge = by_error(data.x_test, data.x[:5000], "{:.2f} on training images")
-    return Job(model, (data.x,), rng, look, judge, Adam(2e-3), 50, partial(cooled, 2e-3), mirrored)
+    return Job(model, (data.x,), rng, *by_error(data.x_test, data.x[:5000], "{:.2f} on training images"),
+               Adam(2e-3), 50, partial(cooled, 2e-3), mirrored)
 
 
 def logistic(sizes, rng):
     """Return Dense layers of these sizes, 15 incoming weights per unit, a logistic unit after each but the last."""
-    layers = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:]):
-        layers += [Dense(n_in, n_out, rng=rng, init="sparse"), Sigmoid()]
+    layers = [layer for n_in, n_out in itertools.pairwise(sizes)
+              for layer in (Dense(n_in, n_out, rng=rng, init="sparse"), Sigmoid())]
     return Sequential(*layers[:-1])
 
 
-@published("sutskever-curves", "0.096", "Sutskever et al. 2013, Table 1, curves, Nesterov 0.99 (plain descent: 0.48)",
-           SUM.format("the 20 000 training curves, as in the paper"), load_curves, 7500, 25)
 def sutskever_curves(data, rng):
     """784-400-200-100-50-25-6 and its mirror image, logistic, sparse start, Nesterov's momentum rising to 0.99.
 
@@ -250,14 +208,12 @@ def sutskever_curves(data, rng):
     def schedule(model, optimizer, epoch, epochs):
         optimizer.mu = 0.9 if epoch >= epochs - 10 else min(1 - 1 / (2 * (optimizer.t // 250) + 2), 0.99)
 
-    look, judge = by_error(data.x, data.x_test, "{:.3f} on new curves")
-    return Job(model, (data.x,), rng, look, judge, Nesterov(0.01, 0.5), 200, schedule)
+    return Job(model, (data.x,), rng, *by_error(data.x, data.x_test, "{:.3f} on new curves"), Nesterov(0.01, 0.5), 200,
+               schedule)
 
 
-@published("makhzani-25", "1.35", "Makhzani & Frey 2013, k-sparse, 1000 units, k = 25",
-           "% of 10 000 MNIST test images that softmax regression on the codes gets wrong", load_mnist, 60, 5)
 def makhzani(data, rng):
-    """784-1000-784, linear, tied, of 1000 units the 25 strongest are kept, at first 100; digits moved by a pixel."""
+    """784-1000-784, linear, tied; of 1000 units the 25 strongest are kept, at first 100; digits moved by a pixel."""
     dense = Dense(data.x.shape[1], 1000, rng=rng)
     model = Autoencoder(Sequential(dense, TopK(100, by="value")), TiedDense(dense), SquaredError()).astype(np.float32)
 
@@ -271,51 +227,41 @@ def makhzani(data, rng):
         k, top.k = top.k, kept
         z, z_test = model.encode(data.x), model.encode(data.x_test)
         top.k = k
-        return share_and_error(probe(z, data.y, z_test, data.y_test, iterations=20), len(z_test))
+        wrong = probe(z, data.y, z_test, data.y_test, iterations=20)
+        return 100 * wrong, 100 * math.sqrt(wrong * (1 - wrong) / len(z_test))
 
     def judge(model):
         dead = int(np.sum(np.max(model.encode(data.x) != 0, axis=0) == 0))
         return *probed(model, 75), f"75 units kept; with 25 kept {probed(model, 25)[0]:.2f}; {dead} units dead"
 
-    rng = np.random.default_rng(1)
-    return Job(model, (data.x,), rng, partial(probed, kept=75), judge, Adam(1e-3), 128, schedule, shifted)
+    return Job(model, (data.x,), np.random.default_rng(1), partial(probed, kept=75), judge, Adam(1e-3), 128, schedule,
+               shifted)
 
 
-@published("cs294a", "oriented edges", "CS294A lecture notes (A. Ng), sparse autoencoder; L-BFGS, 400 iterations",
-           "% of 25 filters of which a Gabor function explains at least 70 %", load_patches, 400, 400, better=max)
 def cs294a(data, rng):
     """64-25-64 logistic, λ = 10⁻⁴, ρ = 0.01, β = 3, L-BFGS on all patches at once.
 
     Their loss is ½ of ours, so ours has λ Σ W² and 2β.
     """
-    from numpyae import plots
-
     rng = np.random.default_rng(9)
     encoder, decoder = mlp([64, 25], output=Sigmoid, rng=rng), mlp([25, 64], output=Sigmoid, rng=rng)
     model = Autoencoder(encoder, decoder, SquaredError(), penalties=[WeightDecay(1e-4), KLSparsity(0.01, 6.0)])
 
     def look(model):
-        shares = gabor_shares(model.encoder.layers[0].W.T)
-        return share_and_error(float(np.mean(shares >= 0.7)), len(shares))
+        return mean_and_error(100.0 * (gabor_shares(model.encoder.layers[0].W.T) >= 0.7))
 
     def judge(model):
         return *look(model), f"{data.name}; mean activation {model.encode(data.x).mean():.3f}"
 
-    def pictures(model):
-        return {"filters": lambda: plots.filters(model.encoder.layers[0], (8, 8))}
-
-    return Job(model, (data.x,), rng, look, judge, pictures=pictures)
+    return Job(model, (data.x,), rng, look, judge, pictures=lambda model: {
+        "filters": lambda: numpyae.plots.filters(model.encoder.layers[0], (8, 8))})
 
 
-@published("hwalsuklee", "pictures", "hwalsuklee/tensorflow-mnist-VAE, the example of [001]",
-           "nats per image, -ELBO; 10 000 MNIST test images, pixels drawn once as 0 or 1", load_mnist, 60, 1)
 def hwalsuklee(data, rng):
     """784-500 ELU-500 tanh-[2]-500 tanh-500 ELU-784, dropout 0.1, Adam 1e-3, batches of 128: [001]'s example.
 
     Its pixels are grey, under a Bernoulli likelihood; ours are drawn anew each epoch, so that the bound is one.
     """
-    from numpyae import plots
-
     D = data.x.shape[1]
     encoder = Sequential(Dense(D, 500, rng=rng), ELU(), Dropout(0.1), Dense(500, 500, rng=rng), Tanh(), Dropout(0.1),
                          Dense(500, 4, rng=rng))
@@ -327,12 +273,40 @@ def hwalsuklee(data, rng):
     def look(model):
         return mean_and_error(-model.elbo(test, rng=np.random.default_rng(1)))
 
-    def judge(model):
-        return *look(model), "judged by its pictures"
+    return Job(
+        model, (data.x,), rng, look, lambda model: (*look(model), "judged by its pictures"), Adam(1e-3), 128,
+        each_epoch=datasets.binarize, pictures=lambda model: {
+            "reconstructions": lambda: numpyae.plots.reconstructions(model, data.x_test, data.image_shape),
+            "manifold": lambda: numpyae.plots.manifold(model, data.image_shape),
+            "code_map": lambda: numpyae.plots.code_map(model, data.x_test, data.y_test)})
 
-    def pictures(model):
-        return {"reconstructions": lambda: plots.reconstructions(model, data.x_test, data.image_shape),
-                "manifold": lambda: plots.manifold(model, data.image_shape),
-                "code_map": lambda: plots.code_map(model, data.x_test, data.y_test)}
 
-    return Job(model, (data.x,), rng, look, judge, Adam(1e-3), 128, each_epoch=datasets.binarize, pictures=pictures)
+SETTINGS = {
+    "burda-table-1": Setting(
+        "86.76", "Burda et al. 2016, Table 1, VAE, one stochastic layer, K = 1; 3280 epochs",
+        NATS, load_mnist, burda, 800, 10, QUICK),
+    "burda-table-1-iwae-5": Setting(
+        "85.54", "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 5; 3280 epochs",
+        NATS, load_mnist, partial(burda, samples=5, fall=800, start=420), 560, 5, QUICK),
+    "burda-table-1-iwae-50": Setting(
+        "84.78", "Burda et al. 2016, Table 1, IWAE, one stochastic layer, K = 50; 3280 epochs",
+        NATS, load_mnist, partial(burda, samples=50, fall=300, start=225), 300, 1, QUICK),
+    "hinton-mnist": Setting(
+        "3.00", "Hinton & Salakhutdinov 2006, digits, 30 numbers",
+        SUM.format("10 000 MNIST test images"), load_mnist, hinton_mnist, 40, 1),
+    "hinton-curves": Setting(
+        "1.44", "Hinton & Salakhutdinov 2006, curves, 6 numbers",
+        SUM.format("10 000 new curves"), load_curves, hinton_curves, 700, 10),
+    "sutskever-curves": Setting(
+        "0.096", "Sutskever et al. 2013, Table 1, curves, Nesterov 0.99 (plain descent: 0.48)",
+        SUM.format("the 20 000 training curves, as in the paper"), load_curves, sutskever_curves, 7500, 25),
+    "makhzani-25": Setting(
+        "1.35", "Makhzani & Frey 2013, k-sparse, 1000 units, k = 25",
+        "% of 10 000 MNIST test images that softmax regression on the codes gets wrong", load_mnist, makhzani, 60, 5),
+    "cs294a": Setting(
+        "oriented edges", "CS294A lecture notes (A. Ng), sparse autoencoder; L-BFGS, 400 iterations",
+        "% of 25 filters of which a Gabor function explains at least 70 %", load_patches, cs294a, 400, 400, better=max),
+    "hwalsuklee": Setting(
+        "pictures", "hwalsuklee/tensorflow-mnist-VAE, the example of [001]",
+        "nats per image, -ELBO; 10 000 MNIST test images, pixels drawn once as 0 or 1",
+        load_mnist, hwalsuklee, 60, 1)}

@@ -1,4 +1,4 @@
-"""Records of published settings: rows of `lectures/results.md`, one per run, curves in `lectures/results.csv`."""
+"""Records of published settings: rows of `lectures/results.md`, one for each run, curves in `lectures/results.csv`."""
 
 import csv
 import os
@@ -16,12 +16,9 @@ STOPPED = "stopped"                   # begins the remark of a row whose number 
 
 def recorded_results():
     """Return {name: [row as a list of cells, ...]} of the rows of lectures/results.md with a number."""
-    found = {name: [] for name in SETTINGS}
-    for line in read_lines("results.md"):
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if cells[0] in found and len(cells) == HEAD.count("|") - 1 and cells[6] != "not run":
-            found[cells[0]].append(cells)
-    return found
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in read_lines("results.md")]
+    rows = [cells for cells in rows if len(cells) == HEAD.count("|") - 1 and cells[6] != "not run"]
+    return {name: [cells for cells in rows if cells[0] == name] for name in SETTINGS}
 
 
 def best_recorded(name):
@@ -47,10 +44,8 @@ def recorded_curve(name, epochs, column):
 
 def read_lines(name):
     """Return the lines of a file beside the lectures; none when the package was installed without them."""
-    try:
-        return (FOLDER / name).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
+    path = FOLDER / name
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def expected(curve, epoch):
@@ -62,11 +57,10 @@ def expected(curve, epoch):
 
 def listing():
     """Return all settings as text: published value, its source, our best, and the measure."""
-    lines = []
-    for name, setting in SETTINGS.items():
-        lines += [name, f"    published  {setting.published}: {setting.source}",
-                  f"    ours       {best_recorded(name)}", f"    measured   {setting.measure}"]
-    return "\n".join(lines)
+    return "\n".join(f"{name}\n"
+                     f"    published  {setting.published}: {setting.source}\n"
+                     f"    ours       {best_recorded(name)}\n"
+                     f"    measured   {setting.measure}" for name, setting in SETTINGS.items())
 
 
 def number(value, error=None):
@@ -77,21 +71,13 @@ def number(value, error=None):
 
 def result_row(name, dtype, minutes, epochs, value, error, remark):
     """Return a row of the table in lectures/results.md."""
-    minutes = f"{minutes:.0f}" if minutes >= 10 else f"{minutes:.1f}"
-    cells = [name, time.strftime("%Y-%m-%d"), str(SEED), minutes, f"{os.cpu_count()} cores, {dtype}", epochs,
-             f"{number(value, error)}", SETTINGS[name].published, remark]
+    cells = [name, time.strftime("%Y-%m-%d"), str(SEED), f"{minutes:.{int(minutes < 10)}f}",
+             f"{os.cpu_count()} cores, {dtype}", epochs, number(value, error), SETTINGS[name].published, remark]
     return f"| {' | '.join(cells)} |"
-
-
-def keep_row(folder, row):
-    """Print the row, and append it to results.md in the folder."""
-    path = os.path.join(folder, "results.md")
-    append(path, f"{HEAD}\n{'|---' * (HEAD.count('|') - 1)}|", row)
-    print(f"for lectures/results.md, also in {path}:\n{row}", flush=True)
 
 
 def append(path, head, line):
     """Append a line to a file; a new file begins with the head."""
-    fresh = not os.path.exists(path)
+    lines = [line] if os.path.exists(path) else [head, line]
     with open(path, "a", encoding="utf-8") as file:
-        file.write(f"{head}\n{line}\n" if fresh else f"{line}\n")
+        file.write("".join(f"{line}\n" for line in lines))

@@ -2,12 +2,13 @@
 
 import json
 import os
+import pathlib
 import time
 
 import numpy as np
 
 from numpyae.lab.published import SEED, SETTINGS
-from numpyae.lab.records import (COLUMNS, STOPPED, append, best_recorded, expected, keep_row, number, recorded_curve,
+from numpyae.lab.records import (COLUMNS, HEAD, STOPPED, append, best_recorded, expected, number, recorded_curve,
                                  result_row)
 from numpyae.lab.runs import save
 from numpyae.optimizers import lbfgs
@@ -21,23 +22,20 @@ class Watch:
         self.name, self.job, self.folder, self.epochs = name, job, folder, epochs
         self.setting = SETTINGS[name]
         self.curves = {column: recorded_curve(name, epochs, column) for column in ("loss", "value")}
-        self.start, self.first = time.perf_counter(), None
         self.last = None              # (epoch, value, error, minutes) of the last look
 
     def __call__(self, model, history, optimizer):
         """Set the rates for the next epoch; measure, where it is time to: fit calls this."""
         epoch = history.epochs
-        if self.job.schedule is not None:
-            self.job.schedule(model, optimizer, epoch, self.epochs)
-        self.first = epoch - 1 if self.first is None else self.first
+        self.job.schedule(model, optimizer, epoch, self.epochs)
         if epoch % self.setting.every and epoch != self.epochs:
             return
         value, error = self.job.look(model)
-        loss = history.loss[-1]
-        left = (time.perf_counter() - self.start) / (epoch - self.first) * (self.epochs - epoch)
+        loss, minutes = history.loss[-1], sum(history.seconds) / 60
+        left = minutes / epoch * (self.epochs - epoch)
         print(f"epoch {epoch}/{self.epochs}  {number(value, error)}{self.beside('value', epoch)}  "
-              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left / 60:.0f} minutes left", flush=True)
-        self.last = epoch, value, error, sum(history.seconds) / 60
+              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left:.0f} minutes left", flush=True)
+        self.last = epoch, value, error, minutes
         self.keep(epoch, loss, value)
 
     def beside(self, column, epoch):
@@ -50,14 +48,21 @@ class Watch:
         append(os.path.join(self.folder, "results.csv"), ",".join(COLUMNS),
                f"{self.name},{self.epochs},{epoch},{loss:.6g},{value:.6g}")
 
+    def keep_row(self, epoch, value, error, minutes, remark):
+        """Print the result as a row for lectures/results.md, and append it to results.md in the folder."""
+        row = result_row(self.name, self.job.model.dtype, minutes, f"{epoch} of {self.epochs}", value, error, remark)
+        path = os.path.join(self.folder, "results.md")
+        append(path, f"{HEAD}\n{'|---' * (HEAD.count('|') - 1)}|", row)
+        print(f"for lectures/results.md, also in {path}:\n{row}", flush=True)
+
 
 def rerun(name, out=None, resume=None, epochs=None, data=None):
-    """Train the setting of that name until it is done or stopped; results are in the folder. Returns the exit status.
+    """Train the setting of that name until it is done or stopped; return the exit status. Results are in the folder.
 
-    A new run gets the folder `out` (runs/reproduce-NAME), which must be new or empty; `resume` is the folder of one to
-    go on with, which ends with the same bits as if it had not been stopped. epochs: others than the setting's, with
-    its schedule stretched over them. data: a Dataset instead of the setting's. ValueError for an unknown name or a
-    wrong folder, the errors of datasets.load where the data are not there.
+    A new run gets the folder `out` (runs/reproduce-NAME), which must be new or empty; `resume` is the folder of a run
+    to go on with, which ends with the same bits as if it had not been stopped. epochs: others than the setting's, with
+    its schedule stretched over them. data: a Dataset instead of the setting's. Raise ValueError for an unknown name or
+    a wrong folder, and the errors of datasets.load where the data are not there.
     """
     if name not in SETTINGS:
         raise ValueError(f"NAME must be one of {', '.join(SETTINGS)}, got {name!r}")
@@ -70,48 +75,44 @@ def rerun(name, out=None, resume=None, epochs=None, data=None):
     print(announce(data, job, watch), flush=True)
     if resume is None:
         os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "run.json"), "x", encoding="utf-8") as file:
-            json.dump({"reproduce": name, "epochs": epochs}, file)
-    done, minutes = train(job, watch)
-    epoch, remark = epochs, f"{STOPPED}; {setting.estimate}".removesuffix("; ")
+        pathlib.Path(folder, "run.json").write_text(json.dumps({"reproduce": name, "epochs": epochs}))
     try:
-        if done:
-            patience = ", which takes minutes" if setting.estimate else ""
-            print(f"done, now measuring {setting.measure}{patience}", flush=True)
-            value, error, remark = job.judge(job.model)
+        minutes = train(job, watch)
+        patience = ", which takes minutes" if setting.estimate else ""
+        print(f"done, now measuring {setting.measure}{patience}", flush=True)
+        value, error, remark = job.judge(job.model)
     except KeyboardInterrupt:
-        done = False
-    if done:
-        print(f"ours {number(value, error)} ({remark}), published {setting.published}")
-        for path in write_pictures(job, folder):
-            print(f"wrote {path}")
-    elif watch.last is not None:
-        epoch, value, error, minutes = watch.last
-    if done or watch.last is not None:
-        keep_row(folder, result_row(name, job.model.dtype, minutes, f"{epoch} of {epochs}", value, error, remark))
-    if not done:
+        if watch.last is not None:
+            watch.keep_row(*watch.last, f"{STOPPED}; {setting.estimate}".removesuffix("; "))
         print(f"stopped; --resume {folder} goes on")
-    return 0 if done else 130
+        return 130
+    print(f"ours {number(value, error)} ({remark}), published {setting.published}")
+    for picture, make in job.pictures(job.model).items():
+        print(f"wrote {save(make, os.path.join(folder, picture + '.png'))}")
+    watch.keep_row(epochs, value, error, minutes, remark)
+    return 0
 
 
 def train(job, watch):
-    """Train, from the checkpoint in the folder if there is one, by fit or by L-BFGS. Returns (is it done?, minutes)."""
+    """Train, from the checkpoint in the folder if there is one, by fit or by L-BFGS; return the minutes it took.
+
+    Raise KeyboardInterrupt when the training was stopped.
+    """
     path = os.path.join(watch.folder, "checkpoint.npz")
     if job.optimizer is None:
         start = time.perf_counter()
-        try:
-            lbfgs(job.model, *job.data, iterations=watch.epochs, tolerance=0)
-        except KeyboardInterrupt:
-            return False, 0
-        return True, (time.perf_counter() - start) / 60
+        lbfgs(job.model, *job.data, iterations=watch.epochs, tolerance=0)
+        return (time.perf_counter() - start) / 60
     history = fit(job.model, *job.data, optimizer=job.optimizer, epochs=watch.epochs, batch_size=job.batch_size,
                   rng=job.rng, each_epoch=job.each_epoch, callbacks=[watch], checkpoint=path,
                   resume=path if os.path.exists(path) else None, progress=False)
-    return history.stopped == "epochs", sum(history.seconds) / 60
+    if history.stopped != "epochs":
+        raise KeyboardInterrupt
+    return sum(history.seconds) / 60
 
 
 def choose_folder(name, out, resume, epochs):
-    """Return (folder, epochs) of a new run, or of one of the same setting to go on with. Else ValueError."""
+    """Return (folder, epochs) of a new run, or of one of this setting to go on with; raise ValueError for others."""
     if resume is None:
         folder = out or os.path.join("runs", f"reproduce-{name}")
         if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
@@ -121,8 +122,7 @@ def choose_folder(name, out, resume, epochs):
     if out is not None:
         raise ValueError(f"--resume {resume} goes on in that folder: expected no --out, got {out}")
     try:
-        with open(os.path.join(resume, "run.json"), encoding="utf-8") as file:
-            found = json.load(file)
+        found = json.loads(pathlib.Path(resume, "run.json").read_text(encoding="utf-8"))
         known, planned = found["reproduce"], int(found["epochs"])
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"--resume {resume}: there is no run.json, which says what was begun") from None
@@ -135,16 +135,14 @@ def choose_folder(name, out, resume, epochs):
 
 
 def announce(data, job, watch):
-    """Return what will be done, as lines."""
+    """Return lines that say how the setting will be run."""
     setting, held_out = watch.setting, f", {len(data.x_test)} held out" if data.x_test is not data.x else ""
+    often = "every epoch" if setting.every == 1 else f"every {setting.every} epochs"
+    known = any(watch.curves.values())
+    source = "from our recorded run" if known else f"nothing, no run of {watch.epochs} epochs is recorded"
+    steps, way = "epochs", f"{often}: {setting.estimate or 'the same'}; expected: {source}"
     if job.optimizer is None:
         steps, way = "iterations", "nothing: L-BFGS runs in one piece, and stopped it begins anew"
-    else:
-        often = "every epoch" if setting.every == 1 else f"every {setting.every} epochs"
-        known = f"nothing, no run of {watch.epochs} epochs is recorded"
-        if any(watch.curves.values()):
-            known = "from our recorded run"
-        steps, way = "epochs", f"{often}: {setting.estimate or 'the same'}; expected: {known}"
     return "\n".join([
         f"published   {setting.published}: {setting.source}",
         f"measured    {setting.measure}",
@@ -154,9 +152,3 @@ def announce(data, job, watch):
         f"training    {watch.epochs} {steps}, seed {SEED}",
         f"on the way  {way}",
         f"folder      {watch.folder}"])
-
-
-def write_pictures(job, folder):
-    """Write the setting's pictures, if it has some, into the folder; yield their paths."""
-    for name, make in (job.pictures(job.model) if job.pictures is not None else {}).items():
-        yield save(make, os.path.join(folder, name + ".png"))

@@ -7,13 +7,15 @@ overwritten or deleted.
 
 import os
 import warnings
+from functools import partial
 
 import numpy as np
 
+import numpyae                        # numpyae.plots is loaded when the first picture is drawn
 from numpyae import datasets
 from numpyae.checkpoints import read_checkpoint
-from numpyae.lab.building import architecture, build_model
 from numpyae.checks import check_data
+from numpyae.lab.building import architecture, build_model
 from numpyae.optimizers import Adam
 from numpyae.training import History, check_arguments, fit
 
@@ -25,16 +27,17 @@ HELD_OUT = 0.1                        # of data that come without a test set
 
 
 class Run:
-    """Data, model and words of one run.
+    """Data, model and words of one run, which may go on from a checkpoint.
 
     Attributes: settings, dataset, data, held_out, labels, model, each_epoch; `convention` says what the
-    numbers of the training mean, `judged` what the held-out number means.
+    numbers of the training mean, `judged` what the held-out number means. Raise ValueError, before anything is
+    written, for settings that do not fit the data and for a checkpoint of another model.
     """
 
-    def __init__(self, settings):
+    def __init__(self, settings, checkpoint=None):
         if os.path.exists(settings["data"]) and settings["data"] not in datasets.NAMES:
             settings["data"] = os.path.abspath(settings["data"])     # found again from another folder
-        self.settings = settings
+        self.settings, self.resumed = settings, checkpoint
         dtype = np.dtype(settings["dtype"])
         self.dataset = load_split(settings["data"], dtype, settings["seed"])
         x, y, x_test, y_test = self.dataset[1:5]
@@ -55,14 +58,17 @@ class Run:
             self.judged += ", binarised once"
             self.each_epoch = datasets.binarize
             self.held_out = (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
+        if checkpoint is not None:
+            read_checkpoint(checkpoint, self.model, Adam(settings["lr"]), np.random.default_rng(0), History)
 
     def announce(self, folder):
-        """Return what will be done, as lines."""
+        """Return lines that say how the model will be trained, and on which data."""
         settings, (N, D) = self.settings, self.data[0].shape
         image = self.dataset.image_shape
         shape = "×".join(map(str, image)) + " images" if image else f"rows of {D} numbers"
         steps = -(-N // settings["batch_size"])
-        drawn = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
+        last = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
+        last += [f"results     {folder}"] + [f"resumed     from {self.resumed}"] * bool(self.resumed)
         return "\n".join([
             f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
             f"            {self.convention}",
@@ -70,38 +76,28 @@ class Run:
             f"            {self.model.w.size} parameters, {settings['dtype']}",
             f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} "
             f"batches of {settings['batch_size']}, seed {settings['seed']}",
-            *drawn, f"results     {folder}"])
+            *last])
 
-    def check_resume(self, checkpoint):
-        """Raise ValueError unless the checkpoint is of this run's model: before anything is written."""
-        read_checkpoint(checkpoint, self.model, Adam(self.settings["lr"]), np.random.default_rng(0), History)
-
-    def train(self, folder, resume=None):
-        """Train the model, with a checkpoint after every epoch. Returns the History."""
+    def train(self, folder):
+        """Train the model, with a checkpoint after every epoch; return the History."""
         settings = self.settings
         lr, epochs = settings["lr"], settings["epochs"]
 
         def falling_rate(model, history, optimizer):
             optimizer.alpha = lr * 0.1 ** (history.epochs / max(epochs, 1))
 
-        callbacks, shown = [falling_rate], drawn_epochs(epochs)
-
-        def draw(model, history, optimizer):
-            if history.epochs in shown:
-                self.draw_epoch(history, os.path.join(folder, "epochs"))
-
+        callbacks = [falling_rate]
         if settings["plots"]:
-            callbacks.append(draw)
+            callbacks.append(partial(self.draw_epoch, os.path.join(folder, "epochs")))
         if "animation" in settings["plots"]:
-            from numpyae.plots import Recorder
-
-            self.film = Recorder(self.held_out[0], self.dataset.image_shape, self.labels)
-            if resume is None:
+            self.film = numpyae.plots.Recorder(self.held_out[0], self.dataset.image_shape, self.labels)
+            if self.resumed is None:
                 self.film.add(self.model, 0)
             callbacks.append(self.film)
         return fit(self.model, *self.data, optimizer=Adam(lr), epochs=epochs, batch_size=settings["batch_size"],
                    rng=np.random.default_rng(settings["seed"]), each_epoch=self.each_epoch, validation=self.held_out,
-                   callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=resume, progress=True)
+                   callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=self.resumed,
+                   progress=True)
 
     def result(self):
         """Return one sentence: how good the model is on data it has not seen, with unit and convention."""
@@ -119,10 +115,13 @@ class Run:
         return (f"held-out {self.settings['likelihood']} loss {loss:.5g} per {unit} (sum over features, mean over {n}; "
                 f"{self.judged})")
 
-    def draw_epoch(self, history, folder):
-        """Write the pictures of --plots after an epoch."""
+    def draw_epoch(self, folder, model, history, optimizer):
+        """Write the pictures of --plots into the folder, after those epochs that are drawn: fit calls this."""
+        epochs = self.settings["epochs"]
+        if history.epochs not in drawn_epochs(epochs):
+            return
         os.makedirs(folder, exist_ok=True)
-        pictures, digits = self.pictures(history), max(3, len(str(self.settings["epochs"])))
+        pictures, digits = self.pictures(history), max(3, len(str(epochs)))
         for name in filter(PLOTS.get, self.settings["plots"]):
             save(pictures[PLOTS[name]], os.path.join(folder, f"{name}-{history.epochs:0{digits}}.png"))
 
@@ -131,18 +130,17 @@ class Run:
         for name, make in self.pictures(history).items():
             yield save(make, os.path.join(folder, name + ".png"))
         if self.film and self.film.last:
-            yield save_film(self.film, os.path.join(folder, "learning.gif"))
+            yield save(lambda: numpyae.plots.learning_animation(self.film), os.path.join(folder, "learning.gif"))
         if os.path.isdir(os.path.join(folder, "epochs")):
             yield os.path.join(folder, "epochs")
 
     def pictures(self, history):
         """Return {file name: function that draws it} of the pictures that fit the model."""
-        from numpyae import plots
-
-        model, shape, x, task = self.model, self.dataset.image_shape, self.held_out[0], self.settings["task"]
-        code, latent = self.settings["code"], self.settings["latent"] or 0
-        unit = "squared error per sample" if self.settings["likelihood"] == "squared-error" else "nats per sample"
-        rng = np.random.default_rng(self.settings["seed"])
+        plots, settings = numpyae.plots, self.settings
+        model, shape, x = self.model, self.dataset.image_shape, self.held_out[0]
+        task, code, latent = settings["task"], settings["code"], settings["latent"] or 0
+        unit = "squared error per sample" if settings["likelihood"] == "squared-error" else "nats per sample"
+        rng = np.random.default_rng(settings["seed"])
         network = model.network if task == "regression" else model.encoder
         curve = task == "regression" and self.data[0].shape[1] == 1 and self.data[1].shape[1:] == (1,)
         sparse = code.startswith("top") or any(penalty.term == "sparsity" for penalty in model.penalties)
@@ -152,7 +150,7 @@ class Run:
             "fit": (curve, lambda: plots.regression(model, *self.data)),
             "code_map": (latent >= 2, lambda: plots.code_map(model, x, self.labels)),
             "reconstructions": (latent and shape, lambda: plots.reconstructions(model, x, shape)),
-            "denoised": (self.settings["corruption"] and shape, lambda: plots.denoised(model, x, shape, rng=rng)),
+            "denoised": (settings["corruption"] and shape, lambda: plots.denoised(model, x, shape, rng=rng)),
             "activity": (sparse and self.labels is not None, lambda: plots.activity(model, x, self.labels)),
             "samples": (task == "vae" and shape, lambda: plots.samples(model, shape, rng=rng)),
             "manifold": (latent == 2 and shape, lambda: plots.manifold(model, shape, x=grid)),
@@ -161,25 +159,15 @@ class Run:
 
 
 def save(make, path):
-    """Write the figure that `make` draws, and free it. Returns the path."""
+    """Write the figure, or for a .gif the film, that `make` draws, and free it; return the path."""
     import matplotlib.pyplot as plt
 
-    figure = make()
-    figure.savefig(path)
-    plt.close(figure)
-    return path
-
-
-def save_film(recorder, path):
-    """Write a Recorder's epochs as a GIF. Returns the path."""
-    import matplotlib.pyplot as plt
-
-    from numpyae import plots
-
-    animation = plots.learning_animation(recorder)
-    figure = plt.gcf()
-    animation.save(path, writer="pillow")
-    plt.close(figure)
+    drawn = make()
+    if path.endswith(".gif"):
+        drawn.save(path, writer="pillow")
+    else:
+        drawn.savefig(path)
+    plt.close()
     return path
 
 
@@ -211,11 +199,10 @@ def load_split(name, dtype, seed):
     check_data(f"{name}: x", data.x, None, dtype)
     if data.x_test is not None:
         return data
+    if len(data.x) < 2:
+        raise ValueError(f"{name}: expected at least 2 rows, one of them to hold out, got {len(data.x)}")
     order = np.random.default_rng(seed).permutation(len(data.x))
-    count = max(1, int(HELD_OUT * len(data.x)))
-    if len(order) < 2:
-        raise ValueError(f"{name}: expected at least 2 rows, one of them to hold out, got {len(order)}")
-    test, train = order[:count], order[count:]
+    test, train = np.split(order, [max(1, int(HELD_OUT * len(data.x)))])
     return data._replace(x=data.x[train], x_test=data.x[test], y=None if data.y is None else data.y[train],
                          y_test=None if data.y is None else data.y[test])
 

@@ -7,9 +7,9 @@ import argparse
 import json
 import math
 import os
+import pathlib
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections import namedtuple
 
 from numpyae.checkpoints import read_record
 from numpyae.corruption import Corruption
@@ -21,15 +21,11 @@ from numpyae.penalties import Penalty
 TASKS = {"regression": "a network from x to t", "ae": "an autoencoder", "vae": "a variational autoencoder"}
 
 
-class Kind(NamedTuple):
-    """A kind of value: how to read it from a word, whether it fits, and its description. It is a type for argparse."""
-
-    read: Callable
-    fits: Callable
-    wanted: str = ""
+class Kind(namedtuple("Kind", "read fits wanted")):
+    """A kind of value: how to read it from a word, whether it fits, what is wanted, in words. It is argparse's type."""
 
     def __call__(self, word):
-        """Return the value of a word of the command line. ArgumentTypeError, with the expected, for others."""
+        """Return the value of a word of the command line; raise ArgumentTypeError unless it fits."""
         try:
             value = self.read(word)
         except ValueError:
@@ -44,37 +40,25 @@ def at_least(least):
     return Kind(int, lambda value: type(value) is int and value >= least, f"a whole number of at least {least}")
 
 
-def real(fits, wanted):
-    """Return the kind of real numbers for which `fits` is true."""
-    return Kind(float, lambda value: type(value) in (int, float) and fits(value), wanted)
-
-
 def row_of(kind, wanted):
     """Return the kind of lists of such values, written with commas between."""
     return Kind(lambda word: list(map(kind.read, word.split(","))),
                 lambda value: isinstance(value, list) and all(map(kind.fits, value)), wanted)
 
 
-TEXT = Kind(str, lambda value: isinstance(value, str))
-FLAG = Kind(bool, lambda value: isinstance(value, bool))
+TEXT = Kind(str, lambda value: isinstance(value, str), "a text")
+FLAG = Kind(bool, lambda value: isinstance(value, bool), "true or false")
 TEXTS = row_of(TEXT, "names with commas between")
 SIZES = row_of(at_least(1), "whole numbers of at least 1 with commas between")
-RATE = real(lambda value: 0 < value < math.inf, "a positive number")
-SHARE = real(lambda value: 0 <= value < 1, "a number in [0, 1)")
+RATE = Kind(float, lambda value: type(value) in (int, float) and 0 < value < math.inf, "a positive number")
+SHARE = Kind(float, lambda value: type(value) in (int, float) and 0 <= value < 1, "a number in [0, 1)")
 
 
-class Option(NamedTuple):
-    """One setting. `default` and `help` may be dicts {task: …}. The tasks in `tasks` have it as an option.
+class Option(namedtuple("Option", "name kind default help tasks argument", defaults=[tuple(TASKS), {}])):
+    """A setting. `default` and `help` may be dicts {task: …}. The tasks in `tasks` have it as an option.
 
     `argument`: further arguments of argparse's add_argument.
     """
-
-    name: str
-    kind: Kind
-    default: object
-    help: str
-    tasks: tuple = tuple(TASKS)
-    argument: dict = {}
 
     def value(self, task):
         """Return the default for a task."""
@@ -87,8 +71,9 @@ class Option(NamedTuple):
         text = self.help[task] if isinstance(self.help, dict) else self.help
         text = text.format(shown, penalties=forms(Penalty), corruptions=forms(Corruption), codes=", ".join(codes()))
         argument = {} if self.kind is FLAG else {"type": self.kind}
-        if self.name == "likelihood":
-            argument["choices"] = likelihoods(task)
+        if self.name == "likelihood":             # those that make sense for the task
+            argument["choices"] = [word for word, loss in known(Loss).items() if task == "regression" or not (
+                loss.takes_labels or task == "vae" and not loss.is_likelihood)]
         parser.add_argument("--" + self.name.replace("_", "-"), help=text, **argument | self.argument)
 
 
@@ -104,7 +89,7 @@ OPTIONS = (
     Option("hidden", SIZES, {"vae": [256, 256], "ae": [256, 256], "regression": [20]},
             "hidden layers, tanh; a decoder mirrors them ({})", argument={"metavar": "H1,H2,..."}),
     Option("lr", RATE, {"vae": 3e-3, "ae": 3e-3, "regression": 1e-2}, "learning rate of Adam ({})"),
-    Option("likelihood", Kind(str, lambda value: value in known(Loss)),
+    Option("likelihood", Kind(str, lambda value: value in known(Loss), "the word of a loss"),
             {"vae": "bernoulli", "ae": "squared-error", "regression": None},
             {"vae": MEANS + "bernoulli draws 0/1 pixels anew each epoch",
              "ae": MEANS + "bernoulli and others: data in [0, 1]",
@@ -127,7 +112,7 @@ OPTIONS = (
             "learning.gif (--latent 2). Commas between, as in reconstruction,manifold,map (none)", ("vae",),
            {"metavar": "NAMES"}),
     Option("seed", at_least(0), 0, "same seed, same run ({})"),
-    Option("dtype", Kind(str, lambda value: value in ("float32", "float64")),
+    Option("dtype", Kind(str, lambda value: value in ("float32", "float64"), "float32 or float64"),
             {"vae": "float32", "ae": "float32", "regression": "float64"}, "of parameters and data ({})",
             argument={"choices": ["float32", "float64"]}))
 DEFAULTS = {task: {option.name: option.value(task) for option in OPTIONS} for task in TASKS}
@@ -138,14 +123,8 @@ def codes():
     return {"linear": None} | known(Layer)
 
 
-def likelihoods(task):
-    """Return {word: loss} of the losses that make sense for a task."""
-    return {word: loss for word, loss in known(Loss).items()
-            if task == "regression" or not (loss.takes_labels or task == "vae" and not loss.is_likelihood)}
-
-
 def fresh_folder(settings, out=None):
-    """Make a new, empty folder for the results, with run.json in it. Never one that has files in it."""
+    """Make a folder for the results, with run.json in it; raise ValueError for one that has files in it."""
     if out is None:
         name = os.path.splitext(os.path.basename(settings["data"]))[0]
         base = os.path.join("runs", f"{settings['task']}-{name}-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -154,19 +133,11 @@ def fresh_folder(settings, out=None):
         os.makedirs(out, exist_ok=True)
         if os.listdir(out):
             raise ValueError(f"--out {out}: expected a new or empty folder, got one with files in it")
-        with open(os.path.join(out, "run.json"), "x") as file:
-            json.dump(settings, file, indent=1)
+        pathlib.Path(out, "run.json").write_text(json.dumps(settings, indent=1))
     except OSError as error:
         raise ValueError(f"--out {out}: expected a folder that can be made and written to, got: {error.strerror}") \
             from error
     return out
-
-
-def withdraw(folder):
-    """Take back what fresh_folder has written, after a run that came to nothing."""
-    os.remove(os.path.join(folder, "run.json"))
-    if not os.listdir(folder):
-        os.rmdir(folder)
 
 
 def resumed_settings(path):
@@ -189,10 +160,9 @@ def files_of(path):
 
 
 def read_settings(source):
-    """Return the settings in a run.json, checked. Those that an older run did not have are the default of all tasks."""
+    """Return the settings in a run.json, checked; those that an older run did not have are the default of all tasks."""
     try:
-        with open(source) as file:
-            found = json.load(file)
+        found = json.loads(pathlib.Path(source).read_text())
         plain = {option.name: option.default for option in OPTIONS if not isinstance(option.default, dict)}
         settings = {name: (plain | found)[name] for name in ("task", *DEFAULTS["vae"])}
         for option in OPTIONS:

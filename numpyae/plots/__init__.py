@@ -23,14 +23,13 @@ rules for colour: it is never the only channel (classes carry their names, curve
 in twelve does not see red and green as others do, so all colours here keep apart for him too.
 """
 
-import matplotlib.pyplot as plt
-
-from numpyae.plots.codes import activity, code_map, densest_point, keep_apart, show_classes, show_codes
+from numpyae.plots.codes import activity, code_map, densest_point, keep_apart, show_classes
 from numpyae.plots.curves import learning_curve, regression
 from numpyae.plots.films import Recorder, learning_animation, moving_basis
 from numpyae.plots.gradients import VERDICTS, gradient_check
 from numpyae.plots.images import (denoised, extent, filters, manifold, plane, quantiles, reconstructions, samples,
-                                  show_images, tile)
+                                  show_images, show_page, tile)
 from numpyae.plots.networks import network
-from numpyae.plots.style import (COLOURS, DOTS, TEXT, TICKS, TITLE, check_image, check_labels, legend_above,
-                                 legend_below_title, new_axes, new_figure, new_panel, require, signed, whole_epochs)
+from numpyae.plots.style import (COLOURS, DOTS, TEXT, TICKS, TITLE, check_image, choose_rows, legend_above,
+                                 legend_below_title, light_grid, new_axes, new_figure, new_panel, plt, require,
+                                 signed, whole_epochs)

@@ -1,13 +1,10 @@
 """Codes: where the encoder puts each input, and which units answer to which class."""
 
-import math
-
 import numpy as np
 from matplotlib.markers import MarkerStyle
 
-from numpyae.checks import check_size
-from numpyae.plots.style import (COLOURS, MARKERS, TEXT, TICKS, check_inputs, check_labels, class_name, colour_bar,
-                                 colour_of, new_panel, spread)
+from numpyae.plots.style import (COLOURS, MARKERS, TEXT, TICKS, choose_rows, class_name, colour_bar, new_panel,
+                                 require)
 
 
 def code_map(model, x, labels=None, limit=5000):
@@ -18,20 +15,18 @@ def code_map(model, x, labels=None, limit=5000):
     other are moved, with a line to their place. After ten classes the colours repeat. ValueError for a code of one
     dimension or labels that do not fit.
     """
-    check_size("code_map: limit", limit)
-    check_inputs("code_map", model, "encode", x)
-    labels = check_labels("code_map", labels, len(x))
-    rows = spread(len(x), limit)
-    code = model.encode(x[rows])
+    require("code_map", model, "encode", x=x, limit=limit)
+    x, labels = choose_rows("code_map", x, labels, limit)
+    code = model.encode(x)
     K = code.shape[1]
     if K < 2:
         raise ValueError(f"code_map: the code must have at least 2 dimensions, got {K}")
     i, j = np.sort(np.argsort(-code.var(axis=0), kind="stable")[:2])
     which = "" if K == 2 else f" (the two of {K} dimensions that vary most)"
-    see = f"Inputs the encoder finds alike lie together{which}."
-    figure, axes = new_panel(see, 10.5, f"The code of {len(rows)} inputs", f"$z_{{{i + 1}}}$", f"$z_{{{j + 1}}}$")
+    figure, axes = new_panel(f"Inputs the encoder finds alike lie together{which}.", 10.5,
+                             f"The code of {len(x)} inputs", f"$z_{{{i + 1}}}$", f"$z_{{{j + 1}}}$")
     axes.set_aspect("equal", adjustable="datalim")
-    show_codes(axes, code[:, [i, j]], None if labels is None else labels[rows])
+    show_classes(axes, code[:, [i, j]], labels)
     return figure
 
 
@@ -41,52 +36,46 @@ def activity(model, x, labels, n=100):
     x (N, D), labels (N,) whole numbers. Each unit is divided by its own largest mean, so that weak ones can be seen
     too. ValueError where they do not fit.
     """
-    check_size("activity: n", n)
-    check_inputs("activity", model, "encode", x)
-    labels = check_labels("activity", labels, len(x))
+    require("activity", model, "encode", x=x, n=n)
+    x, labels = choose_rows("activity", x, labels, len(x))
     z, classes = np.abs(model.encode(x)), np.unique(labels)
     means = np.stack([z[labels == k].mean(axis=0) for k in classes])
     largest = means.max(axis=0)
     order = np.argsort(-largest, kind="stable")[:n]
     order = order[np.argsort(means[:, order].argmax(axis=0), kind="stable")]    # units of a class side by side
     share = means[:, order] / np.where(largest[order] == 0, 1, largest[order])
-    see = "A column with one bright cell is a unit that answers to one class; bright all over, to everything."
-    title = f"{len(order)} of {z.shape[1]} units of the code"
-    figure, axes = new_panel(see, 16, title, "unit, sorted by its class", "class")
+    figure, axes = new_panel(
+        "A column with one bright cell is a unit that answers to one class; bright all over, to everything.", 16,
+        f"{len(order)} of {z.shape[1]} units of the code", "unit, sorted by its class", "class")
     image = axes.imshow(share, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_yticks(np.arange(len(classes)), classes)
     colour_bar(axes, image, "mean |z|, in units of its largest")
     return figure
 
 
-def show_codes(axes, code, labels=None):
-    """Draw points (N, 2), by class where there are labels."""
-    if labels is None:
-        axes.scatter(*code.T, s=14, color=COLOURS[0], alpha=0.6, linewidth=0)
-    else:
-        show_classes(axes, code, labels)
-
-
-def show_classes(axes, code, labels):
+def show_classes(axes, code, labels=None):
     """Draw points (N, 2) with a colour and a marker for each class, and the names of the classes on top.
 
-    The points come in the order of the data, so that no class hides another.
+    The points come in the order of the data, so that no class hides another. Without labels all look alike.
     """
+    if labels is None:
+        axes.scatter(*code.T, s=14, color=COLOURS[0], alpha=0.6, linewidth=0)
+        return
     classes, index = np.unique(labels, return_inverse=True)
     markers = [MarkerStyle(MARKERS[k % len(MARKERS)]) for k in range(len(classes))]
     shapes = [marker.get_path().transformed(marker.get_transform()) for marker in markers]
-    colours = [colour_of(k) for k in index]
+    colours = [COLOURS[k % 10] for k in index]
     axes.scatter(*code.T, s=26, c=colours, alpha=0.7, linewidth=0).set_paths([shapes[k] for k in index])
     densest = np.stack([densest_point(code[index == k][:500]) for k in range(len(classes))])
     widest = max(len(str(name)) for name in classes)
     places = keep_apart(densest, 0.03 * (1 + widest) * np.ptp(code, axis=0).max())
     for k, name in enumerate(classes):
-        axes.plot([], [], linestyle="", marker=markers[k], markersize=10, color=colour_of(k), label=str(name))
+        axes.plot([], [], linestyle="", marker=markers[k], markersize=10, color=COLOURS[k % 10], label=str(name))
         text = class_name(axes, places[k], str(name), k, 22)
         if np.any(places[k] != densest[k]):
             axes.plot(*np.stack([densest[k], places[k]]).T, "-", color=text.get_color(), linewidth=1.5)
     axes.legend(title="class", title_fontsize=TEXT, fontsize=TICKS, loc="upper left", bbox_to_anchor=(1, 1),
-                handlelength=1, ncols=math.ceil(len(classes) / 20))
+                handlelength=1, ncols=-(-len(classes) // 20))
 
 
 def densest_point(points):
@@ -108,6 +97,5 @@ def keep_apart(points, distance):
             length = np.hypot(*gap)
             if length < distance:
                 away = gap / length if length > 0 else np.array([0.0, 1.0])
-                points[a] += away * (0.51 * distance - length / 2)
-                points[b] -= away * (0.51 * distance - length / 2)
+                points[[a, b]] += np.stack([away, -away]) * (0.51 * distance - length / 2)
     return points

@@ -15,10 +15,8 @@ def learning_curve(history, unit=None):
     if history.epochs == 0:
         raise ValueError("learning_curve: the history must have at least one whole epoch, got none")
     terms = history.terms if len(history.terms) > 1 else {}
-    see = "The loss falls while the model learns"
-    if history.validation:
-        see += "; where validation rises again, it learns the training data by heart"
-    figure = new_figure(see + ".", 16, 9)
+    rising = "; where validation rises again, it learns the training data by heart" if history.validation else ""
+    figure = new_figure(f"The loss falls while the model learns{rising}.", 16, 9)
     grid = figure.add_gridspec(max(len(terms), 1), 2 if terms else 1, width_ratios=[2, 1] if terms else None)
     axes = new_axes(figure, grid[:, 0], "Loss", "epoch", f"loss ({unit})" if unit else "loss")
     show_values(axes, history.loss, "o-", COLOURS[0], "training, mean over the epoch")
@@ -36,10 +34,9 @@ def learning_curve(history, unit=None):
 
 def show_values(axes, values, style, colour, label=None):
     """Draw one value for each epoch, with markers where there are few."""
-    epochs = len(values)
-    axes.plot(np.arange(1, epochs + 1), values, style, markersize=5 if epochs <= 50 else 0, linewidth=2, color=colour,
-              label=label)
-    whole_epochs(axes, epochs)
+    axes.plot(np.arange(1, len(values) + 1), values, style, markersize=5 if len(values) <= 50 else 0, linewidth=2,
+              color=colour, label=label)
+    whole_epochs(axes, len(values))
 
 
 def regression(model, x, t):
@@ -53,8 +50,8 @@ def regression(model, x, t):
     if len(t) != len(x):
         raise ValueError(f"regression: t must have as many rows as x, {len(x)}, got {len(t)}")
     line = np.linspace(x.min(), x.max(), 500, dtype=model.dtype)[:, None]
-    see = "A good fit follows the trend of the points and leaves their noise alone."
-    figure, axes = new_panel(see, 16, "Regression", "input x", "target t")
+    figure, axes = new_panel("A good fit follows the trend of the points and leaves their noise alone.", 16,
+                             "Regression", "input x", "target t")
     axes.plot(x[:, 0], t[:, 0], "o", markersize=8, color=COLOURS[0], alpha=0.7, label=f"data, {len(x)} points")
     axes.plot(line[:, 0], model.predict(line)[:, 0], "-", linewidth=3, color=COLOURS[2], label="model")
     legend_above(axes)

@@ -2,16 +2,15 @@
 
 import copy
 
-import matplotlib.animation
-import matplotlib.patches
 import numpy as np
+from matplotlib import animation, patches
 
 from numpyae.checks import check_data, check_size
 from numpyae.plots.codes import densest_point, keep_apart
 from numpyae.plots.images import extent, plane, quantiles, show_page, tile
 from numpyae.plots.networks import weights_of
-from numpyae.plots.style import (COLOURS, MARKERS, TITLE, check_image, check_labels, class_name, colour_of,
-                                 legend_above, new_axes, new_figure, require, spread, whole_epochs)
+from numpyae.plots.style import (COLOURS, MARKERS, TITLE, check_image, choose_rows, class_name, legend_above, new_axes,
+                                 new_figure, require, whole_epochs)
 
 
 def moving_basis(model, snapshots, x, t, truth):
@@ -36,32 +35,23 @@ def moving_basis(model, snapshots, x, t, truth):
         model.w = w
         title = f"epoch {epoch}: loss {model.loss(x, t, training=False):.4f}"
         frames.append((title, model.predict(line), last.x))                  # the input of the last layer: h (300, M)
-    figure, heading, curves = fit_and_basis(x, t, line, truth(line), frames)
-
-    def show(frame):
-        title, y, h = frame
-        heading.set_text(title)
-        for curve, values in zip(curves, [y[:, 0], *h.T], strict=True):
-            curve.set_ydata(values)
-
-    return matplotlib.animation.FuncAnimation(figure, show, frames, interval=150)
+    return fit_and_basis(x, t, line, truth(line), frames)
 
 
 def fit_and_basis(x, t, line, truth, frames):
-    """Draw the first frame of `moving_basis`. Returns figure, heading and the moving curves, the fit first."""
-    heading, y, h = frames[0]
-    see = "Training moves the weights of the sum, and the units on the right that are summed."
-    figure = new_figure(see, 12, 6.75)
-    figure.set_dpi(200 / 3)
-    heading = figure.suptitle(heading, fontsize=TITLE)
+    """Return the film of `moving_basis`. frames: (heading, fit y, hidden units h) each."""
+    title, y, h = frames[0]
+    figure = new_figure("Training moves the weights of the sum, and the units on the right that are summed.", 12, 6.75,
+                        dpi=200 / 3)
+    heading = figure.suptitle(title, fontsize=TITLE)
     grid = figure.add_gridspec(1, 2)
     left = new_axes(figure, grid[0], "Fit", "input x", "target t")
     left.plot(x, t, "o", markersize=8, color=COLOURS[0], alpha=0.7, label="data")
     left.plot(line, truth, "--", linewidth=2, color="0.4", label="truth")
     right = new_axes(figure, grid[1], f"Its {h.shape[1]} hidden units $h_j(x)$", "input x")
     curves = left.plot(line, y, "-", linewidth=4, color=COLOURS[2], label="network")
-    curves += [right.plot(line, unit, ("-", "--", "-.")[j % 3], linewidth=2.5, color=colour_of(j))[0]
-               for j, unit in enumerate(h.T)]
+    for j, unit in enumerate(h.T):
+        curves += right.plot(line, unit, ("-", "--", "-.")[j % 3], linewidth=2.5, color=COLOURS[j % 10])
     legend_above(left)
     for axes, every in ((left, [t, truth] + [y for _, y, _ in frames]), (right, [h for *_, h in frames])):
         low, high = min(y.min() for y in every), max(y.max() for y in every)
@@ -69,7 +59,14 @@ def fit_and_basis(x, t, line, truth, frames):
         axes.locator_params(nbins=5)                     # most of the time of a frame goes into its texts
     figure.canvas.draw()
     figure.set_layout_engine(None)                       # all frames have the layout of this one
-    return figure, heading, curves
+
+    def show(frame):
+        title, y, h = frame
+        heading.set_text(title)
+        for curve, values in zip(curves, [y[:, 0], *h.T], strict=True):
+            curve.set_ydata(values)
+
+    return animation.FuncAnimation(figure, show, frames, interval=150)
 
 
 class Recorder:
@@ -87,9 +84,7 @@ class Recorder:
             check_size(f"Recorder: {name}", size)
         check_data("Recorder: x", x, None, getattr(x, "dtype", None))
         check_image("Recorder", image_shape, x.shape[1], "x has")
-        labels = check_labels("Recorder", labels, len(x))
-        rows = spread(len(x), limit)
-        self.x, self.labels = x[rows], None if labels is None else labels[rows]
+        self.x, self.labels = choose_rows("Recorder", x, labels, limit)
         self.image_shape, self.n, self.most, self.every = image_shape, n, most, 1
         self.kept, self.last = {}, {}                    # {epoch: (codes, ELBO, page)}
 
@@ -99,13 +94,11 @@ class Recorder:
 
     def add(self, model, epoch):
         """Write down the model's state at the end of this epoch."""
-        require("Recorder", model, "elbo", "a VAE")
-        if model.decoder.n_in != 2:
-            raise ValueError(f"Recorder: the code must have 2 dimensions, got {model.decoder.n_in}")
+        require("Recorder", model, "elbo", "a VAE", dimensions=2)
         mean, sigma = extent(model)
         images = model.decode(plane(*(mean[:, None] + sigma[:, None] * quantiles(self.n))).astype(model.dtype))
-        page = tile(np.clip(images, 0, 1) * 15, self.image_shape, self.n**2)
-        page = page.round().filled(15).astype(np.uint8)  # few grey levels make a small file
+        page = tile(np.clip(images, 0, 1) * 15, self.image_shape, self.n**2).round()
+        page = page.filled(15).astype(np.uint8)          # few grey levels make a small file
         self.last = {epoch: (model.encode(self.x), float(model.elbo(self.x, rng=0).mean()), page)}
         if epoch % self.every == 0:
             self.kept |= self.last
@@ -127,16 +120,21 @@ def learning_animation(recorder):
     if not frames:
         raise ValueError("learning_animation: the recorder must have seen at least one epoch, got none")
     epochs, bounds = list(frames), [bound for _, bound, _ in frames.values()]
-    see = "Learning spreads the codes over N(0, I), dashed at σ and 2 σ, and parts those of different inputs."
-    figure = new_figure(see, 12, 6.75)
-    figure.set_dpi(80)
+    figure = new_figure("Learning spreads the codes over N(0, I), dashed at σ and 2 σ, and parts those of different "
+                        "inputs.", 12, 6.75, dpi=80)
     grid = figure.add_gridspec(2, 2, width_ratios=[1.25, 1], height_ratios=[2.8, 1])
     left = new_axes(figure, grid[:, 0], f"Epoch {epochs[-1]}: codes of {len(recorder.x)} inputs", "$z_1$", "$z_2$")
     edge = max(2.2, *(1.1 * np.quantile(np.abs(codes), 0.995) for codes, *_ in frames.values()))
     first, _, page = frames[epochs[0]]
     classes, points, names = moving_codes(left, first, recorder.labels, edge)
     image = show_page(new_axes(figure, grid[0, 1], "What the plane of codes stands for"), page, high=15)
-    curve = bound_curve(new_axes(figure, grid[1, 1], "", "epoch", "ELBO (nats)"), epochs, bounds)
+    below = new_axes(figure, grid[1, 1], "", "epoch", "ELBO (nats)")
+    curve, = below.plot(epochs, bounds, "o-", markersize=3, linewidth=2, color=COLOURS[2])
+    whole_epochs(below, max(epochs[-1], 1))
+    low, high = min(bounds[1:] or bounds), max(bounds)   # the untrained model may lie far below
+    reach = 0.1 * (high - low) + 0.5
+    below.set(xlim=(epochs[0] - 0.5, epochs[-1] + 0.5), ylim=(low - reach, high + reach))
+    below.locator_params(axis="y", nbins=3)
     figure.canvas.draw()
     figure.set_layout_engine(None)                       # all frames have the layout of this one
 
@@ -150,34 +148,18 @@ def learning_animation(recorder):
         image.set_data(page)
         curve.set_data(epochs[:epochs.index(epoch) + 1], bounds[:epochs.index(epoch) + 1])
 
-    return matplotlib.animation.FuncAnimation(figure, show, epochs + 4 * epochs[-1:], interval=200)
+    return animation.FuncAnimation(figure, show, epochs + 4 * epochs[-1:], interval=200)
 
 
 def moving_codes(axes, codes, labels, edge):
     """Draw codes (N, 2) by class, and circles of σ and 2 σ. Returns rows, points and name of each class."""
-    axes.set(xlim=(-edge, edge), ylim=(-edge, edge))
-    axes.set_aspect("equal")
+    axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
     axes.locator_params(nbins=5)                         # most of the time of a frame goes into its texts
     for radius in (1, 2):
-        circle = matplotlib.patches.Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4")
-        axes.add_patch(circle)
+        axes.add_patch(patches.Circle((0, 0), radius, fill=False, linestyle="--", linewidth=1.5, edgecolor="0.4"))
     labels = np.full(len(codes), "") if labels is None else labels.astype(str)
-    found = {str(name): np.flatnonzero(labels == name) for name in np.unique(labels)}
-    points, names = [], []
-    for k, (name, rows) in enumerate(found.items()):
-        points += axes.plot(*codes[rows].T, MARKERS[k % len(MARKERS)], markersize=4.5, markeredgewidth=0,
-                            color=colour_of(k), alpha=0.8)
-        names.append(class_name(axes, (0, 0), name, k, 20))
-        names[-1].set_clip_on(True)
-    return list(found.values()), points, names
-
-
-def bound_curve(axes, epochs, bounds):
-    """Draw the ELBO against the epochs. Returns the curve."""
-    curve, = axes.plot(epochs, bounds, "o-", markersize=3, linewidth=2, color=COLOURS[2])
-    whole_epochs(axes, max(epochs[-1], 1))
-    low, high = min(bounds[1:] or bounds), max(bounds)   # the untrained model may lie far below
-    reach = 0.1 * (high - low) + 0.5
-    axes.set(xlim=(epochs[0] - 0.5, epochs[-1] + 0.5), ylim=(low - reach, high + reach))
-    axes.locator_params(axis="y", nbins=3)
-    return curve
+    classes = {str(name): np.flatnonzero(labels == name) for name in np.unique(labels)}
+    points = [axes.plot(*codes[rows].T, MARKERS[k % len(MARKERS)], markersize=4.5, markeredgewidth=0,
+                        color=COLOURS[k % 10], alpha=0.8)[0] for k, rows in enumerate(classes.values())]
+    names = [class_name(axes, (0, 0), name, k, 20, clip_on=True) for k, name in enumerate(classes)]
+    return list(classes.values()), points, names

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
+from matplotlib.scale import SymmetricalLogScale
 
-from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_below_title, light_grid, minus, new_axes, new_figure
+from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_below_title, light_grid, new_axes, new_figure, signed
 
 # The verdicts of a gradient check, in the order of their numbers: name, marker, its size in points, colour.
 VERDICTS = (("agree", "o", 5, COLOURS[0]), ("disagree", "X", 13, COLOURS[2]), ("cannot tell", "s", 9, COLOURS[3]),
@@ -28,11 +29,9 @@ def gradient_check(report):
     finite = np.isfinite(every["yours"]) & np.isfinite(every["numerical"])
     elements = {key: values[finite] for key, values in every.items()}
     wrong = np.flatnonzero(elements["verdict"] == 1)
-    see = "Nothing here disagrees, yet the check has not passed: print the report to see why."
-    if report.ok:
-        see = "Backward is right: all points that can be judged lie on the line."
-    elif len(wrong):
-        see = "Backward is wrong at the crosses: what it gives there is not the slope of the loss."
+    see = ("Backward is right: all points that can be judged lie on the line." if report.ok else
+           "Backward is wrong at the crosses: what it gives there is not the slope of the loss." if len(wrong) else
+           "Nothing here disagrees, yet the check has not passed: print the report to see why.")
     figure = new_figure(see, 16 if report.taylor else 10, 9)
     grid = figure.add_gridspec(1, 2 if report.taylor else 1)
     axes = new_axes(figure, grid[0], f"{report.name}: gradient of {len(finite)} element{'s' * (len(finite) > 1)}")
@@ -66,36 +65,29 @@ def show_gradients(axes, elements, lost):
 
 def signed_log(axes, elements):
     """Make both axes equal, logarithmic on both sides of zero, and linear where rounding rules. Return the limits."""
-    both = np.concatenate([elements["yours"], elements["numerical"], [0.0]])
-    bottom, top, linear = decades(elements)
-    axes.set_xscale("symlog", linthresh=10.0**bottom, linscale=linear)
-    axes.set_yscale("symlog", linthresh=10.0**bottom, linscale=linear)
-    scale = axes.xaxis.get_transform()
-    ends = scale.transform([both.min(), both.max()] if np.any(both) else [-1, 1])
-    low, high = scale.inverted().transform(ends + np.ptp(ends) * np.array([-0.05, 0.05]))
-    step = math.ceil((top - bottom + 1) / 4)
-    far = 0.1 * (top + 1 - bottom + linear)                                  # from the label of zero
-    powers = [power for power in range(top, bottom - 1, -step) if power - bottom + linear >= far]
-    ticks = {sign * 10.0**k: f"${'-' * (sign < 0)}10^{{{k}}}$" for sign in (-1, 1) for k in powers} | {0.0: "0"}
-    for axis, name in ((axes.xaxis, "numerical"), (axes.yaxis, "yours")):
-        axis.set_ticks(list(ticks), list(ticks.values()))
-        axis.set_ticks([], minor=True)
-        axis.set_label_text(f"{name}: change of the loss per change of the element")
-    axes.set(xlim=(low, high), ylim=(low, high))
-    light_grid(axes)
-    return low, high
-
-
-def decades(elements):
-    """Return the exponents of the smallest and largest power of 10 on the axes, and the width of their linear part."""
     size = np.maximum(np.abs(elements["yours"]), np.abs(elements["numerical"]))
     largest = size.max(initial=0) or 1.0
     clear = (size > np.nan_to_num(elements["error"])) & (size > 1e-18 * largest)
     wrong = elements["verdict"] == 1
     others = np.sort(size[clear & ~wrong])
     smallest = min([largest, *size[clear & wrong], *others[len(others) // 100:]])      # one in 100 may be smaller
-    bottom, top = math.floor(math.log10(smallest)), math.floor(math.log10(largest))
-    return bottom, top, min(1, (math.log10(largest) - bottom) / 5) or 1
+    bottom, top = math.floor(math.log10(smallest)), math.floor(math.log10(largest))    # powers of 10 on the axes
+    linear = min(1, (math.log10(largest) - bottom) / 5) or 1                           # width of the linear part
+    both = np.concatenate([elements["yours"], elements["numerical"], [0.0]])
+    scale = SymmetricalLogScale(None, linthresh=10.0**bottom, linscale=linear)
+    transform = scale.get_transform()
+    ends = transform.transform([both.min(), both.max()] if np.any(both) else [-1, 1])
+    low, high = transform.inverted().transform(ends + np.ptp(ends) * np.array([-0.05, 0.05]))
+    step = math.ceil((top - bottom + 1) / 4)
+    far = 0.1 * (top + 1 - bottom + linear)                                  # from the label of zero
+    powers = [power for power in range(top, bottom - 1, -step) if power - bottom + linear >= far]
+    ticks = {sign * 10.0**k: f"${'-' * (sign < 0)}10^{{{k}}}$" for sign in (-1, 1) for k in powers} | {0.0: "0"}
+    for axis, name in (("x", "numerical"), ("y", "yours")):
+        axes.set(**{f"{axis}scale": scale, f"{axis}ticks": list(ticks), f"{axis}ticklabels": list(ticks.values()),
+                    f"{axis}label": f"{name}: change of the loss per change of the element", f"{axis}lim": (low, high)})
+    axes.minorticks_off()
+    light_grid(axes)
+    return low, high
 
 
 def name_worst(axes, elements, worst, rows):
@@ -103,14 +95,14 @@ def name_worst(axes, elements, worst, rows):
     row, x, y = rows[elements["row"][worst]], elements["numerical"], elements["yours"]
     place = ", ".join(str(i) for i in np.unravel_index(elements["index"][worst], row["shape"]))
     name = f"worst: {row['array']}[{place}]" if place else f"worst: {row['array']}"
-    values = minus(f"yours {y[worst]:.7g}\nnumerical {x[worst]:.7g}")
     width = 0.04 + 0.017 * max(len(name), 23)                                # of the text, about, in widths of the axes
     points = (axes.transData + axes.transAxes.inverted()).transform(np.stack([x, y], axis=1))
     spots = np.array([[0.02 + width / 2, 0.89], [0.5, 0.89], [0.5, 0.11], [0.98 - width / 2, 0.11]])
     covered = [np.sum(np.all(np.abs(points - spot) < [width / 2, 0.11], axis=1)) for spot in spots]
     best = min(range(4), key=lambda k: (covered[k], np.hypot(*(points[worst] - spots[k]))))
-    axes.annotate(f"{name}\n{values}", (x[worst], y[worst]), spots[best], textcoords="axes fraction", fontsize=TEXT,
-                  ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "0.6"},
+    axes.annotate(f"{name}\nyours {signed(y[worst], '.7g')}\nnumerical {signed(x[worst], '.7g')}",
+                  (x[worst], y[worst]), spots[best], textcoords="axes fraction", fontsize=TEXT, ha="center",
+                  va="center", bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "0.6"},
                   arrowprops={"arrowstyle": "-", "color": "0.2", "linewidth": 1.5, "shrinkB": 8})
 
 
@@ -126,14 +118,14 @@ def show_taylor(axes, taylor, ok, kinks):
     rounding = noise > 0 and values.min(initial=np.inf) < 3 * noise
     low = noise / 3000 if rounding else min(values[values > 0], default=1.0) / 3
     axes.set(xscale="log", yscale="log", ylim=(low, 30 * values.max(initial=low)))
-    n = falls_as(h, second, noise)
+    n, falls = falls_as(h, second, noise)
     verdict = ": the gradient is right" if ok else ": right along this v" if n > 1 else ""
     if n == 1:
         verdict = ": a kink, or a wrong gradient" if kinks else ": the gradient is wrong"
     axes.plot(h, first, "o-", color=COLOURS[8], linewidth=2.5, markersize=8,
-              label=f"$|f(w + hv) - f(w)|$  {in_words(falls_as(h, first, noise))}")
+              label=f"$|f(w + hv) - f(w)|$  {falls_as(h, first, noise)[1]}")
     axes.plot(h, second, "D-", color=COLOURS[6], linewidth=2.5, markersize=8,
-              label=rf"$|f(w + hv) - f(w) - h\,g\cdot v|$  {in_words(n)}{verdict}")
+              label=rf"$|f(w + hv) - f(w) - h\,g\cdot v|$  {falls}{verdict}")
     legend_below_title(axes)
     show_slope(axes, h, 1, 5 * max(first[-1], second[-1]), max(noise, low), -1)
     show_slope(axes, h, 2, second[-1] / 5, max(noise, low), 1)
@@ -155,13 +147,12 @@ def show_slope(axes, h, slope, end, low, side):
 
 
 def falls_as(h, values, noise):
-    """Return n when the values fall as h^n, from the four smallest steps above rounding; 0 where there are none."""
+    """Return n when the values fall as h^n, from the four smallest steps above rounding, and this in words.
+
+    n = 0 where there are no such steps.
+    """
     clear = np.flatnonzero(np.isfinite(values) & (values > 10 * max(noise, 0)))[:4]
-    if len(clear) < 2:
-        return 0
-    return max(round(np.polyfit(np.log(h[clear]), np.log(values[clear]), 1)[0]), 0)
-
-
-def in_words(n):
-    """Return how a power of h falls, as words."""
-    return ("is rounding alone", "falls as h", "falls as h²")[n] if n < 3 else f"falls as $h^{n}$"
+    n = 0
+    if len(clear) >= 2:
+        n = max(round(np.polyfit(np.log(h[clear]), np.log(values[clear]), 1)[0]), 0)
+    return n, ("is rounding alone", "falls as h", "falls as h²")[n] if n < 3 else f"falls as $h^{n}$"

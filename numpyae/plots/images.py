@@ -6,8 +6,7 @@ import numpy as np
 
 from numpyae.checks import check_size
 from numpyae.plots.networks import weights_of
-from numpyae.plots.style import (check_image, check_inputs, colour_bar, new_axes, new_figure, new_panel, require,
-                                 signed, without_frame)
+from numpyae.plots.style import check_image, colour_bar, new_axes, new_figure, new_panel, require, signed
 
 
 def reconstructions(model, x, image_shape, n=100):
@@ -15,8 +14,7 @@ def reconstructions(model, x, image_shape, n=100):
 
     x: (N, D) in [0, 1]; image_shape: (rows, columns) with rows * columns = D. ValueError where they do not fit.
     """
-    check_size("reconstructions: n", n)
-    check_inputs("reconstructions", model, "reconstruct", x, image_shape)
+    require("reconstructions", model, "reconstruct", x=x, image_shape=image_shape, n=n)
     originals = x[:n]
     figure = new_figure("What the right page has lost of the left one, the code does not hold.", 16, 9)
     pages = figure.add_gridspec(1, 2)
@@ -31,15 +29,14 @@ def denoised(model, x, image_shape, n=8, rng=None):
     model: an Autoencoder or a VAE with a corruption; x: (N, D) in [0, 1]. ValueError for a model without one, or images
     that do not fit.
     """
-    check_size("denoised: n", n)
-    check_inputs("denoised", model, "reconstruct", x, image_shape)
+    require("denoised", model, "reconstruct", x=x, image_shape=image_shape, n=n)
     corruption = getattr(model, "corruption", None)
     if corruption is None:
         raise ValueError("denoised: the model must have a corruption, such as MaskingNoise(0.3), got none")
     clean = x[:n]
     seen = corruption.apply(clean, corruption.draw(clean, np.random.default_rng(rng)))
-    see = "The network has seen the middle row only; the lower one is its answer, to be compared with the upper."
-    figure = new_figure(see, 16, 9)
+    figure = new_figure(
+        "The network has seen the middle row only; the lower one is its answer, to be compared with the upper.", 16, 9)
     rows = {"x": clean, f"x with {corruption!r}": seen, "what the model makes of it": model.reconstruct(seen)}
     for place, (title, images) in zip(figure.add_gridspec(3, 1), rows.items()):
         page = tile(images, image_shape, len(images), across=len(images))
@@ -52,12 +49,11 @@ def samples(model, image_shape, rng=None, n=100):
 
     image_shape: (rows, columns). TypeError for a model without a prior, ValueError for images of another size.
     """
-    check_size("samples: n", n)
-    require("samples", model, "sample", "a VAE")
+    require("samples", model, "sample", "a VAE", n=n)
     images = model.sample(n, rng)
     check_image("samples", image_shape, images.shape[1], "the model gives")
-    see = "Each image is E[x|z] of a code z drawn from N(0, I): none of them is in the data."
-    figure, axes = new_panel(see, 10, "Samples from the prior")
+    figure, axes = new_panel("Each image is E[x|z] of a code z drawn from N(0, I): none of them is in the data.", 10,
+                             "Samples from the prior")
     show_images(axes, images, image_shape, n)
     return figure
 
@@ -70,10 +66,7 @@ def manifold(model, image_shape, n=20, x=None):
     standard deviation. An Autoencoder has no prior: pass data x (N, D), and the grid is moved and stretched to the
     mean and standard deviation of their codes. ValueError unless the code has 2 dimensions and images fit.
     """
-    check_size("manifold: n", n)
-    require("manifold", model, "decode")
-    if model.decoder.n_in != 2:
-        raise ValueError(f"manifold: the code must have 2 dimensions, got {model.decoder.n_in}")
+    require("manifold", model, "decode", dimensions=2, n=n)
     mean, sigma, see = *extent(model), "the codes are quantiles of the prior"
     if x is not None:
         code = model.encode(x)
@@ -81,8 +74,8 @@ def manifold(model, image_shape, n=20, x=None):
     z1, z2 = mean[:, None] + sigma[:, None] * quantiles(n)
     images = model.decode(plane(z1, z2).astype(model.dtype))
     check_image("manifold", image_shape, images.shape[1], "the model gives")
-    title = f"What {n} x {n} codes stand for"
-    figure, axes = new_panel(f"Each image is a decoded code; {see}.", 10, title, "$z_1$", "$z_2$")
+    figure, axes = new_panel(f"Each image is a decoded code; {see}.", 10, f"What {n} x {n} codes stand for", "$z_1$",
+                             "$z_2$")
     show_images(axes, images, image_shape, n * n)
     shown = np.unique(np.linspace(0, n - 1, min(n, 8)).round().astype(int))
     rows, columns = image_shape
@@ -102,14 +95,13 @@ def filters(dense, image_shape, n=100):
     W = weights_of(dense)
     if W is None:
         raise TypeError(f"filters: expected a Dense layer, got {type(dense).__name__}")
-    n_in, n_out = W.shape
-    check_image("filters", image_shape, n_in, "the layer takes")
+    check_image("filters", image_shape, len(W), "the layer takes")
     strongest = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:n]
     W = W.T[strongest]
     largest = np.abs(W).max(axis=1, keepdims=True)
     W = W / np.where(largest == 0, 1, largest)
-    see = "Bright pixels under purple raise a unit's activation, under orange they lower it."
-    figure, axes = new_panel(see, 10.5, f"Incoming weights of {len(W)} of {n_out} units, strongest first")
+    figure, axes = new_panel("Bright pixels under purple raise a unit's activation, under orange they lower it.", 10.5,
+                             f"Incoming weights of {len(W)} of {dense.n_out} units, strongest first")
     image = show_images(axes, W, image_shape, len(W), "PuOr", -1, 1)
     axes.set_facecolor("0.8")                            # white is a weight of zero, so the gaps are grey
     colour_bar(axes, image, "weight, in units of its filter's largest |weight|", ticks=[-1, 0, 1], shrink=0.8)
@@ -124,7 +116,8 @@ def show_images(axes, images, image_shape, n, colours="gray", low=0, high=1):
 def show_page(axes, page, colours="gray", low=0, high=1):
     """Show a page of pixels without ticks or frame."""
     image = axes.imshow(page, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-    without_frame(axes)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     return image
 
 
@@ -133,18 +126,16 @@ def tile(images, image_shape, n, across=None):
     rows, columns = image_shape
     across = across or math.ceil(math.sqrt(n))
     down = math.ceil(n / across)
-    page = np.full((down * (rows + 1) + 1, across * (columns + 1) + 1), np.nan)
-    for k, image in enumerate(images):
-        top, left = k // across * (rows + 1) + 1, k % across * (columns + 1) + 1
-        page[top:top + rows, left:left + columns] = image.reshape(rows, columns)
-    return np.ma.masked_invalid(page)
+    cells = np.full((down * across, rows + 1, columns + 1), np.nan)          # each with a gap above and on its left
+    cells[:len(images), 1:, 1:] = np.reshape(images, (len(images), rows, columns))
+    page = cells.reshape(down, across, rows + 1, columns + 1).swapaxes(1, 2).reshape(down * (rows + 1), -1)
+    return np.ma.masked_invalid(np.pad(page, ((0, 1), (0, 1)), constant_values=np.nan))
 
 
 def extent(model):
     """Return mean and standard deviation of each code number under the prior; 0 and 1 where there is no prior."""
-    if hasattr(model, "prior"):
-        return model.prior.extent()
-    return np.zeros(model.decoder.n_in), np.ones(model.decoder.n_in)
+    d = model.decoder.n_in
+    return model.prior.extent() if hasattr(model, "prior") else (np.zeros(d), np.ones(d))
 
 
 def quantiles(n):

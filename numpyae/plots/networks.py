@@ -1,15 +1,15 @@
 """A network as the slides draw it: units and weights ([000]). A layer that is nothing of the kind is a plain box."""
 
-import matplotlib.patches
 import numpy as np
+from matplotlib import patches
 
 from numpyae.layers import Layer
 from numpyae.models import Model
-from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, minus, new_panel, signed, without_frame
+from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, signed
 
 # For each kind of arrow its line style and colour.
 ARROWS = {"w ≥ 0": ("-", COLOURS[0]), "w < 0": ("--", COLOURS[2]), "fixed": (":", "0.3"), "through a box": ("-", "0.5")}
-PHI = {"Sigmoid": "σ", "Tanh": "tanh", "Softmax": "softmax", "Softplus": "softplus", "Identity": "id"}  # else the class
+NO_NAMES = {-1: "1", None: "\N{VERTICAL ELLIPSIS}"}                           # the constant, and units left out
 BOX = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.2", "linewidth": 1.5}
 
 
@@ -23,38 +23,36 @@ def network(network):
     """
     columns = columns_of(network)
     widest, last = max(column["n"] for column in columns), len(columns) - 1
-    for column, following in zip(columns, columns[1:]):
-        if widest <= 8 and following["biased"]:
-            column["rows"] = [-1] + column["rows"]                           # W[-1] holds the biases
-    of_ones = "Those that come from a 1 are the biases."
-    if widest > 8:
-        of_ones = "The constant 1 is not depicted, but you always need it."
-    see = f"Circles are units, arrows are weights, as wide as |w|. {of_ones}"
-    figure, axes = new_panel(see, 16, f"{type(network).__name__}: {network.w.size} parameters")
-    height = max(len(column["rows"]) for column in columns)
+    for k, column in enumerate(columns):
+        ones = [-1] if widest <= 8 and k < last and columns[k + 1]["biased"] else []   # W[-1] holds the biases
+        rows = ones + column["rows"]
+        column["units"] = [(row, np.array([k, (len(rows) - 1) / 2 - i])) for i, row in enumerate(rows)]   # one apart
+    of_ones = ("Those that come from a 1 are the biases." if widest <= 8 else
+               "The constant 1 is not depicted, but you always need it.")
+    figure, axes = new_panel(f"Circles are units, arrows are weights, as wide as |w|. {of_ones}", 16,
+                             f"{type(network).__name__}: {network.w.size} parameters")
+    height = max(len(column["units"]) for column in columns)
     radius = min(26, 180 / height, 430 / len(columns))                       # of a circle, in points
     show_weights(axes, columns, radius, numbers=widest <= 3 and last <= 5)
-    for k, column in enumerate(columns):
-        show_units(axes, k, column, radius)
+    show_units(axes, columns, radius)
     labels = [f"{', '.join(column['letters'])}{column['formula']}\n{column['n']} "
               + ("unit" if k else "input") + "s" * (column["n"] > 1) for k, column in enumerate(columns)]
     longest = max(len(line) for label in labels for line in label.split("\n"))
-    without_frame(axes)
-    axes.set_xticks(range(last + 1), labels, fontsize=TEXT, rotation=90 if len(columns) * longest > 125 else 0)
-    axes.tick_params(length=0)
-    axes.set(xlim=(-0.4, last + 0.4), ylim=(-height / 2, height / 2))
+    axes.set(xticks=range(last + 1), xticklabels=labels, xlim=(-0.4, last + 0.4), ylim=(-height / 2, height / 2),
+             yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=TEXT, labelrotation=90 if len(columns) * longest > 125 else 0)
     legend_above(axes)
     return figure
 
 
 def weights_of(layer):
     """Return the matrix (n_in, n_out) of a layer, its own or its partner's transposed; None without one."""
-    if isinstance(layer, Layer):
-        partners = [getattr(partner, "W", np.zeros(0)).T for partner in layer.partners().values()]
-        for W in (getattr(layer, "W", None), *partners):
-            if isinstance(W, np.ndarray) and W.shape == (layer.n_in, layer.n_out):
-                return W
-    return None
+    if not isinstance(layer, Layer):
+        return None
+    own_and_partners = [getattr(layer, "W", None),
+                        *(np.transpose(getattr(partner, "W", None)) for partner in layer.partners().values())]
+    return next((W for W in own_and_partners if np.shape(W) == (layer.n_in, layer.n_out)), None)
 
 
 def columns_of(network):
@@ -70,26 +68,25 @@ def columns_of(network):
         if name.startswith("decoder") and not coded:
             coded = True
             columns += end_of_encoder(columns.pop(), getattr(network, "posterior", None))
-        if leaf.n_out is not None:
-            columns.append(column_of(leaf, columns[-1]))
-            continue
-        if len(columns) == 1:
-            columns[0]["letters"] = ["h"]
-        phi = PHI.get(type(leaf).__name__, type(leaf).__name__)
-        columns[-1]["formula"] = f" = {phi}({columns[-1]['formula'][3:] or 'x'})"
+        W, before, kind = weights_of(leaf), columns[-1], type(leaf).__name__
+        if W is not None:                                # weighted sums
+            biased = np.shape(getattr(leaf, "b", None)) == (leaf.n_out,)
+            columns.append(new_column("h", " = a", np.vstack([W, leaf.b if biased else 0 * W[0]]), biased=biased))
+        elif leaf.n_out is not None:                     # functions without parameters, or the outputs of a box
+            every = np.vstack([np.ones((before["n"], leaf.n_out)), np.zeros(leaf.n_out)])
+            columns.append(new_column("φ", f" = {kind}({before['letters'][0]})", every, learnt=False,
+                                      box=kind if leaf.owner.w.size else None))
+        else:                                            # a function of each unit
+            before["letters"] = ["h"] if len(columns) == 1 else before["letters"]
+            before["formula"] = f" = {function_name(leaf)}({before['formula'][3:] or 'x'})"
     columns[-1]["letters"] = ["o"]
     return columns
 
 
-def column_of(layer, before):
-    """Return the column of a layer's outputs: weighted sums, functions without parameters, or the outputs of a box."""
-    W, b, name = weights_of(layer), getattr(layer, "b", None), type(layer).__name__
-    if W is not None:
-        biased = np.shape(b) == (layer.n_out,)
-        return new_column("h", " = a", np.vstack([W, b if biased else 0 * W[0]]), biased=biased)
-    W = np.vstack([np.ones((before["n"], layer.n_out)), np.zeros(layer.n_out)])
-    box = name if layer.owner.w.size else None
-    return new_column("φ", f" = {name}({before['letters'][0]})", W, learnt=False, box=box)
+def function_name(layer):
+    """Return the name that an activation has in its formula, as in tanh({x}), or else that of its class."""
+    name = vars(type(layer)).get("formula", {}).get("y", "").removesuffix("({x})")
+    return name if name.isalpha() else type(layer).__name__
 
 
 def end_of_encoder(column, posterior):
@@ -116,61 +113,51 @@ def new_column(letter, formula, W, learnt=True, biased=False, box=None, most=8):
             "rows": rows}
 
 
-def show_units(axes, k, column, radius):
-    """Draw the circles of the k-th column, with what stands in them, and the box in front of it."""
-    for unit, (x, y) in zip(column["rows"], places(k, column["rows"])):
-        face = "white" if unit == -1 else "0.9" if k == 0 else "#fff1d6"
-        if unit is not None:
-            axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
-        axes.text(x, y, unit_name(column, unit), fontsize=TICKS, ha="center", va="center")
-    if column["box"]:
-        axes.text(k - 0.5, 0, column["box"], fontsize=TEXT, ha="center", va="center", rotation=90, bbox=BOX)
-
-
-def unit_name(column, unit):
-    """Return the text in a circle: letter and number of the unit, 1 for the constant, dots for those left out."""
-    if unit is None or unit == -1:
-        return "1" if unit else "\N{VERTICAL ELLIPSIS}"
-    each = column["n"] // len(column["letters"])
-    return f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$".replace("²$", "$^2")       # one above the other
-
-
-def places(k, rows):
-    """Return where the k-th column has its rows, (x, y) each, one apart."""
-    return [np.array([k, (len(rows) - 1) / 2 - row]) for row in range(len(rows))]
+def show_units(axes, columns, radius):
+    """Draw the circles of all columns, with letter and number of each unit, and the boxes in front of columns."""
+    for k, column in enumerate(columns):
+        each = column["n"] // len(column["letters"])
+        for unit, (x, y) in column["units"]:
+            name = "" if unit is None else f"{column['letters'][unit // each]}$_{{{unit % each + 1}}}$"
+            face = "white" if unit == -1 else "0.9" if k == 0 else "#fff1d6"
+            if unit is not None:
+                axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
+            text = NO_NAMES.get(unit, name.replace("²$", "$^2"))             # one above the other
+            axes.text(x, y, text, fontsize=TICKS, ha="center", va="center")
+        if column["box"]:
+            axes.text(k - 0.5, 0, column["box"], fontsize=TEXT, ha="center", va="center", rotation=90, bbox=BOX)
 
 
 def show_weights(axes, columns, radius, numbers):
     """Draw the arrows from column to column, small weights first; numbers: write the weights on them."""
-    arrows = [arrow for k in range(1, len(columns)) for arrow in arrows_to(k, columns[k - 1], columns[k])]
-    largest = max([abs(w) for w, kind, *_ in arrows if kind is None], default=0) or 1.0
-    widest = {}
+    arrows = [arrow for before, column in zip(columns, columns[1:]) for arrow in arrows_to(before, column)]
+    largest = max([abs(w) for w, kind, *_ in arrows if kind[0] == "w"], default=0) or 1.0
+    legend = {}
     for w, kind, start, end, place in sorted(arrows, key=lambda arrow: abs(arrow[0])):
-        width = 0.6 + 4.4 * abs(w) / largest if kind is None else 1.5
-        if kind is None and numbers:
-            axes.text(*place, signed(w), fontsize=TICKS, ha="center", va="center",
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
-        label = minus(f", widest {w:.3g}") if kind is None else ""
-        kind = kind or ("w < 0" if w < 0 else "w ≥ 0")
         style, colour = ARROWS[kind]
-        widest[kind] = label, width
-        axes.add_patch(matplotlib.patches.FancyArrowPatch(
+        width, label = 1.5, kind
+        if kind[0] == "w":
+            width, label = 0.6 + 4.4 * abs(w) / largest, f"{kind}, widest {signed(w, '.3g')}"
+            if numbers:
+                axes.text(*place, signed(w), fontsize=TICKS, ha="center", va="center",
+                          bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        axes.add_patch(patches.FancyArrowPatch(
             start, end, arrowstyle="-|>", mutation_scale=8 + 2 * width, color=colour, linewidth=width, linestyle=style,
             shrinkA=radius, shrinkB=radius))
-    for kind in [kind for kind in ARROWS if kind in widest]:
-        (style, colour), (label, width) = ARROWS[kind], widest[kind]
-        axes.plot([], [], style, color=colour, linewidth=width, label=kind + label)
+        legend[kind] = {"linestyle": style, "color": colour, "linewidth": width, "label": label}   # of the widest
+    for kind in filter(legend.get, ARROWS):
+        axes.plot([], [], **legend[kind])
 
 
-def arrows_to(k, before, column):
-    """Return the arrows to the k-th column, (w, kind, start, end, place of its number) each; kind None: a weight."""
-    along = 1 / (1 + len(column["rows"]) - (column["rows"][0] == -1))        # so far along, no number meets another
-    starts = [(i, start) for i, start in zip(before["rows"], places(k - 1, before["rows"])) if i is not None]
-    ends = [(j, end) for j, end in zip(column["rows"], places(k, column["rows"])) if j not in (None, -1)]
+def arrows_to(before, column):
+    """Return the arrows to a column: (w, kind, start, end, place of its number) each. kind: a key of ARROWS."""
+    starts = [(i, start) for i, start in before["units"] if i is not None]
+    ends = [(j, end) for j, end in column["units"] if j not in (None, -1)]
     if column["box"]:
-        box = np.array([k - 0.5, 0.0])
+        box = np.array([ends[0][1][0] - 0.5, 0.0])
         ways = [(start, box) for _, start in starts] + [(box, end) for _, end in ends]
         return [(1.0, "through a box", *way, box) for way in ways]
-    kind = None if column["learnt"] else "fixed"
-    return [(column["W"][i, j], kind, start, end, start + along * (end - start))
-            for i, start in starts for j, end in ends if kind is None or column["W"][i, j]]
+    along = 1 / (1 + len(column["rows"]))                                    # so far along, no number meets another
+    W, learnt = column["W"], column["learnt"]
+    return [(W[i, j], ("w < 0" if W[i, j] < 0 else "w ≥ 0") if learnt else "fixed", start, end,
+             start + along * (end - start)) for i, start in starts for j, end in ends if learnt or W[i, j]]

@@ -3,11 +3,8 @@
 import math
 import textwrap
 
-import matplotlib.colors
-import matplotlib.patheffects
-import matplotlib.pyplot as plt
-import matplotlib.ticker
 import numpy as np
+from matplotlib import colors, layout_engine, patheffects, pyplot as plt, ticker
 
 from numpyae.checks import check_data, check_size
 
@@ -19,22 +16,20 @@ TITLE, TEXT, TICKS = 18, 15, 13       # font sizes in points, to be read from th
 DOTS = 100                            # per inch: a figure of 16 x 9 inches is 1600 x 900 pixels
 
 
-def new_figure(caption, width, height):
+def new_figure(caption, width, height, dpi=DOTS):
     """Return an empty figure of width x height inches, white, with a sentence below that says what to see."""
-    figure = plt.figure(figsize=(width, height), dpi=DOTS, layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
+    layout = layout_engine.ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12)
+    figure = plt.figure(figsize=(width, height), dpi=dpi, layout=layout, facecolor="white")
     figure.supxlabel(textwrap.fill(caption, round(8.5 * width)), fontsize=TEXT, style="italic", color="0.25")
     return figure
 
 
 def new_axes(figure, place, title, xlabel="", ylabel=""):
     """Return axes in a cell of the figure's grid, with texts that can be read when projected."""
-    axes = figure.add_subplot(place)
-    axes.set_title(title, fontsize=TITLE, pad=12)
-    axes.set_xlabel(xlabel, fontsize=TEXT)
-    axes.set_ylabel(ylabel, fontsize=TEXT)
+    sizes = {"axes.titlesize": TITLE, "axes.titlepad": 12, "axes.labelsize": TEXT, "ytick.labelsize": TICKS}
+    with plt.rc_context(sizes):
+        axes = figure.add_subplot(place, title=title, xlabel=xlabel, ylabel=ylabel)
     axes.tick_params(labelsize=TICKS)
-    axes.yaxis.get_offset_text().set_fontsize(TICKS)                         # such as "1e6"
     return axes
 
 
@@ -44,23 +39,21 @@ def new_panel(caption, width, title, xlabel="", ylabel=""):
     return figure, new_axes(figure, figure.add_gridspec()[0], title, xlabel, ylabel)
 
 
-def legend_above(axes):
-    """Put the title on the left and the legend beside it, above the curves, so that it covers none of them."""
-    legend(axes, 12, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
+def legend_above(axes, pad=12, **place):
+    """Put the title on the left and the legend beside it, above the curves, so that it covers none of them.
+
+    pad: of the title, in points; place: for the legend, another place than beside the title.
+    """
+    axes.set_title(axes.get_title(), loc="left", fontsize=TITLE)
+    axes.set_title("", pad=pad)
+    place = place or {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 3}
+    axes.legend(fontsize=TICKS, frameon=False, **place)
 
 
 def legend_below_title(axes):
     """Put the title on the left and the legend, in two lines, below it: for panels too narrow for both in one line."""
     columns = math.ceil(len(axes.get_legend_handles_labels()[0]) / 2)
-    legend(axes, 56, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns, columnspacing=1.5)
-
-
-def legend(axes, pad, **place):
-    """Move the title to the left, `pad` points above the axes, and draw a legend without a frame."""
-    title = axes.get_title()
-    axes.set_title("")
-    axes.set_title(title, loc="left", fontsize=TITLE, pad=pad)
-    axes.legend(fontsize=TICKS, frameon=False, **place)
+    legend_above(axes, 56, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns, columnspacing=1.5)
 
 
 def light_grid(axes):
@@ -71,16 +64,9 @@ def light_grid(axes):
 
 def whole_epochs(axes, epochs):
     """Draw a light grid, and only whole numbers on the axis of epochs."""
-    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, epochs + 0.5)
     light_grid(axes)
-
-
-def without_frame(axes):
-    """Take ticks and frame away."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
 
 
 def colour_bar(axes, image, label, **options):
@@ -90,44 +76,33 @@ def colour_bar(axes, image, label, **options):
     bar.ax.tick_params(labelsize=TICKS)
 
 
-def minus(text):
-    """Return the text with minus signs as long as Matplotlib's."""
-    return text.replace("-", "\N{MINUS SIGN}")
+def signed(value, form=".2f"):
+    """Return a number as text, with minus signs as long as Matplotlib's."""
+    return format(value, form).replace("-", "\N{MINUS SIGN}")
 
 
-def signed(value):
-    """Return two decimals, with a minus sign as long as Matplotlib's."""
-    return minus(f"{value:.2f}")
-
-
-def spread(n, limit):
-    """Return the numbers of at most `limit` of n rows, evenly spread over them."""
-    return np.linspace(0, n - 1, min(limit, n)).round().astype(int)
-
-
-def colour_of(k):
-    """Return the colour of the k-th class, counted from 0; after ten the colours repeat."""
-    return COLOURS[k % len(COLOURS)]
-
-
-def class_name(axes, place, name, k, size):
+def class_name(axes, place, name, k, size, **options):
     """Write the name of the k-th class at a place, in its colour, with a white outline. Returns the text."""
-    dark = np.array(matplotlib.colors.to_rgb(colour_of(k))) * 0.65           # the light ones cannot be read on white
-    outline = [matplotlib.patheffects.withStroke(linewidth=5, foreground="white")]
+    dark = np.array(colors.to_rgb(COLOURS[k % 10])) * 0.65                   # the light ones cannot be read on white
     return axes.text(*place, name, fontsize=size, weight="bold", color=dark, ha="center", va="center",
-                     path_effects=outline)
+                     path_effects=[patheffects.withStroke(linewidth=5, foreground="white")], **options)
 
 
-def require(function, model, method, example="an Autoencoder or a VAE"):
-    """Raise TypeError unless the model can do what the figure shows."""
+def require(function, model, method, example="an Autoencoder or a VAE", x=None, image_shape=None, dimensions=None,
+            **sizes):
+    """Raise TypeError or ValueError unless the model can do what the figure shows, with the data that are given.
+
+    method: of the model; example: of a model that has it. x must fit the model, and images of this shape must be in x.
+    dimensions: of the code; sizes: whole numbers.
+    """
+    for name, size in sizes.items():
+        check_size(f"{function}: {name}", size)
     if not hasattr(model, method):
         raise TypeError(f"{function}: the model must be {example}, got {type(model).__name__}")
-
-
-def check_inputs(function, model, method, x, image_shape=None):
-    """Raise ValueError or TypeError unless the model has the method, x fits the model, and the images are in x."""
-    require(function, model, method)
-    check_data(f"{function}: x", x, model.encoder.n_in, model.dtype)
+    if dimensions is not None and model.decoder.n_in != dimensions:
+        raise ValueError(f"{function}: the code must have {dimensions} dimensions, got {model.decoder.n_in}")
+    if x is not None:
+        check_data(f"{function}: x", x, model.encoder.n_in, model.dtype)
     if image_shape is not None:
         check_image(function, image_shape, x.shape[1], "x has")
 
@@ -138,19 +113,23 @@ def check_image(function, image_shape, pixels, where):
         raise ValueError(f"{function}: image_shape must be (rows, columns), got {image_shape!r}")
     for size in image_shape:
         check_size(f"{function}: image_shape", size)
-    product = math.prod(image_shape)
-    if product != pixels:
-        shape = f"({image_shape[0]}, {image_shape[1]})"
-        raise ValueError(f"{function}: image_shape {shape} has {product} pixels, but {where} {pixels} features")
+    rows, columns = image_shape
+    if rows * columns != pixels:
+        raise ValueError(f"{function}: image_shape ({rows}, {columns}) has {rows * columns} pixels, "
+                         f"but {where} {pixels} features")
 
 
-def check_labels(function, labels, n):
-    """Return the labels as an array of n whole numbers, or None. ValueError for others."""
+def choose_rows(function, x, labels, limit):
+    """Return at most `limit` rows of x, evenly spread over it, and their labels, an array of whole numbers or None.
+
+    ValueError for labels that do not fit.
+    """
+    rows = np.linspace(0, len(x) - 1, min(limit, len(x))).round().astype(int)
     if labels is None:
-        return None
+        return x[rows], None
     labels = np.asarray(labels)
-    if labels.shape != (n,):
-        raise ValueError(f"{function}: labels must have shape ({n},), one for each row of x, got {labels.shape}")
+    if labels.shape != (len(x),):
+        raise ValueError(f"{function}: labels must have shape ({len(x)},), one for each row of x, got {labels.shape}")
     if labels.dtype.kind not in "biu":
         raise ValueError(f"{function}: labels must be whole numbers, got dtype {labels.dtype}")
-    return labels
+    return x[rows], labels[rows]

@@ -9,11 +9,11 @@ import numpy as np
 from numpyae.layers import Layer
 from numpyae.losses import Loss
 from numpyae.parameters import Parametric
-from numpyae.tableau.origin import origin, slices_of, view_of
 from numpyae.tableau.rows import Row
 
 SYMBOLS = {"sigma": "σ"}              # constants that are not called as their attribute
-Seen = collections.namedtuple("Seen", "row known")                   # a part's output, and what its formulas may name
+Seen = collections.namedtuple("Seen", "row known field")             # a part's output, what its formulas may name, and
+                                                                     # the name of its first input there
 
 
 class Ledger:
@@ -21,26 +21,26 @@ class Ledger:
 
     def __init__(self, model, batch):
         self.N, self.rows, self.by_model = len(batch[0]), [], f"made by {type(model).__name__}"
-        self.known = []               # (array, row) of everything computed so far
+        self.known = []               # the rows of the way forward, the latest first
         self.gradients = {}           # {row: the row of all of its gradient}
         self.seen = {}                # {id(part): Seen}
         self.constants = {}           # {name: number}
         self.named = {}               # {id(part): {"W": row of W1, …}}, and the rows of constants
-        self.owners = {}              # {row of W1: (the part that it belongs to, "W")}
-        self.waiting = collections.defaultdict(set)                  # {row of W1: the parts that will still add to dW1}
+        self.owners = {}              # {row of W1: (the part that it belongs to, "W", dW: a window into grad)}
+        self.waiting = collections.defaultdict(set)                  # {row of W1: parts that will still add to dW1}
         self.numbers = {}             # {id(layer): 1, …}, in the order of use
         owners = [id(leaf.owner) for leaf in model.leaves().values()]
-        self.uses = {owner: itertools.count(1) for owner in owners if owners.count(owner) > 1}
+        self.uses = collections.defaultdict(lambda: itertools.repeat(""))           # {id(part): _1, _2, … for its uses}
+        self.uses |= {owner: map("_{}".format, itertools.count(1)) for owner in owners if owners.count(owner) > 1}
         self.n = self.constant("N", self.N)
-        self.given = [(array, self.forward(name, "given", array, "given"))
-                      for name, array in zip(model.batch_names, batch)]
+        self.given = [self.forward(name, "given", array, "given") for name, array in zip(model.batch_names, batch)]
         self.known.reverse()                                         # where x is t as well, it is x
 
     def forward(self, step, text, value, kind, known=None, part=None, **options):
         """Write a row of the way forward; its value is known by its name from now on."""
         row = Row(self.unique(step), text, value, kind=kind, operands=self.operands(text, known or {}, part), **options)
         self.rows.append(row)
-        self.known.append((np.asarray(value), row))
+        self.known.insert(0, row)
         return row
 
     def backward(self, of, text, gradient, known=None, part=None, way="", kind="gradient", **options):
@@ -51,53 +51,45 @@ class Ledger:
         if not way:
             self.gradients[of] = row
 
-    def computed(self, part, method, key, step, kind, value, inputs, default="{name}({inputs})", known=None, taken=None,
-                 noise=""):
+    def computed(self, part, method, key, step, kind, value, inputs, default=""):
         """Write a row for a value that a method of a part has computed, and return the value. Attributes come before.
 
-        key: the output's name in the formulas; default: the text of a class without; inputs: {field: row}; taken: the
-        array of the first; known: what formulas may name besides; noise: the attribute that was drawn.
+        key: the output's name in the formulas; inputs: {field: row}; default: the text of a class without.
         """
-        formula, known = formula_of(part, method), (known or {}) | self.parameters(part) | inputs
-        self.attributes(part, formula, key, known, taken, noise)
-        fields = ", ".join(f"{{{field}}}" for field in inputs)
-        text = formula.get(key) or default.format(name=type(part).__name__, inputs=fields)
-        known[key] = self.forward(step, text, value, kind, known, part, sources=inputs.values())
-        self.seen[id(part)] = Seen(known[key], known)
-        for parameter in self.parameters(part).values():
+        formula, parameters = formula_of(part, method), self.parameters(part)
+        known = (self.seen[id(part)].known if id(part) in self.seen else {}) | parameters | inputs
+        self.attributes(part, formula, key, known)
+        text = default or f"{type(part).__name__}({', '.join(f'{{{field}}}' for field in inputs)})"
+        known[key] = self.forward(step, formula.get(key, text), value, kind, known, part, sources=inputs.values())
+        self.seen[id(part)] = Seen(known[key], known, next(iter(inputs), ""))
+        for parameter in parameters.values():
             self.waiting[parameter].add(id(part))
         return value
 
-    def attributes(self, part, formula, key, known, taken=None, noise=""):
+    def attributes(self, part, formula, key, known):
         """Write a row for each attribute that a class's formulas list before its output, and add it to what is known.
 
         A view of the columns of the first input may be shown as "{h}[{columns}]".
         """
-        first = [row for row in known.values() if isinstance(row, Row) and row.kind != "parameter"][:1]
+        first = next((row for row in known.values() if row.kind != "parameter"), self.given[0])
         for name in itertools.takewhile(lambda name: name != key, formula if key in formula else ()):
-            if name in known or not hasattr(part, name):
-                continue
-            array, drawn = getattr(part, name), name == noise
-            columns, index = ("", None) if taken is None else view_of(array, taken)
-            known[name] = self.forward(name, formula[name], array, "draw" if drawn else "attribute",
-                                       known | {"columns": columns}, part, sources=[] if drawn else first,
-                                       picked={first[0]: index} if columns else {})
+            if name not in known and hasattr(part, name):
+                array, drawn = np.asarray(getattr(part, name)), name == getattr(part, "noise_name", "epsilon")
+                columns, index = view_of(array, first.array)
+                known[name] = self.forward(name, formula[name], array, "draw" if drawn else "attribute",
+                                           known | {"columns": columns}, part, sources=[] if drawn else [first],
+                                           picked={first: index} if columns else {})
 
     def operands(self, text, known, part):
-        """Return {field: row, number or text} of a formula. ValueError, one sentence, for a field that nobody knows."""
+        """Return {field: row, number or text} of a formula. Raise ValueError for a field that nobody knows."""
         found = dict(known)
-        for _, field, spec, _ in string.Formatter().parse(text):
-            if field is None or found.get(field) is not None:
-                continue
+        fields = {field: spec for _, field, spec, _ in string.Formatter().parse(text) if field is not None}
+        for field in [field for field in fields if field not in known]:
             value = getattr(part, field, None)
-            if isinstance(value, (int, float, np.number)):
-                found[field] = value if spec else self.constant(field, value, part)
-            elif isinstance(value, np.ndarray):
-                found[field] = Row(field, "", value, kind="constant")
-            else:
-                kind = type(part).__name__
-                raise ValueError(f"{kind}.formula: {text!r} names {{{field}}}: expected an attribute that is a number or "
-                                 f"an array, or one of {', '.join(known)}")
+            if not isinstance(value, (int, float, np.number, np.ndarray)):
+                raise ValueError(f"{type(part).__name__}.formula: {text!r} names {{{field}}}: expected an attribute "
+                                 f"that is a number or an array, or one of {', '.join(known)}")
+            found[field] = value if fields[field] else self.constant(field, value, part)
         return found
 
     def output(self, part):
@@ -123,25 +115,18 @@ class Ledger:
 
     def number(self, layer):
         """Return the number of a layer: those with parameters are counted; a second use has the number of the first."""
-        counts = layer.owner.named_parameters() and not layer._parts
-        return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + bool(counts))
-
-    def use(self, part):
-        """Return _2 for the second use of a part that is used several times, else ""."""
-        uses = self.uses.get(id(part.owner))
-        return f"_{next(uses)}" if uses else ""
+        counted = bool(layer.owner.named_parameters()) and not layer._parts
+        return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + counted)
 
     def row_of(self, array, name="u"):
         """Return the row of an array that was computed before, perhaps in another shape, or write one of this name."""
-        for known, row in reversed(self.known):
-            if known is array or known.size == array.size and np.shares_memory(known, array):
-                return row
-        rows = [row for _, row in reversed(self.known)]
-        return self.made(array, name, rows) or self.forward(name, self.by_model, array, "made")
+        rows = [row for row in self.known if row.array.size == array.size and np.shares_memory(row.array, array)]
+        return rows[0] if rows else (self.made(array, name, self.known) or
+                                     self.forward(name, self.by_model, array, "made"))
 
     def made(self, array, name, rows):
         """Write a row for an array that the model has made of those of these rows, or return None."""
-        text, known = origin(array, [*rows, *(piece for row in rows for piece in slices_of(row))]) or ("", {})
+        text, known = origin(array, rows)
         return self.forward(name, text, array, "made", known) if text else None
 
     # Parameters, and gradients that come by several ways
@@ -158,76 +143,59 @@ class Ledger:
             for name, value in part.named_parameters().items():
                 step = f"{name}{self.number(part)}" if isinstance(part, Layer) else f"{name} of the {role}"
                 rows[name] = Row(self.unique(step), "", value, kind="parameter")
-                self.owners[rows[name]] = part, name
+                self.owners[rows[name]] = part, name, part.named_gradients()[name]
         return self.named[id(part)]
 
-    def back(self, part, call, *arrays, default, way="", **options):
+    def back(self, part, call, *arrays, way="", **options):
         """Call a part's backward and return what it returns, with a row for each parameter to whose gradient it adds.
 
         Where others use it too, the row is for this part's share, and behind the last share stands one for the whole.
-        default: the text of a class without a formula; way: the name of a penalty, whatever parameters it is about.
+        way: the name of a penalty, whatever parameters it is about.
         """
-        before = {row: self.gradient(row).copy() for row in self.owners}
+        before = {row: gradient.copy() for row, (_, _, gradient) in self.owners.items()}
         got = call(*arrays, **options)
-        formula, (y, known) = formula_of(part, "backward"), self.seen[id(part)]
-        changed = [row for row in before if not np.array_equal(before[row], self.gradient(row))]
+        formula, (y, known, _) = formula_of(part, "backward"), self.seen[id(part)]
+        changed = [row for row in before if not np.array_equal(before[row], self.owners[row][-1])]
         for row in changed if way else self.parameters(part).values():
-            (owner, name), gradient = self.owners[row], self.gradient(row)
+            owner, name, gradient = self.owners[row]
             self.waiting[row].discard(id(part))
             key = next((key for key in formula if key.partition("|")[0] == f"d{name}"), f"d{name}")
-            text, last = formula.get(key, default.format(name)), not self.waiting[row]
-            if owner is part and last:
-                ways = {f"way{k}": way for k, way in enumerate(self.ways(row))}
-                text = " + ".join([text, *(f"{{{way}}}" for way in ways)])
-                self.backward(row, text, gradient, known | ways, part, through=[y])
-                continue
-            by = way or key.partition("|")[2] or y.step
-            self.backward(row, text, gradient - before[row], known | {name: row}, part, by, through=[y])
+            default = f"{type(part).__name__}.backward" if way or isinstance(part, Layer) else f"∂L/∂{name}"
+            text, last = formula.get(key, default), not self.waiting[row]
+            by = "" if last and owner is part else way or key.partition("|")[2] or y.step
+            if by:
+                self.backward(row, text, gradient - before[row], known | {name: row}, part, by, through=[y])
             if last:
-                self.summed(row, gradient)
+                self.summed(row, gradient, "" if by else text, known, part, [] if by else [y])
         return got
 
     def finish(self):
         """Write the gradients of parameters to which one of their users has never added its share."""
-        for row in self.owners:
+        for row, (_, _, gradient) in self.owners.items():
             if row not in self.gradients and self.ways(row):
-                self.summed(row, self.gradient(row))
-
-    def gradient(self, row):
-        """Return the gradient of a parameter as it is now: a window into grad."""
-        owner, name = self.owners[row]
-        return getattr(owner, f"d{name}")
+                self.summed(row, gradient)
 
     def ways(self, of):
-        """Return the rows so far that hold a part of the gradient of this one: dW1|tied, dh1|sparsity."""
-        return [row for row in self.rows if row.of is of and row.way]
+        """Return the rows so far that hold the gradient of this one, or a part of it: dh1, dW1|tied, dh1|sparsity."""
+        return sorted((row for row in self.rows if row.of is of and (row.way or row is self.gradients.get(of))),
+                      key=lambda row: row.way != "")
 
-    def summed(self, of, gradient):
-        """Write a row for a gradient that has come by several ways."""
-        ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
-        known = {f"way{k}": way for k, way in enumerate(ways)}
-        through = [row for way in ways for row in way.through]
-        self.backward(of, " + ".join(f"{{{way}}}" for way in known), gradient, known, through=through)
+    def summed(self, of, gradient, text="", known=None, part=None, through=()):
+        """Write a row for a gradient that has come by several ways: this formula, and the rows so far."""
+        ways = {f"way{k}": way for k, way in enumerate(self.ways(of))}
+        through = through or [row for way in ways.values() for row in way.through]
+        text = " + ".join(filter(None, [text, *(f"{{{way}}}" for way in ways)]))
+        self.backward(of, text, gradient, (known or {}) | ways, part, through=through)
 
     def arrive(self, of, delta):
         """Write a row for the gradient that a layer gets, where no row before is all of it."""
-        ways = [*([self.gradients[of]] if of in self.gradients else []), *self.ways(of)]
-        if len(ways) == 1 and not ways[0].way and np.array_equal(ways[0].gradient.ravel(), delta.ravel()):
-            return
+        ways = self.ways(of)
         if ways and agree(sum(way.gradient.reshape(delta.shape) for way in ways), delta):
-            self.summed(of, delta)
-            return
-        rows = [row for row in reversed(self.rows) if row.backward]
-        columns = [slices_of(row, delta.shape[-1] if row.of.kind == "made" else None) for row in rows]
-        text, known = origin(delta, sum(columns, rows)) or (self.by_model, {})
-        self.backward(of, text, delta, known)
-
-    def hand_back(self, of, text, gradient, known, part, through, **options):
-        """Write a row for the gradient of an input: all of it, or what comes by this way where others took it too."""
-        kinds = ("layer", "activation", "made", "loss")
-        takers = [row for row in self.rows if row.kind in kinds and of in row.sources]
-        way = through.step if len(takers) > 1 else ""
-        self.backward(of, text, gradient, known, part, way, through=[through], **options)
+            if len(ways) > 1 or ways[0].way:
+                self.summed(of, delta)
+        else:
+            text, known = origin(delta, [row for row in reversed(self.rows) if row.backward])
+            self.backward(of, text or self.by_model, delta, known)
 
 
 def formula_of(part, method):
@@ -235,13 +203,66 @@ def formula_of(part, method):
 
     A subclass with a forward of its own does not inherit the formula of another one.
     """
-    found = {}
-    for kind in reversed(type(part).__mro__):
-        if getattr(kind, method, None) is getattr(type(part), method):
-            found |= vars(kind).get("formula", {})
-    return found
+    return {name: text for kind in reversed(type(part).__mro__)
+            if getattr(kind, method, None) is getattr(type(part), method)
+            for name, text in vars(kind).get("formula", {}).items()}
 
 
 def agree(a, b):
     """Return whether two arrays are equal up to rounding."""
     return np.abs(a - b).max() <= 1e3 * np.finfo(b.dtype).eps * max(np.abs(a).max(), np.abs(b).max())
+
+
+# The origin of an array that a model makes between its parts: a slice of a known one, a sum, or several side by side.
+# A recurrent network puts the input of a step beside what the step before has left, [x[:, 1], h1_1], and hands a slice
+# of the gradient back. No part of it tells the recorder, so it looks.
+
+def origin(array, rows):
+    """Return (text, {field: row}) of an array that is made of known rows, the latest first, else ("", {}).
+
+    Columns are cut only from gradients of such arrays.
+    """
+    for row in rows:
+        width = array.shape[-1] if row.backward and row.of.kind == "made" else None
+        rows = rows + [Row(f"{row}[{words}]", "", row.result[cut], kind="slice", sources=[row])
+                       for words, cut in cuts(row.shape, width).items()]
+    alike = [row for row in rows if row.shape == array.shape]
+    for row in alike:
+        if np.array_equal(row.result, array):
+            return "{a}", {"a": row}
+    for a, b in itertools.combinations(alike[::-1], 2):
+        if np.array_equal(a.result + b.result, array):
+            return "{a} + {b}", {"a": a, "b": b}
+    return side_by_side(array, [row for row in rows if row.result.ndim == 2 and row.result.any()])
+
+
+def side_by_side(array, rows):
+    """Return the origin of arrays beside each other, columns of zeros among them, else ("", {})."""
+    texts, fields, column = [], {}, 0
+    while array.ndim == 2 and column < array.shape[1]:
+        row = next((row for row in rows if np.array_equal(row.result, array[:, column:column + row.shape[1]])), None)
+        if row is None and array[:, column].any():
+            return "", {}
+        fields |= {f"p{column}": row} if row else {}
+        texts.append(f"{{p{column}}}" if row else "0")
+        column += row.shape[1] if row else 1
+    texts = [text for text, _ in itertools.groupby(texts)]
+    return (f"[{', '.join(texts)}]", fields) if fields else ("", {})
+
+
+def cuts(shape, width):
+    """Return {words: slice} of the steps x[:, t] of an array (N, T, D), or of the columns of this width of (N, D)."""
+    if len(shape) == 3:
+        return {f":, {t}": np.s_[:, t] for t in range(shape[1])}
+    starts = range(shape[1] - width + 1) if len(shape) == 2 and width is not None else ()
+    return {f":, {start or ''}:{'' if start + width == shape[1] else start + width}": np.s_[:, start:start + width]
+            for start in starts}
+
+
+def view_of(array, other):
+    """Return (slice in words, flat index) where an array looks into some columns of another, else ("", None)."""
+    index = np.arange(other.size).reshape(other.shape)
+    for words, cut in cuts(other.shape, array.shape[1] if array.ndim == 2 else None).items():
+        if other[cut].__array_interface__ == array.__array_interface__:
+            return words, index[cut]
+    return "", None

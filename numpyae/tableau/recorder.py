@@ -24,11 +24,12 @@ from numpyae.layers import Layer, Sequential
 from numpyae.losses import Loss, SquaredError
 from numpyae.models import Model, Regression, as_network
 from numpyae.tableau.ledger import Ledger, agree, formula_of
-from numpyae.tableau.origin import origin
 from numpyae.tableau.rows import Row
 from numpyae.tableau.table import Tableau
 
-ANOTHER = " to another prior"         # the end of the names of formulas of a KL to another prior than N(0, I)
+LABELS = " of labels"                 # the end of the names of formulas of a loss where its targets are integers, and
+ANOTHER = " to another prior"         # of those of a posterior where the prior is not N(0, I)
+TAKERS = ("layer", "activation", "made", "loss")                     # the kinds of rows that take an input of their own
 COSTS = {"kl": "KL", "log_density": "log q"}                         # the methods of a posterior that say what it costs
 WAYS = {"sample_backward": "draw", "kl_backward": "KL", "density_backward": "log q"}     # and those that are ways back
 
@@ -40,15 +41,15 @@ def trace(network_or_model, *batch, rng=None):
     the slides' squared error, Σ_d (o - t)², averaged over samples. Noise is drawn from `rng`: the same seed, the same
     trace. TypeError for something without a network, ValueError or TypeError for data that do not fit.
     """
-    if isinstance(network_or_model, Model):
-        model = copy.deepcopy(network_or_model)
-        if getattr(model, "no_trace", ""):
-            raise TypeError(f"trace: a {type(model).__name__} {model.no_trace}")
-    elif isinstance(network_or_model, Layer):
-        model = Regression(as_network(copy.deepcopy(network_or_model)), SquaredError())
-    else:
+    kind = type(network_or_model).__name__
+    if not isinstance(network_or_model, (Layer, Model)):
         hint = f": write {network_or_model.__name__}()" if isinstance(network_or_model, type) else ""
-        raise TypeError(f"trace: expected a network or a model, got {type(network_or_model).__name__}{hint}")
+        raise TypeError(f"trace: expected a network or a model, got {kind}{hint}")
+    if getattr(network_or_model, "no_trace", ""):
+        raise TypeError(f"trace: a {kind} {network_or_model.no_trace}")
+    model = copy.deepcopy(network_or_model)
+    if isinstance(model, Layer):
+        model = Regression(as_network(model), SquaredError())
     if len(batch) != len(model.batch_names):
         raise ValueError(f"trace: expected the arrays {', '.join(model.batch_names)}, got {len(batch)}")
     model.check(*batch)
@@ -60,7 +61,7 @@ def trace(network_or_model, *batch, rng=None):
 
 
 class Recorder(Ledger):
-    """Listens to the parts of a model and writes a row for each thing that one of them computes."""
+    """A listener to the parts of a model, which writes a row for each thing that one of them computes."""
 
     def __init__(self, model, batch):
         super().__init__(model, batch)
@@ -77,75 +78,38 @@ class Recorder(Ledger):
         for part in whole._parts.values():
             self.listen_to(part)
             if isinstance(part, Loss):
-                listen(part, forward=self.loss, backward=self.loss_backward)
+                listen(part, forward=self.loss, backward=self.hand_back)
             elif isinstance(part, Layer) and not isinstance(part, Sequential):
-                listen(part, forward=self.layer, backward=self.layer_backward)
+                listen(part, forward=self.layer, backward=self.hand_back)
             elif hasattr(part, "kl"):
-                listen(part, sample=self.sample, backward=self.posterior_backward)
+                listen(part, sample=self.sample, backward=self.hand_back)
                 listen(part, **{method: functools.partial(self.cost, method, name) for method, name in COSTS.items()})
                 listen(part, **{method: functools.partial(self.way_into, method, way) for method, way in WAYS.items()})
             elif hasattr(part, "log_density"):
-                listen(part, log_density=self.log_p, backward=self.prior_backward)
+                listen(part, log_density=self.log_p, backward=self.hand_back)
 
-    # Layers
+    # What parts compute
 
     def layer(self, layer, call, x):
         """Record y = forward(x)."""
-        use = self.use(layer)
+        use = next(self.uses[id(layer.owner)])
         row = self.row_of(x, f"u{use}" if layer._parts else f"u{self.number(layer)}{use}")
         y = call(x)                                                  # parts are counted before their whole
         names = self.parameters(layer) or layer.named_parameters()
         symbol = "a" if "W" in names else "y" if names else "h"
         kind = "whole" if layer._parts else "layer" if names else "activation"
-        return self.computed(layer, "forward", "y", f"{symbol}{self.number(layer)}{use}", kind, y, {"x": row}, taken=x,
-                             noise=layer.noise_name)
-
-    def layer_backward(self, layer, call, delta, **options):
-        """Record dx = backward(dy), with the gradients of the layer's parameters."""
-        (y, known), name = self.seen[id(layer)], type(layer).__name__
-        self.arrive(y, delta)
-        known["dy"] = self.gradients[y]
-        dx = self.back(layer, call, delta, default=f"{name}.backward", **options)
-        if dx is not None:
-            text = formula_of(layer, "backward").get("dx", f"{name}.backward(d{{y}})")
-            self.hand_back(known["x"], text, dx, known, layer, y)
-        return dx
-
-    # Losses
+        return self.computed(layer, "forward", "y", f"{symbol}{self.number(layer)}{use}", kind, y, {"x": row})
 
     def loss(self, loss, call, o, t):
         """Record the values of a loss, one per sample."""
-        use, output = self.use(loss), self.row_of(o)
+        use, output = next(self.uses[id(loss.owner)]), self.row_of(o)
         if output.kind != "given" and not output.step.startswith("o"):
             output.step = self.unique(f"o{use}")
-        same = [row for array, row in self.given if array is t]
-        target = same[-1] if same else self.made(t, f"t{use}", [row for _, row in self.given]) or self.given[-1][1]
-        key, step = f"values{of_labels(loss, target)}", "NLL" if loss.is_likelihood else "E"
-        return self.computed(loss, "forward", key, f"{step}{use}", "loss", call(o, t), {"o": output, "t": target})
-
-    def loss_backward(self, loss, call, weight):
-        """Record where the way back begins: do, with the gradients of the loss's own parameters."""
-        values, known = self.seen[id(loss)]
-        do = self.back(loss, call, weight, default="∂L/∂{}")
-        text = formula_of(loss, "backward").get(f"do{of_labels(loss, known['t'])}", f"{type(loss).__name__}.backward")
-        text, n = self.weighted(text, weight)
-        self.hand_back(known["o"], text, do, known | n, loss, values)
-        return do
-
-    def weighted(self, text, weight):
-        """Return a formula that divides by {n}, and its row, for these weights of the values: equal ones, or shares."""
-        draws, rest = divmod(weight.size, self.N)
-        if np.ptp(weight) == 0:
-            factor = f"{weight.flat[0] * weight.size:g} "
-            n = self.n if weight.size == self.N else Row(f"{weight.size}" if rest else f"({draws} N)", "", weight.size,
-                                                         kind="constant")
-            return (text if factor == "1 " else factor + text), {"n": n}
-        shares = [row for array, row in self.known
-                  if array.size == weight.size and agree(array.ravel() / self.N, weight.ravel())]
-        share = shares[0] if shares else Row("weight N", "", weight * self.N, kind="constant")
-        return text.replace("/ {n}", "{share} / {n}"), {"n": self.n, "share": share}
-
-    # The corruption, and penalties
+        same = [row for row in self.given if row.array is t]
+        target = same[-1] if same else self.made(t, f"t{use}", self.given) or self.given[-1]
+        labels = LABELS * (t.ndim == 1 and f"values{LABELS}" in formula_of(loss, "forward"))
+        return self.computed(loss, "forward", f"values{labels}", f"{'NLL' if loss.is_likelihood else 'E'}{use}", "loss",
+                             call(o, t), {"o": output, "t": target})
 
     def corruption(self, corruption, call, x, noise):
         """Record what the encoder gets to see."""
@@ -154,38 +118,78 @@ class Recorder(Ledger):
 
     def penalty(self, name, penalty, call, layers, noise=None):
         """Record the value of a penalty, weight included, and what it is about: a layer's output, or parameters."""
-        value = call(layers, noise)
-        if penalty.on_weights:
-            about = [self.parameters(layer)[W] for layer in layers if layer.owner is layer for W in layer.decays]
-        else:
-            about = [self.output(layers[-1])]
+        about = ([self.parameters(layer)[W] for layer in layers if layer.owner is layer for W in layer.decays]
+                 if penalty.on_weights else [self.output(layers[-1])])
         inputs = {f"y{k}": row for k, row in enumerate(about)}
-        return self.computed(penalty, "forward", "value", name, "penalty", value, inputs, "{{penalty}} of {inputs}",
-                             {"penalty": repr(penalty)})
-
-    def penalty_backward(self, name, layers, penalty, call, weight):
-        """Record what a penalty adds to the gradients of weights and of activations."""
-        default = f"{type(penalty).__name__}.backward"
-        got = self.back(penalty, call, weight, default=default, way=name)
-        for index, gradient in got.items():
-            y, text = self.output(layers[index]), formula_of(penalty, "backward").get("dy", default)
-            self.backward(y, text, gradient, {"y": y}, penalty, name, through=[self.output(penalty)])
-        return got
-
-    # The code of a VAE
+        said = repr(penalty).replace("{", "{{").replace("}", "}}")
+        return self.computed(penalty, "forward", "value", name, "penalty", call(layers, noise), inputs,
+                             f"{said} of {', '.join(f'{{{field}}}' for field in inputs)}")
 
     def sample(self, q, call, h, epsilon):
         """Record the draw of z from q(z|x), and what it is drawn with."""
-        inputs = {"h": self.row_of(h)}
-        return self.computed(q, "sample", "z", "z", "posterior", call(h, epsilon), inputs, "{name}.sample({inputs})",
-                             taken=h, noise="epsilon")
+        return self.computed(q, "sample", "z", "z", "posterior", call(h, epsilon), {"h": self.row_of(h)},
+                             f"{type(q).__name__}.sample({{h}})")
 
     def cost(self, method, step, q, call, *prior):
         """Record what q costs: KL(q ‖ p) for a Gaussian prior (μ₀, σ₀), or log q(z|x) of the z drawn."""
-        known = self.seen[id(q)].known
         another = bool(prior) and not np.all(np.equal(prior[0], 0) & np.equal(prior[1], 1))
-        return self.computed(q, method, step + ANOTHER * another, step, "cost", call(*prior), {"h": known["h"]},
-                             f"{{name}}.{method}", known)
+        return self.computed(q, method, step + ANOTHER * another, step, "cost", call(*prior),
+                             {"h": self.seen[id(q)].known["h"]}, f"{type(q).__name__}.{method}")
+
+    def log_p(self, prior, call, z):
+        """Record log p(z), where the KL is estimated from the z drawn."""
+        return self.computed(prior, "log_density", "log p(z)", "log p(z)", "prior", call(z), {"z": self.row_of(z)},
+                             f"{type(prior).__name__}.log_density")
+
+    # What they hand back
+
+    def hand_back(self, part, call, *arrays, **options):
+        """Record the gradient of what went into a layer, a loss, a posterior or a prior, and those of its parameters.
+
+        It is all of the input's gradient, or what comes by this way where others took the input too.
+        """
+        y, known, field = self.seen[id(part)]
+        if isinstance(part, Layer):
+            self.arrive(y, *arrays)
+            known["dy"] = self.gradients[y]
+        got = self.back(part, call, *arrays, **options)
+        if got is None:                                              # nobody asked for the gradient of the data
+            return None
+        text = formula_of(part, "backward").get(f"d{field}{LABELS * (f'values{LABELS}' in known)}",
+                                                f"{type(part).__name__}.backward{'(d{y})' * isinstance(part, Layer)}")
+        text, n = self.weighted(text, *arrays) if isinstance(part, Loss) else (text, {})
+        ways = [way for row in known.values() if row.kind == "attribute" for way in self.ways(row)]
+        if ways:
+            text = f"({', '.join(dict.fromkeys(f'd{way.of}' for way in ways))}), summed"
+        takers = [row for row in self.rows if row.kind in TAKERS and known[field] in row.sources]
+        way = "prior" if field == "z" else y.step if len(takers) > 1 else ""
+        self.backward(known[field], text, got, known | n, part, way, "ways" if ways else "gradient", sources=ways,
+                      through=[] if field == "h" else [y])
+        return got
+
+    def weighted(self, text, weight):
+        """Return a formula that divides by {n}, and its row, for these weights of the values: equal ones, or shares."""
+        if "{n}" not in text:
+            return text, {}
+        draws, rest = divmod(weight.size, self.N)
+        if np.ptp(weight) == 0:
+            factor = f"{weight.flat[0] * weight.size:g} "
+            name = "N" if weight.size == self.N else f"{weight.size}" if rest else f"({draws} N)"
+            n = Row(name, "", weight.size, kind="constant")
+            return (text if factor == "1 " else factor + text), {"n": n}
+        shares = [row for row in self.known
+                  if row.value.size == weight.size and agree(row.value.ravel() / self.N, weight.ravel())]
+        share = shares[-1] if shares else Row("weight N", "", weight * self.N, kind="constant")
+        return text.replace("/ {n}", "{share} / {n}"), {"n": self.n, "share": share}
+
+    def penalty_backward(self, name, layers, penalty, call, weight):
+        """Record what a penalty adds to the gradients of weights and of activations."""
+        got = self.back(penalty, call, weight, way=name)
+        text = formula_of(penalty, "backward").get("dy", f"{type(penalty).__name__}.backward")
+        for index, gradient in got.items():
+            y = self.output(layers[index])
+            self.backward(y, text, gradient, {"y": y}, penalty, name, through=[self.output(penalty)])
+        return got
 
     def way_into(self, method, way, q, call, gradient):
         """Record the gradients of the numbers that q consists of, by one way. Its formulas "dmu|draw", … name them."""
@@ -195,39 +199,14 @@ class Recorder(Ledger):
         through = [row for row in known.values() if row.kind in kinds]
         if way == "draw":
             known["dz"] = Row("dz", "", gradient, gradient, of=known["z"])
+        end = f"|{way}{ANOTHER * (way + ANOTHER in known)}"
         for name, array in zip(names, got):
-            if np.ndim(array) == 0:                                  # nothing comes back by this way
-                continue
-            key = f"d{name}|{way}{ANOTHER}" if f"{way}{ANOTHER}" in known else f"d{name}|{way}"
-            text, n = formula.get(key, f"{type(q).__name__}.{method}"), {}
-            if "{n}" in text:
-                text, n = self.weighted(text, gradient)
-            text = text.replace("Σ_k ", "") if known["z"].value.ndim == 2 else text              # a single draw
-            array = np.broadcast_to(array, known[name].shape)
-            self.backward(known[name], text, array, known | n, q, way, through=through)
+            if np.ndim(array) > 0:                                   # else nothing comes back by this way
+                text, n = self.weighted(formula.get(f"d{name}{end}", f"{type(q).__name__}.{method}"), gradient)
+                text = text.replace("Σ_k ", "") if known["z"].value.ndim == 2 else text        # a single draw
+                self.backward(known[name], text, np.broadcast_to(array, known[name].shape), known | n, q, way,
+                              through=through)
         return got
-
-    def posterior_backward(self, q, call, *arrays, **options):
-        """Record the gradient of the encoder's output: what has come into q by all ways."""
-        got, known = self.back(q, call, *arrays, default="∂L/∂{}", **options), self.seen[id(q)].known
-        ways = {name: self.ways(row) for name, row in known.items() if row.kind == "attribute"}
-        names = ", ".join(f"d{name}" for name in ways if ways[name])
-        text = f"({names}), summed" if names else f"{type(q).__name__}.backward"
-        self.backward(known["h"], text, got, kind="ways", sources=sum(ways.values(), []))
-        return got
-
-    def log_p(self, prior, call, z):
-        """Record log p(z), where the KL is estimated from the z drawn."""
-        inputs = {"z": self.row_of(z)}
-        return self.computed(prior, "log_density", "log p(z)", "log p(z)", "prior", call(z), inputs,
-                             "{name}.log_density")
-
-    def prior_backward(self, prior, call, dlog_p):
-        """Record the gradient of z by way of the prior, and those of the prior's parameters."""
-        (row, known), dz = self.seen[id(prior)], self.back(prior, call, dlog_p, default="∂L/∂{}")
-        text = formula_of(prior, "backward").get("dz", f"{type(prior).__name__}.backward")
-        self.backward(known["z"], text, dz, known, prior, "prior", through=[row])
-        return dz
 
     # The loss of the model
 
@@ -242,28 +221,16 @@ class Recorder(Ledger):
         mean, others = [], []
         for name, values, weight in self.terms:
             self.attributes(self.model, formula, name, known)
-            text = formula.get(name) or self.of_rows(values) or name
+            rows = [row for row in self.known if row.array is values]
+            text = f"{{{rows[0]}}}" if rows else formula.get(name, name)
             draws, rest = divmod(values.size, self.N)
-            each = rest == 0 and draws > 0
-            factor = f"{weight * values.size if each else weight:g} "
-            text = f"1/{draws} Σ_k {text}" if each and draws > 1 else text
-            (mean if each else others).append(text if factor == "1 " else factor + text)
-        mean = [f"1/{{N}} Σ_n {mean[0] if len(mean) == 1 else '(' + ' + '.join(mean) + ')'}"] if mean else []
-        text = " + ".join(mean + others + [f"{{{row.step}}}" for row in self.rows if row.kind == "penalty"])
+            factor = f"{weight if rest else weight * values.size:g} "
+            text = f"1/{draws} Σ_k {text}" if draws > 1 and not rest else text
+            (others if rest else mean).append(text if factor == "1 " else factor + text)
+        if mean:
+            mean = [f"1/{{N}} Σ_n {mean[0]}" if len(mean) == 1 else f"1/{{N}} Σ_n ({' + '.join(mean)})"]
+        text = " + ".join(mean + others + [f"{{{row}}}" for row in self.rows if row.kind == "penalty"])
         self.rows.append(Row("L", text, value, kind="total", operands=self.operands(text, known, self.model)))
-
-    def of_rows(self, values):
-        """Return the formula of values that are those of a row, or the difference of two, else None."""
-        rows = [row for array, row in self.known if array is values]
-        if rows:
-            return f"{{{rows[0].step}}}"
-        text, rows = origin(values, [row for _, row in reversed(self.known)], "-") or ("", {})
-        return text and f"({text.format(**{field: f'{{{row}}}' for field, row in rows.items()})})"
-
-
-def of_labels(loss, t):
-    """Return the end of the names of a loss's formulas where targets are integers: " of labels", if it has such."""
-    return " of labels" * (t.value.ndim == 1 and "values of labels" in formula_of(loss, "forward"))
 
 
 def listen(part, **listeners):

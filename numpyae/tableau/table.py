@@ -13,16 +13,18 @@ left to right, the slopes from right to left. `trace(model, x, t)` is that, for 
 In the backward part the value is that of the quantity whose gradient stands beside it: dW1 = ∂L/∂W1 with W1. Layers
 with parameters are numbered in the order of computation, from the encoder on through the decoder; `a` is a
 pre-activation, `h` the output of an activation, `o` the output that meets the target. A layer that is used several
-times has a number for each use: a1_2 is the pre-activation of layer 1 at its second use, dW1|a1_2 what that adds to dW1.
+times has a number for each use: a1_2 is the pre-activation of layer 1 at its second use, dW1|a1_2 its share of dW1.
 
 Two traces can be compared: `ours.compare(theirs)` names the first line that differs, which is where a mistake sits.
 """
 
+import html
+import itertools
 import textwrap
 
 import numpy as np
 
-from numpyae.tableau.page import page
+from numpyae.tableau.page import NOTHING_FROM_OUTSIDE, PAGE, fragment
 from numpyae.tableau.rows import shown
 
 WIDTH = 100                           # columns of a printed tableau
@@ -59,39 +61,34 @@ class Tableau:
             if mine.shape != theirs.shape or mine.backward != theirs.backward:
                 return (f"{line} there it is {theirs.step} = {theirs.formula}, shape {theirs.shape}, "
                         f"here shape {mine.shape}")
-            for what in ("value", "gradient"):
-                a, b = getattr(mine, what), getattr(theirs, what)
-                place = largest_gap(a, b, tolerance)
-                if place is not None:
-                    where = list(map(int, place)) or ""
-                    return f"{line} {what}{where} is {a[place]:.12g} here and {b[place]:.12g} there"
+            for what in ("value", "gradient")[:1 + mine.backward]:
+                gap = largest_gap(getattr(mine, what), getattr(theirs, what), tolerance)
+                if gap:
+                    return f"{line} {what}{gap}"
         if len(self) != len(other):
-            least = min(len(self), len(other))
-            return f"the first {least} lines agree, but there are {len(self)} here and {len(other)} there"
+            return (f"the first {min(len(self), len(other))} lines agree, "
+                    f"but there are {len(self)} here and {len(other)} there")
         return f"all {len(self)} lines agree"
 
     def to_html(self):
         """Return the backprop stepper, the text of a page that needs no network: see `numpyae.tableau.page`."""
-        return page(self)
+        return PAGE.format(policy=NOTHING_FROM_OUTSIDE, title=html.escape(self.title),
+                           stepper=fragment(self, everywhere=True))
 
     def __str__(self):
-        steps = 2 + max(4, *(len(row.step) for row in self.rows))
-        shapes = 2 + max(5, *(len(str(row.shape)) for row in self.rows))
-        cells = [shown(array) for row in self.rows for array in (row.value, row.gradient)]
-        cell = 2 + max(8, *(len(line) for lines in cells for line in lines))
-        formulas = min(2 + max(7, *(len(row.formula) for row in self.rows)), WIDTH - steps - shapes - 2 * cell + 2)
-        widths = (steps, formulas, shapes, cell, cell - 2)
         heads = [["step"], ["formula"], ["shape"], ["value"], ["gradient"]]
+        table = [[[row.step], [row.formula], [str(row.shape)], shown(row.value), shown(row.gradient)]
+                 for row in self.rows]
+        longest = [2 + max(len(line) for cell in column for line in cell) for column in zip(heads, *table)]
+        steps, formulas, shapes, cell = *longest[:3], max(longest[3:])
+        formulas = min(formulas, WIDTH - steps - shapes - 2 * cell + 2)
+        widths = (steps, formulas, shapes, cell, cell - 2)
         lines = [textwrap.fill(self.title, WIDTH), "", in_columns(heads, widths)]
-        backward = None
-        for row in self.rows:
-            if row.backward != backward:
-                backward = row.backward
-                lines.append(f"-- {'backward' if backward else 'forward'} ".ljust(sum(widths), "-"))
-            formula = textwrap.wrap(row.formula, formulas - 2)
-            arrays = [shown(row.value), shown(row.gradient)]
-            lines.append(in_columns([[row.step], formula, [str(row.shape)], *arrays], widths))
-        if any(line.startswith("‖") for lines_of in cells for line in lines_of):
+        for backward, pairs in itertools.groupby(zip(self.rows, table), lambda pair: pair[0].backward):
+            lines.append(f"-- {'backward' if backward else 'forward'} ".ljust(sum(widths), "-"))
+            for row, (step, formula, *cells) in pairs:
+                lines.append(in_columns([step, textwrap.wrap(*formula, formulas - 2), *cells], widths))
+        if any(line.startswith("‖") for _, _, _, *cells in table for cell in cells for line in cell):
             lines += ["", "‖norm‖ min … max of arrays that are too large to print"]
         return "\n".join(lines)
 
@@ -100,22 +97,18 @@ class Tableau:
 
 
 def largest_gap(a, b, tolerance):
-    """Return where two arrays differ most, as an index; None where none exceeds tolerance times the largest number."""
-    if a is None:
-        return None
+    """Return the place where two arrays differ most, in words; "" where none exceeds tolerance times the largest."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    both = np.isfinite(a) & np.isfinite(b)
-    same = both | (a == b) | (np.isnan(a) & np.isnan(b))
-    gap = np.where(same, np.abs(np.where(both, a, 0) - np.where(both, b, 0)), np.inf)
-    size = max(np.abs(a[both]).max(initial=0), np.abs(b[both]).max(initial=0))
-    if gap.size == 0 or not gap.max() > tolerance * size:
-        return None
-    return np.unravel_index(np.argmax(gap), gap.shape)
+    size = max(np.abs(array[np.isfinite(array)]).max(initial=0) for array in (a, b))
+    close = np.isclose(a, b, rtol=0, atol=tolerance * size, equal_nan=True)
+    if close.all():
+        return ""
+    gap = np.abs(np.subtract(a, b, out=np.zeros_like(a), where=~close))
+    place = np.unravel_index(np.argmax(gap), gap.shape)
+    return f"{list(map(int, place)) or ''} is {a[place]:.12g} here and {b[place]:.12g} there"
 
 
 def in_columns(cells, widths):
     """Return cells of several lines side by side."""
-    height = max(map(len, cells))
-    padded = [cell + [""] * (height - len(cell)) for cell in cells]
-    lines = ["".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in zip(*padded)]
-    return "\n".join(lines)
+    lines = itertools.zip_longest(*cells, fillvalue="")
+    return "\n".join("".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in lines)

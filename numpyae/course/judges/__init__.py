@@ -22,7 +22,7 @@ import numpy as np
 
 from numpyae.course.judges import backward, descent, forward, latent, regularised, tools  # their records are then there
 from numpyae.course.judges.record import EXERCISES
-from numpyae.course.judges.tools import Wrong
+from numpyae.course.judges.tools import Wrong, must
 from numpyae.gradcheck.sentences import raised
 
 
@@ -50,11 +50,9 @@ def judge(number, module, rng):
 def known(number):
     """Return the Exercise of this number. Raise Wrong if there is none here, or none that can be judged."""
     found = EXERCISES.get(number)
-    if found is None:
-        raise Wrong(f"there is no exercise {number} here: is its record in a file that was not imported?")
-    if found.judge is None:
-        raise Wrong(f"exercise {number} has no judge, so nothing can be said of your code: put its record above one, "
-                    f"@exercise(\"{number}\", ...) and def judge(rng)")
+    must(found is not None, f"there is no exercise {number} here: is its record in a file that was not imported?")
+    must(found.judge is not None, f"exercise {number} has no judge, so nothing can be said of your code: put its "
+                                  f"record above one, @exercise(\"{number}\", ...) and def judge(rng)")
     return found
 
 
@@ -86,20 +84,16 @@ def installed(exercise, module, errors):
     """Put the student's function in the place of the library's; its exceptions go into errors. Wrong without one."""
     _, kind, name = exercise.names
     owner, found = exercise.owner, {}
+    own = vars(module).get(kind or name)
     if kind is None:
-        found[name] = vars(module).get(name)
-        where = f"def {name}(...)"
-    else:
-        own = vars(module).get(kind)
-        where = f"class {kind} with def {name}(...)"
-        if isinstance(own, type) and own is not owner:
-            found = {key: value for key, value in vars(own).items() if not (key.startswith("__") and key.endswith("__"))
-                     or isinstance(value, types.FunctionType)}
-    if not isinstance(found.get(name), types.FunctionType):
-        raise Wrong(f"the file must have {where}, as it was written out")
+        found[name] = own
+    elif isinstance(own, type) and own is not owner:
+        found = {key: value for key, value in vars(own).items() if not (key.startswith("__") and key.endswith("__"))
+                 or isinstance(value, types.FunctionType)}
+    where = f"def {name}(...)" if kind is None else f"class {kind} with def {name}(...)"
+    must(isinstance(found.get(name), types.FunctionType), f"the file must have {where}, as it was written out")
     others = sorted(key for key in found if key != name and hasattr(owner, key))
-    if others:
-        raise Wrong(f"only {kind}.{name} is yours to write, and the file also has {', '.join(others)}")
+    must(not others, f"only {kind}.{name} is yours to write, and the file also has {', '.join(others)}")
     with replaced(owner, {**found, name: watched(found[name], errors)}):
         yield
 

@@ -1,46 +1,25 @@
 """Exercises of lecture 4: layers and losses, backward; the slides' algorithm."""
 
-import math
-
 import numpy as np
 
 from numpyae.activations import ELU, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import a_real_loss, gradients, hold, must, of_activation, of_loss, primes, returned
+from numpyae.course.judges.tools import gradients, hold, must, of_activation, of_loss, primes, returned
 from numpyae.layers import Dense
 from numpyae.losses import BernoulliNLL, SoftmaxCrossEntropy, SquaredError
-
-
-def a_dense(rng):
-    N, D, H = primes(rng, 3)
-    dense = Dense(D, H, rng=rng)
-    dense.b = 0.3 * rng.standard_normal(H)
-    return [(dense, rng.standard_normal((N, D)))]
-
-
-def a_bernoulli(rng):
-    N, D = primes(rng, 2)
-    return [(BernoulliNLL(), rng.standard_normal((N, D)), rng.random((N, D)))]
-
-
-def a_cross_entropy(rng):
-    N, K = primes(rng, 2)
-    soft = rng.random((N, K))
-    return [(SoftmaxCrossEntropy(), rng.standard_normal((N, K)), target)
-            for target in (soft / soft.sum(axis=1, keepdims=True), rng.integers(0, K, N))]
 
 
 exercise("4a", "losses.SquaredError.backward", "squared error, backward", '[000] "How do we find w?"', """
   The way back begins at the loss. For L = Σ_n weight_n value_n with value_n = Σ_d (o_nd - t_nd)² return delta = ∂L/∂o,
   (N, D). Forward has kept the residual r = o - t, (N, D); weight is (N,), 1/N for each sample when the model takes the
-  mean. (The slides' δ = z - o is -½ of this.)""", judge=of_loss(a_real_loss(SquaredError)))
+  mean. (The slides' δ = z - o is -½ of this.)""", judge=of_loss(SquaredError))
 
 exercise("4b", "layers.Dense.backward", "dense layer, backward",
           '[000] "Algorithm for backprop" ("propagate δ back one layer")', """
   delta is ∂L/∂a, (N, n_out), of a = x W + b. "Propagate δ back one layer": return dx = ∂L/∂x, (N, n_in), and add ∂L/∂W
   to dW (n_in, n_out) and ∂L/∂b to db (n_out,). Add, since W may be used twice. Every sample uses the same W and b:
   their gradients are sums over the samples. `input_gradient=False` says that nobody needs dx; you may ignore it.""",
-          given=1, judge=gradients(a_dense))
+          given=1, judge=gradients(Dense.examples))
 
 exercise("4c", "activations.Sigmoid.backward", "sigmoid, backward", '[000] "Algorithm for backprop" (φ\'(·))', """
   delta is ∂L/∂h of h = σ(a). Return da = ∂L/∂a = delta φ'(a), (N, H). Forward has kept h, and σ' can be
@@ -74,13 +53,13 @@ exercise("4i", "losses.BernoulliNLL.backward", "sigmoid with cross-entropy, back
           "[004] example 5.4.1, Bernoulli outputs", """
   The sigmoid and the logarithm are one function of the logit o, and what is left of both derivatives is short. For L =
   Σ_n weight_n value_n with value_n = Σ_d log(1 + e^(o_nd)) - t_nd o_nd return delta = ∂L/∂o, (N, D); weight is (N,).
-  Forward has kept o, t, and e = e^-|o|.""", judge=of_loss(a_bernoulli))
+  Forward has kept o, t, and e = e^-|o|.""", judge=of_loss(BernoulliNLL))
 
 exercise("4j", "losses.SoftmaxCrossEntropy.backward", "softmax with cross-entropy, backward",
           '[004] "Neural networks are just probability models"', """
   For L = Σ_n weight_n value_n with value_n = -Σ_k t_nk log p_nk, p = softmax(o), return delta = ∂L/∂o, (N, K); weight
   is (N,). Forward has kept p and t, both (N, K). The rows of t sum to 1 in training; the general formula needs their
-  sum.""", judge=of_loss(a_cross_entropy))
+  sum.""", judge=of_loss(SoftmaxCrossEntropy))
 
 
 @exercise("4k", "training.online_backprop", "online backprop",
@@ -107,7 +86,7 @@ def online(rng):
     start = network.w.copy()
 
     def path(**variant):
-        return online_in_lists(network, start, x, t, alpha, epochs, **variant)
+        return online_by_sample(network, start, x, t, alpha, epochs, **variant)
 
     truth, errors = path()
     network.w = start
@@ -120,35 +99,31 @@ def online(rng):
         "δ is propagated back without φ': the repair that deeper networks need": path(repair=False)[0],
         "φ' is missing in the update": path(slope=False)[0],
         "the biases are not updated": path(biases=False)[0],
-        "only one epoch is done, and epochs were asked for": online_in_lists(network, start, x, t, alpha, 1)[0],
+        "only one epoch is done, and epochs were asked for": online_by_sample(network, start, x, t, alpha, 1)[0],
         "the step is twice as large: alpha times δ, without the 2 of the derivative": path(factor=2)[0]})
     counted = getattr(history, "epochs", None)
     must(counted == epochs, f"history has {counted} epochs where {epochs} were done: call history.add once in each")
-    hold("the errors in history", np.array(history.loss), np.array(errors), {
-        "the mean over the samples is missing": N * np.array(errors)}, {"the number of samples": N})
+    hold("the errors in history", np.array(history.loss), errors, {
+        "the mean over the samples is missing": N * errors}, {"the number of samples": N})
 
 
-def online_in_lists(network, start, x, t, alpha, epochs, factor=1, early=False, repair=True, slope=True, biases=True):
-    """Return (w, mean error of each epoch) of the slides' algorithm, one number at a time; the options are mistakes."""
+def online_by_sample(network, start, x, t, alpha, epochs, factor=1, early=False, repair=True, slope=True, biases=True):
+    """Return (w, mean error of each epoch) of the slides' algorithm; the options are mistakes."""
     network.w = start
-    layers = [(layer.W.tolist(), layer.b.tolist()) for layer in network.layers[::2]]
-    phis = [(math.tanh, lambda h: 1 - h * h), (lambda a: 1 / (1 + math.exp(-a)), lambda h: h * (1 - h))]
-    errors = []
-    for _ in range(epochs):
-        error = 0.0
-        for x_n, t_n in zip(x.tolist(), t.tolist()):
-            values = [x_n]
+    layers = [(layer.W.copy(), layer.b.copy()) for layer in network.layers[::2]]
+    phis = [(np.tanh, lambda h: 1 - h * h), (lambda a: 1 / (1 + np.exp(-a)), lambda h: h * (1 - h))]
+    errors = np.zeros(epochs)
+    for epoch in range(epochs):
+        for x_n, t_n in zip(x, t):
+            h = [x_n]
             for (W, b), (phi, _) in zip(layers, phis):
-                values.append([phi(b[j] + sum(h * row[j] for h, row in zip(values[-1], W))) for j in range(len(b))])
-            delta = [target - o for target, o in zip(t_n, values[-1])]
-            error += sum(r * r for r in delta)
-            for (W, b), (_, dphi), inputs, h in reversed(list(zip(layers, phis, values, values[1:]))):
-                step = [r * (dphi(value) if slope else 1) for r, value in zip(delta, h)]
-                back = step if repair else delta
-                new = [[w + factor * alpha * i * s for w, s in zip(row, step)] for i, row in zip(inputs, W)]
-                delta = [sum(w * s for w, s in zip(row, back)) for row in (new if early else W)]
-                W[:] = new
-                b[:] = [b_j + factor * alpha * s for b_j, s in zip(b, step)] if biases else b
-        errors.append(error / len(x))
-    flat = [np.concatenate([np.ravel(W), b]) for W, b in layers]
-    return np.concatenate(flat), errors
+                h.append(phi(h[-1] @ W + b))
+            delta = t_n - h[-1]
+            errors[epoch] += delta @ delta / len(x)
+            for (W, b), (_, dphi), below, above in reversed(list(zip(layers, phis, h, h[1:]))):
+                step = delta * dphi(above) if slope else delta
+                before = W.copy()
+                W += factor * alpha * np.outer(below, step)
+                b += factor * alpha * step * biases
+                delta = (W if early else before) @ (step if repair else delta)
+    return np.concatenate([array.ravel() for layer in layers for array in layer]), errors

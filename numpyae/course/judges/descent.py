@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from functools import partial
 
 import numpy as np
 
@@ -75,21 +76,19 @@ def complex_step(rng):
     raise Wrong("an f that gives no complex number must be a ValueError: its slope would be taken for 0")
 
 
-def an_optimizer(kind, spans, reference, mistakes):
-    """Return a judge: five steps along given gradients, held against those of `reference`, one number at a time.
+def an_optimizer(kind, spans, reference, mistakes, rng):
+    """Judge five steps along given gradients, held against those of `reference`, one number at a time.
 
     spans: {setting of the optimizer: (least, most)}; mistakes: {sentence: the options with which reference makes it}.
     """
-    def judge(rng):
-        P, steps = primes(rng, 1)[0], 5
-        w, grads = rng.standard_normal(P), rng.standard_normal((steps, P)) * rng.uniform(0.5, 2, P)
-        settings = {name: float(rng.uniform(*span)) for name, span in spans.items()}
-        for done in range(1, steps + 1):
-            found = after(kind(**settings), w, grads[:done])
-            truth, *wrong = (follow(reference, w, grads[:done], settings | options)
-                             for options in ({}, *mistakes.values()))
-            hold(f"w after {done} step{'s' * (done > 1)}", found, truth, dict(zip(mistakes, wrong)), tolerance=1e-7)
-    return judge
+    P, steps = primes(rng, 1)[0], 5
+    w, grads = rng.standard_normal(P), rng.standard_normal((steps, P)) * rng.uniform(0.5, 2, P)
+    settings = {name: float(rng.uniform(*span)) for name, span in spans.items()}
+    for done in range(1, steps + 1):
+        found = after(kind(**settings), w, grads[:done])
+        truth, *wrong = (follow(reference, w, grads[:done], settings | options)
+                         for options in ({}, *mistakes.values()))
+        hold(f"w after {done} step{'s' * (done > 1)}", found, truth, dict(zip(mistakes, wrong)), tolerance=1e-7)
 
 
 def after(optimizer, w, grads):
@@ -124,7 +123,7 @@ exercise("6a", "optimizers.Momentum.step", "momentum", 'lecture 6, "Why it is sl
   Give w a velocity, with a friction that keeps the part mu of it: v <- mu v - alpha grad, then w <- w + v. w (P,)
   changes in place, grad (P,) is only read; `velocity` is v.""",
           given=2,
-         judge=an_optimizer(Momentum, {"alpha": (0.01, 0.1), "mu": (0.6, 0.9)}, momentum, {
+         judge=partial(an_optimizer, Momentum, {"alpha": (0.01, 0.1), "mu": (0.6, 0.9)}, momentum, {
     "it goes up: the gradient is subtracted": {"share": -1.0},
     "v is forgotten after each step: change `velocity` in place": {"forget": True},
     "v is updated after w, and must be before": {"late": True}}))
@@ -140,7 +139,7 @@ exercise("6b", "optimizers.Nesterov.step", "nesterov", 'lecture 6, "Why it is sl
   Momentum with the gradient taken where the velocity is about to lead. w holds the look-ahead point itself: the
   velocity becomes mu v - alpha grad as before, and w moves by mu times the new velocity, minus alpha grad. w (P,)
   changes in place; `velocity` is v.""", given=2,
-         judge=an_optimizer(Nesterov, {"alpha": (0.01, 0.1), "mu": (0.6, 0.9)}, nesterov, {
+         judge=partial(an_optimizer, Nesterov, {"alpha": (0.01, 0.1), "mu": (0.6, 0.9)}, nesterov, {
     "this is plain momentum, without the look ahead": {"plain": True},
     "it looks ahead by the old velocity; the new one is meant": {"old": True}}))
 
@@ -155,7 +154,8 @@ def rmsprop(g, t, kept, alpha, rho, epsilon, exchange=False, power=2, inside=Fal
 exercise("6c", "optimizers.RMSProp.step", "rmsprop", 'lecture 6, "Seven ways down"', """
   Divide by how large the gradients lately were, element by element: s <- rho s + (1 - rho) g², w <- w - alpha g / (√s
   + epsilon). w (P,) changes in place; `squares` is s.""", given=2,
-         judge=an_optimizer(RMSProp, {"alpha": (0.01, 0.1), "rho": (0.6, 0.9), "epsilon": (1e-2, 1e-2)}, rmsprop, {
+         judge=partial(an_optimizer, RMSProp, {"alpha": (0.01, 0.1), "rho": (0.6, 0.9), "epsilon": (1e-2, 1e-2)},
+                       rmsprop, {
     "rho and 1 - rho are exchanged": {"exchange": True},
     "s is forgotten after each step: change `squares` in place": {"forget": True},
     "the root is missing": {"root": False},
@@ -184,7 +184,7 @@ exercise("6d", "optimizers.Adam.step", "adam", 'lecture 6, "Seven ways down"', "
   w (P,) changes in place. self.t is t, already counted up for this step. m and v begin as zeros and are yours: keep in
   them what you like (the library leaves the factors 1 - beta out of them, for speed).""",
           given=2, unused=("piece", "scratch"),
-         judge=an_optimizer(Adam, {"alpha": (0.01, 0.1), "beta1": (0.6, 0.8), "beta2": (0.85, 0.95),
+         judge=partial(an_optimizer, Adam, {"alpha": (0.01, 0.1), "beta1": (0.6, 0.8), "beta2": (0.85, 0.95),
                                    "epsilon": (1e-2, 1e-2)}, adam, {
     "m and v are forgotten after each step: change them in place": {"forget": True},
     "the corrected m̂ and v̂ are kept; they are for this step only, and m and v go on": {"keep": True},

@@ -1,12 +1,13 @@
 """Exercises of lectures 11 to 14: draws, densities, divergences, bounds."""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from numpyae.activations import mlp
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import a_real_loss, gradients, hold, keeps, must, of_loss, primes, returned, table
+from numpyae.course.judges.tools import gradients, hold, keeps, must, of_loss, primes, returned, table
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.losses import GaussianNLL, HeteroscedasticGaussianNLL
 from numpyae.priors import GaussianPrior
@@ -15,25 +16,19 @@ from numpyae.vae import IWAE, VAE
 LOG_2PI = math.log(2 * math.pi)
 
 
-def alone(kind):
-    """Return make(rng) -> [(posterior, h)]."""
-    def make(rng):
-        N, = rng.choice([5, 7, 11, 13], 1)
-        posterior = kind(3)
-        return [(posterior, rng.standard_normal((N, posterior.size)))]
-    return make
+def of_three(kind):
+    """Return make(rng) -> the examples of a posterior whose codes have 3 numbers: 2 could be that of a square."""
+    return lambda rng: [example for example in kind.examples(rng) if example[0].d == 3]
 
 
-def a_vae(posterior, **options):
-    """Return make(rng) -> [(a small VAE, x)]; its noise is drawn anew."""
-    def make(rng):
-        N, D, H = rng.permutation([5, 7, 11, 13])[:3]    # d is 3, and draws are 4: no two sizes are the same
-        q = posterior(3)
-        prior = GaussianPrior(q.d, rng.standard_normal(q.d), rng.uniform(0.5, 2, q.d))
-        model = VAE(mlp([D, H, q.size], rng=rng), mlp([q.d, H, D], rng=rng), GaussianNLL(0.8), q, prior, **options)
-        model.w += 0.1 * rng.standard_normal(model.w.size)
-        return [(model, rng.standard_normal((N, D)))]
-    return make
+def a_vae(posterior, rng, **options):
+    """Return [(a small VAE, x)]; its noise is drawn anew."""
+    N, D, H = rng.permutation([5, 7, 11, 13])[:3]        # d is 3, and draws are 4: no two sizes are the same
+    q = posterior(3)
+    prior = GaussianPrior(q.d, rng.standard_normal(q.d), rng.uniform(0.5, 2, q.d))
+    model = VAE(mlp([D, H, q.size], rng=rng), mlp([q.d, H, D], rng=rng), GaussianNLL(0.8), q, prior, **options)
+    model.w += 0.1 * rng.standard_normal(model.w.size)
+    return [(model, rng.standard_normal((N, D)))]
 
 
 def returned_gradients(name, call, shapes):
@@ -56,41 +51,37 @@ def a_posterior(kind, rng):
     return posterior, rng.standard_normal((N, posterior.size)), dict(list(shapes.items())[:2 + (kind is FullGaussian)])
 
 
-def draw_backward(kind):
-    """Return a judge of sample_backward: the shapes it returns, for one draw and for several; gradients."""
-    def judge(rng):
-        posterior, h, shapes = a_posterior(kind, rng)
-        for draws in ((), (4,)):
-            dz, epsilon = rng.standard_normal((2, *draws, *shapes["dmu"]))
-            posterior.sample(h, epsilon)
-            found = returned_gradients("sample_backward", lambda: posterior.sample_backward(dz), shapes)
-        gradients(alone(kind))(rng)
-        hold("dmu of 4 draws", found[0], dz.sum(axis=0), {
-            "the mean over the draws is taken where their sum belongs": dz.mean(axis=0)})
-        gradients(a_vae(kind, samples=4))(rng)
-    return judge
+def draw_backward(kind, rng):
+    """Judge sample_backward: the shapes it returns, for one draw and for several; gradients."""
+    posterior, h, shapes = a_posterior(kind, rng)
+    for draws in ((), (4,)):
+        dz, epsilon = rng.standard_normal((2, *draws, *shapes["dmu"]))
+        posterior.sample(h, epsilon)
+        found = returned_gradients("sample_backward", lambda: posterior.sample_backward(dz), shapes)
+    gradients(of_three(kind))(rng)
+    hold("dmu of 4 draws", found[0], dz.sum(axis=0), {
+        "the mean over the draws is taken where their sum belongs": dz.mean(axis=0)})
+    gradients(partial(a_vae, kind, samples=4))(rng)
 
 
-def kl_backward(kind):
-    """Return a judge of kl_backward: gradients, and the closed form for N(μ₀, diag σ₀²), where σ₀ can be forgotten."""
-    def judge(rng):
-        posterior, h, shapes = a_posterior(kind, rng)
-        d = posterior.d
-        mu0, sigma0 = rng.standard_normal(d), rng.uniform(0.5, 2, d)
-        posterior.sample(h, np.zeros(shapes["dmu"]))
-        posterior.kl(mu0, sigma0)
-        dkl = rng.standard_normal(len(h))
-        column, mu, variance = dkl[:, None], h[:, :d], np.exp(h[:, d:2 * d])
-        found = returned_gradients("kl_backward", lambda: posterior.kl_backward(dkl), shapes)
-        gradients(alone(kind))(rng)
-        numbers = mu - mu0, 0.5 * (variance - sigma0**2), h[:, 2 * d:]           # over σ₀², these are the derivatives
-        rows = np.tril_indices(d, -1)[0]
-        for name, array, number, unit in zip(shapes, found, numbers, (sigma0, sigma0, sigma0[rows])):
-            hold(name, array, column * number / unit**2, {
-                "it must still be divided by σ₀: by the chain rule through m, or through l": column * number / unit,
-                "it is divided by σ₀ once too often": column * number / unit**3})
-        gradients(a_vae(kind))(rng)
-    return judge
+def kl_backward(kind, rng):
+    """Judge kl_backward: gradients, and the closed form for N(μ₀, diag σ₀²), where σ₀ can be forgotten."""
+    posterior, h, shapes = a_posterior(kind, rng)
+    d = posterior.d
+    mu0, sigma0 = rng.standard_normal(d), rng.uniform(0.5, 2, d)
+    posterior.sample(h, np.zeros(shapes["dmu"]))
+    posterior.kl(mu0, sigma0)
+    dkl = rng.standard_normal(len(h))
+    column, mu, variance = dkl[:, None], h[:, :d], np.exp(h[:, d:2 * d])
+    found = returned_gradients("kl_backward", lambda: posterior.kl_backward(dkl), shapes)
+    gradients(of_three(kind))(rng)
+    numbers = mu - mu0, 0.5 * (variance - sigma0**2), h[:, 2 * d:]           # over σ₀², these are the derivatives
+    rows = np.tril_indices(d, -1)[0]
+    for name, array, number, unit in zip(shapes, found, numbers, (sigma0, sigma0, sigma0[rows])):
+        hold(name, array, column * number / unit**2, {
+            "it must still be divided by σ₀: by the chain rule through m, or through l": column * number / unit,
+            "it is divided by σ₀ once too often": column * number / unit**3})
+    gradients(partial(a_vae, kind))(rng)
 
 
 @exercise("11a", "priors.GaussianPrior.log_density", "log density of the prior",
@@ -154,7 +145,7 @@ exercise("12b", "latent.DiagonalGaussian.sample_backward", "reparameterisation, 
           '[001] "The Reparameterization Trick"; [000] "One important detail"', """
   dz is ∂L/∂z of z = μ + σ ε, where σ = e^(½ logvar). Return (dmu, dlogvar), both (N, d). ∂z/∂μ = 1 and ∂z/∂σ = ε; from
   σ to logvar is one more step of the chain rule. With dz (K, N, d), K draws for each sample, they share one μ and one
-  σ: their gradients add up.""", judge=draw_backward(DiagonalGaussian))
+  σ: their gradients add up.""", judge=partial(draw_backward, DiagonalGaussian))
 
 
 @exercise("12c", "latent.DiagonalGaussian.kl", "KL divergence, forward",
@@ -202,7 +193,7 @@ def divergence(rng):
 exercise("12d", "latent.DiagonalGaussian.kl_backward", "KL divergence, backward",
           '[000] "KL divergence as regulariser"; [003] 7; [004] "Training"', """
   dkl is ∂L/∂KL, (N,), of KL = ½ Σ_j (m² + e^v - v - 1) with m = (μ - μ₀) / σ₀ and v = logvar - log σ₀². Return (dmu,
-  dlogvar), both (N, d). Forward has kept m, v (N, d) and sigma0 (d,).""", judge=kl_backward(DiagonalGaussian))
+  dlogvar), both (N, d). Forward has kept m, v (N, d) and sigma0 (d,).""", judge=partial(kl_backward, DiagonalGaussian))
 
 
 @exercise("12e", "latent.DiagonalGaussian.log_density", "log density of the draw",
@@ -249,20 +240,20 @@ def log_draw(rng):
   `return grad`.""", given=1)
 def elbo_backward(rng):
     for options in ({}, {"beta": 0.4}, {"samples": 4}, {"kl": "sampled", "samples": 4}):
-        gradients(a_vae(DiagonalGaussian, **options))(rng)
+        gradients(partial(a_vae, DiagonalGaussian, **options))(rng)
 
 
 exercise("14a", "latent.FullGaussian.sample_backward", "full covariance, backward",
           '[000] "One important detail" (z = μ + L ε)', """
   dz is ∂L/∂z of z = μ + L ε, L (N, d, d) lower triangular: on its diagonal σ_j = e^(½ logvar_j), below it the numbers
   `below`, of which number i stands in row rows[i], column columns[i]. Return (dmu, dlogvar, dbelow), (N, d), (N, d)
-  and (N, d (d - 1) / 2). With dz (K, N, d) the K draws add up.""", judge=draw_backward(FullGaussian))
+  and (N, d (d - 1) / 2). With dz (K, N, d) the K draws add up.""", judge=partial(draw_backward, FullGaussian))
 
 exercise("14b", "latent.FullGaussian.kl_backward", "KL of a full covariance, backward",
           '[000] "One important detail" (z = μ + L ε)', """
   dkl is ∂L/∂KL, (N,), of KL = ½ Σ_j (m_j² + e^v_j - v_j - 1) + ½ Σ_i l_i², with m = (μ - μ₀) / σ₀, v = logvar - log
   σ₀², and l_i = below_i / σ₀ of row rows[i]. Return (dmu, dlogvar, dbelow). Forward has kept m, v (N, d), l (N, d (d -
-  1) / 2) and sigma0 (d,).""", judge=kl_backward(FullGaussian))
+  1) / 2) and sigma0 (d,).""", judge=partial(kl_backward, FullGaussian))
 
 
 @exercise("14c", "losses.GaussianNLL.backward", "learnt noise, backward",
@@ -271,7 +262,7 @@ exercise("14b", "latent.FullGaussian.kl_backward", "KL of a full covariance, bac
   `learn`, add ∂L/∂logvar, logvar = log σ², one number, to dlogvar in place. Forward has kept r = o - t (N, D), squares
   = Σ_d r² / σ² (N,) and precision = 1/σ².""")
 def learnt_noise(rng):
-    of_loss(a_real_loss(GaussianNLL, sigma=0.7, learn=True))(rng)
+    of_loss(GaussianNLL)(rng)
     loss, (o, t) = GaussianNLL(0.7), rng.standard_normal((2, 3, 5))
     loss.forward(o, t)
     loss.backward(np.ones(3))
@@ -282,7 +273,7 @@ exercise("14d", "losses.HeteroscedasticGaussianNLL.backward", "mean and noise, b
           '[000] "Deterministic vs. variational autoencoder, Gaussian case"', """
   The network says how sure it is: its output (N, 2D) holds μ, then logvar = log σ². For L = Σ_n weight_n value_n,
   value_n = ½ Σ_d [(μ - t)² / σ² + logvar + log 2π], return ∂L/∂output, (N, 2D), both halves side by side. Forward has
-  kept r = μ - t and precision = 1/σ², both (N, D).""", judge=gradients(a_real_loss(HeteroscedasticGaussianNLL)))
+  kept r = μ - t and precision = 1/σ², both (N, D).""", judge=gradients(HeteroscedasticGaussianNLL.examples))
 
 
 @exercise("14e", "vae.IWAE.loss", "importance weights", 'lecture 14, "The importance-weighted bound"', """

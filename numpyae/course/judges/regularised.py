@@ -1,6 +1,7 @@
 """Exercises of lecture 8: corruption, sparsity, contraction, dropout."""
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -14,28 +15,24 @@ from numpyae.losses import SquaredError
 from numpyae.penalties import Contraction, KLSparsity, L2Sparsity, WeightDecay
 
 
-def an_autoencoder(penalty, activation=Sigmoid):
-    """Return make(rng) -> [(autoencoder, x)]: one layer, with this penalty on its code."""
-    def make(rng):
-        N, D, H = primes(rng, 3)
-        model = Autoencoder(mlp([D, H], output=activation, rng=rng), mlp([H, D], rng=rng), SquaredError(),
-                            penalties=[penalty(rng)])
-        model.w += 0.1 * rng.standard_normal(model.w.size)
-        return [(model, rng.standard_normal((N, D)))]
-    return make
+def an_autoencoder(penalty, rng, activation=Sigmoid):
+    """Return (autoencoder, x): one layer, with this penalty on its code."""
+    N, D, H = primes(rng, 3)
+    model = Autoencoder(mlp([D, H], output=activation, rng=rng), mlp([H, D], rng=rng), SquaredError(),
+                        penalties=[penalty])
+    model.w += 0.1 * rng.standard_normal(model.w.size)
+    return model, rng.standard_normal((N, D))
 
 
-def a_penalty(make):
-    """Return a judge: the result of backward, whether `weight`, 1 in an autoencoder, is used; then gradients."""
-    def judge(rng):
-        for model, x in make(rng):
-            model.loss(x)
-            once, thrice = penalty_gradient(model, 1.0), penalty_gradient(model, 3.0)
-            must(not np.any(once) or near(thrice, 3 * once, 1e-9),
-                 "three times the weight does not give three times the gradients: ∂L/∂penalty, the argument weight, is "
-                 "a factor of all of them")
-        gradients(make)(rng)
-    return judge
+def a_penalty(make, rng):
+    """Judge a backward: its result, whether `weight`, 1 in an autoencoder, is used; then gradients."""
+    for model, x in make(rng):
+        model.loss(x)
+        once, thrice = penalty_gradient(model, 1.0), penalty_gradient(model, 3.0)
+        must(not np.any(once) or near(thrice, 3 * once, 1e-9),
+             "three times the weight does not give three times the gradients: ∂L/∂penalty, the argument weight, is "
+             "a factor of all of them")
+    gradients(make)(rng)
 
 
 def penalty_gradient(model, weight):
@@ -48,23 +45,6 @@ def penalty_gradient(model, weight):
         must(np.shape(delta) == shape,
              f"the array of {{index: array}} must have shape {shape}, like h, got {np.shape(delta)}")
     return np.concatenate([model.grad, *map(np.ravel, added.values())])
-
-
-def a_sparsity(rng):
-    return [case for over in ("batch", "units") for penalty in (KLSparsity, L2Sparsity)
-            for case in an_autoencoder(lambda rng: penalty(0.2, 0.7, over=over))(rng)]
-
-
-def a_topk(rng):
-    return [(TopK(2), rng.standard_normal(primes(rng, 2)))]
-
-
-def a_contraction(rng):
-    return [an_autoencoder(lambda rng: Contraction(0.3), activation)(rng)[0] for activation in (Tanh, Sigmoid)]
-
-
-def a_dropout(rng):
-    return [(Dropout(0.4), rng.standard_normal(primes(rng, 2)))]
 
 
 @exercise("8a", "corruption.MaskingNoise.draw", "masking noise", '[002] "The corruption process"', """
@@ -136,7 +116,7 @@ def kl_slope(rng):
             rho * np.log(rho / m) + (1 - rho) * np.log((1 - rho) / (1 - m)),
         "the logarithms are still there: d/dm log m is 1/m": np.log((1 - rho) / (1 - m)) - np.log(rho / m),
         "the weight is in it, which is put in elsewhere": 0.7 * truth})
-    gradients(an_autoencoder(lambda rng: KLSparsity(0.2, 0.7)))(rng)
+    gradients(lambda rng: [an_autoencoder(KLSparsity(0.2, 0.7), rng)])(rng)
 
 
 exercise("8d", "penalties.Sparsity.backward", "sparsity penalty, backward",
@@ -145,7 +125,8 @@ exercise("8d", "penalties.Sparsity.backward", "sparsity penalty, backward",
   own_weight 1/N Σ_n s(m_n) with m_n = 1/H Σ_j h_nj of sample n (over="units"). h is (N, H), m and its slope s'(m) =
   self.slope(m) are (H,) or (N,). Return {index: ∂L/∂h}, (N, H), where weight is ∂L/∂penalty. A mean has 1/N (or 1/H)
   in its derivative, and every h in it the same share. `axis` is that of the mean: 0 for the batch, else 1.""",
-          judge=a_penalty(a_sparsity))
+          judge=partial(a_penalty, lambda rng: [an_autoencoder(penalty(0.2, 0.7, over=over), rng) for over in
+                                                ("batch", "units") for penalty in (KLSparsity, L2Sparsity)]))
 
 
 @exercise("8e", "layers.TopK.forward", "k sparse, forward", '[002] "k-sparse autoencoder"', """
@@ -186,7 +167,7 @@ def topk_forward(rng):
 
 exercise("8f", "layers.TopK.backward", "k sparse, backward", '[002] "k-sparse autoencoder"', """
   "Keep the gradient of the winners": delta is ∂L/∂y of y = x mask, return dx = ∂L/∂x, (N, H). Forward has kept mask.
-  """, judge=gradients(a_topk))
+  """, judge=gradients(TopK.examples))
 
 exercise("8g", "penalties.Contraction.backward", "contraction, one layer, backward",
           '[002] "Contractive Autoencoders"; [003] 3.3', """
@@ -197,12 +178,14 @@ exercise("8g", "penalties.Contraction.backward", "contraction, one layer, backwa
 
       index, dense, phi = chain[0]
       dense.x (N, D),   dense.W (D, K),   phi.derivative() and phi.second_derivative() (N, K)""",
-          unused=("E", "EG", "P", "G"), judge=a_penalty(a_contraction))
+          unused=("E", "EG", "P", "G"),
+          judge=partial(a_penalty, lambda rng: [an_autoencoder(Contraction(0.3), rng, activation)
+                                                for activation in (Tanh, Sigmoid)]))
 
 exercise("8h", "penalties.WeightDecay.backward", "weight decay, backward", '[002] "Regularized autoencoders"', """
   The penalty is own_weight Σ W² over the weight matrices of all `denses`, without ½; biases are left alone. weight is
   ∂L/∂penalty. Add ∂L/∂W to the dW of each, and return {}, since no activation is involved.""",
-          judge=a_penalty(an_autoencoder(lambda rng: WeightDecay(0.3), Tanh)))
+          judge=partial(a_penalty, lambda rng: [an_autoencoder(WeightDecay(0.3), rng, Tanh)]))
 
 
 @exercise("8i", "layers.Dropout.backward", "dropout, backward",
@@ -210,7 +193,7 @@ exercise("8h", "penalties.WeightDecay.backward", "weight decay, backward", '[002
   Forward computes y = x mask / keep while training, mask 0 or 1, and y = x otherwise: then mask is None. delta is
   ∂L/∂y, return dx = ∂L/∂x.""")
 def dropout_backward(rng):
-    gradients(a_dropout)(rng)
+    gradients(Dropout.examples)(rng)
     layer, x, delta = Dropout(0.4), rng.standard_normal((3, 5)), rng.standard_normal((3, 5))
     layer.training = False
     layer.forward(x)

@@ -1,4 +1,4 @@
-"""What the judges are made of: gradients by the check, arrays against the truth and against usual mistakes."""
+"""Tools of the judges: gradients by the check, arrays against the truth and against usual mistakes."""
 
 import math
 import re
@@ -26,14 +26,14 @@ def must(right, sentence):
 
 
 def primes(rng, n):
-    """n different sizes."""
+    """Return n different sizes."""
     return [int(size) for size in rng.permutation([3, 5, 7, 11, 13])[:n]]
 
 
 def gradients(make, names=()):
-    """A judge: `make(rng)` -> [(target, *batch), ...], each held against finite differences.
+    """Return a judge that holds what make(rng) yields, (target, *batch), against finite differences.
 
-    names: {how the check calls something: how the task does}.
+    `make` is the `examples` of a class, or like it; names: {how the check calls something: how the task does}.
     """
     def judge(rng):
         for target, *batch in make(rng):
@@ -47,69 +47,49 @@ def gradients(make, names=()):
 
 
 def of_activation(kind):
-    """A judge of its backward."""
-    return gradients(an_activation(kind), {"dx": "da", "gradient of x": "gradient of a"})
+    """Return a judge of the backward of an activation."""
+    return gradients(kind.examples, {"dx": "da", "gradient of x": "gradient of a"})
 
 
-def of_loss(make):
-    """A judge of its backward."""
-    return gradients(make, {"doutput": "∂L/∂o", "gradient of output": "gradient of o",
-                            "whatever delta is": "whatever weight is"})
+def of_loss(kind):
+    """Return a judge of the backward of a loss."""
+    return gradients(kind.examples, {"doutput": "∂L/∂o", "gradient of output": "gradient of o",
+                                     "whatever delta is": "whatever weight is"})
 
 
 def returned(name, call, *arrays):
-    """call(*arrays), which must leave them as they are, and return something. Wrong otherwise."""
+    """Return call(*arrays). Raise Wrong if it changes an array, or returns nothing."""
     before = [np.copy(array) for array in arrays]
     found = call(*arrays)
     for k, (array, old) in enumerate(zip(arrays, before)):
-        if isinstance(array, np.ndarray) and not np.array_equal(array, old):
-            raise Wrong(f"{name} changes its argument{f' {k + 1}' * (len(arrays) > 1)} in place; others may still need it")
-    if found is None:
-        raise Wrong(f"{name} returns None: is the `return` missing?")
+        which = f" {k + 1}" * (len(arrays) > 1)
+        must(not isinstance(array, np.ndarray) or np.array_equal(array, old),
+             f"{name} changes its argument{which} in place; others may still need it")
+    must(found is not None, f"{name} returns None: is the `return` missing?")
     return found
 
 
 def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
-    """Wrong unless found is the array `truth`. mistakes: {what is wrong: the array it gives}; sizes: {name: number}."""
+    """Raise Wrong unless found is the array `truth`. mistakes: {sentence: what it gives}; sizes: {name: number}."""
     truth = np.asarray(truth)
-    if not isinstance(found, (np.ndarray, np.floating, float)):
-        raise Wrong(f"{name} must be an array, got {type(found).__name__}")
+    must(isinstance(found, (np.ndarray, np.floating, float)), f"{name} must be an array, got {type(found).__name__}")
     found = np.asarray(found)
-    if found.dtype != truth.dtype and near(found, truth, 1e-2):
-        raise Wrong(f"{name} must be {truth.dtype}, as what it is made of, got {found.dtype}")
+    must(found.dtype == truth.dtype or not near(found, truth, 1e-2),
+         f"{name} must be {truth.dtype}, as what it is made of, got {found.dtype}")
     said = difference(found, truth, {**dict(sizes), **NATS}, tolerance)
     for sentence, array in dict(mistakes).items() if said else ():
-        if np.all(np.isfinite(array)) and near(found, array, tolerance):
-            raise Wrong(f"{name}: {sentence}")
-    if said:
-        raise Wrong(f"{name} {said}")
+        must(not np.all(np.isfinite(array)) or not near(found, array, tolerance), f"{name}: {sentence}")
+    must(not said, f"{name} {said}")
 
 
 def near(found, truth, tolerance):
-    """Equal up to rounding, and of the same shape."""
+    """Return whether two arrays are equal up to rounding, and of the same shape."""
     return not wrong_form(found, np.shape(truth)) and not Case.of(found, truth, tolerance).differs
 
 
 def table(shape, element):
-    """An array of this shape by a function of its indices, one number at a time."""
+    """Return an array of this shape by a function of its indices, one number at a time."""
     return np.array([element(*index) for index in np.ndindex(shape)], dtype=float).reshape(shape)
-
-
-def an_activation(kind):
-    """[(layer, x)], with units on both sides of 0 and no unit at it."""
-    def make(rng):
-        N, H = primes(rng, 2)
-        return [(kind(), rng.uniform(0.1, 2.5, (N, H)) * rng.choice([-1.0, 1.0], (N, H)))]
-    return make
-
-
-def a_real_loss(kind, **options):
-    """[(loss, o, t)] of a loss of real targets."""
-    def make(rng):
-        N, D = primes(rng, 2)
-        loss = kind(**options)
-        return [(loss, rng.standard_normal((N, D * loss.outputs_per_feature)), rng.standard_normal((N, D)))]
-    return make
 
 
 def keeps(method, owner, truths, mistakes=()):

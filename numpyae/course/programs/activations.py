@@ -11,11 +11,7 @@ x (N, D), t (N, M). With a squared error behind it, nothing of the softmax cance
 
 import numpy as np
 
-D = 2                                 # inputs
-H = 6                                 # units of the first hidden layer,
-J = 5                                 # of the second,
-K = 4                                 # of the third
-M = 3                                 # outputs
+D, H, J, K, M = 2, 6, 5, 4, 3         # inputs, units of the three hidden layers, outputs
 
 
 def parameters(rng, D=D, H=H, J=J, K=K, M=M):

@@ -9,8 +9,7 @@ of the probability of what came. σ' = σ (1 - σ). Behind the cross-entropy of 
 
 import numpy as np
 
-D = 2                                 # inputs
-H = 6                                 # hidden units
+D, H = 2, 6                           # inputs, hidden units
 
 
 def sigmoid(a):

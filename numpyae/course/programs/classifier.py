@@ -9,9 +9,7 @@ N. The decay is about weights, not biases; of λ W² the slope is 2 λ W.
 
 import numpy as np
 
-D = 2                                 # inputs
-H = 10                                # hidden units
-C = 3                                 # classes
+D, H, C = 2, 10, 3                    # inputs, hidden units, classes
 LAMBDA = 0.003                        # weight decay
 
 
@@ -40,8 +38,7 @@ def forward(w, x, t):
     o = h1 @ W2 + b2
     p = softmax(o)
     error = -np.sum(t * np.log(p)) / len(x)
-    decay = LAMBDA * (np.sum(W1**2) + np.sum(W2**2))
-    L = error + decay
+    L = error + LAMBDA * (np.sum(W1**2) + np.sum(W2**2))
     return L, (x, t, h1, p)
 
 

@@ -8,8 +8,7 @@ penalty depends on the weights in two ways: through n, and through s, whose slop
 
 import numpy as np
 
-D = 5                                 # features
-H = 7                                 # hidden units
+D, H = 5, 7                           # features, hidden units
 LAMBDA = 0.2                          # how much the penalty counts
 
 

@@ -10,8 +10,7 @@ range of the data. Copying does not help, since the target is clean.
 
 import numpy as np
 
-D = 8                                 # features
-H = 5                                 # hidden units
+D, H = 8, 5                           # features, hidden units
 P = 0.3                               # the share of the features that are damaged
 
 

@@ -9,9 +9,7 @@ back.
 
 import numpy as np
 
-D = 3                                 # inputs
-H = 12                                # hidden units
-M = 1                                 # outputs
+D, H, M = 3, 12, 1                    # inputs, hidden units, outputs
 KEEP = 0.8                            # the share of the units that stay
 SCALE = 1 / KEEP
 

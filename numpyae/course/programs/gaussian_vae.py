@@ -9,9 +9,7 @@ x (N, D), ε (N, K). rho (1,) is a parameter like the others.
 
 import numpy as np
 
-D = 5                                 # features
-H = 8                                 # hidden units
-K = 2                                 # numbers in the code
+D, H, K = 5, 8, 2                     # features, hidden units, numbers in the code
 
 
 def parameters(rng, D=D, H=H, K=K):

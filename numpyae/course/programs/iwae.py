@@ -11,8 +11,7 @@ bound is closer to log p(x). The gradient of log Σ w_k is that of each log w_k,
 
 import numpy as np
 
-D = 6                                 # features
-J = 2                                 # numbers in the code
+D, J = 6, 2                           # features, numbers in the code
 
 
 def sigmoid(a):

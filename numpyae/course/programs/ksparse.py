@@ -8,9 +8,7 @@ Only the winners pass the gradient on; which units win does not change under a s
 
 import numpy as np
 
-D = 6                                 # features
-H = 10                                # hidden units
-K = 3                                 # of which so many stay
+D, H, K = 6, 10, 3                    # features, hidden units, of which so many stay
 
 
 def parameters(rng, D=D, H=H):

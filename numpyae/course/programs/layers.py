@@ -9,9 +9,7 @@ each pass back. The softmax is in the loss, and nowhere else.
 
 import numpy as np
 
-D = 2                                 # inputs
-H = 7                                 # hidden units
-C = 3                                 # classes
+D, H, C = 2, 7, 3                     # inputs, hidden units, classes
 
 
 class Dense:
@@ -38,9 +36,6 @@ class Dense:
 class Tanh:
     """h = tanh(a)."""
 
-    def zero(self):
-        """It has no parameters."""
-
     def forward(self, a):
         self.h = np.tanh(a)
         return self.h
@@ -51,9 +46,6 @@ class Tanh:
 
 class Softmax:
     """p = softmax(o)."""
-
-    def zero(self):
-        """It has no parameters."""
 
     def forward(self, o):
         e = np.exp(o - np.max(o, axis=1, keepdims=True))
@@ -89,12 +81,12 @@ def forward(w, x, t):
 def backward(w, cache):
     """∂L/∂w."""
     layers, p, t = cache
-    for layer in layers:
+    first, last = layers[::2]
+    for layer in (first, last):
         layer.zero()
     delta = (p - t) / len(t)
     for layer in reversed(layers):
         delta = layer.backward(delta)
-    first, *rest, last = [layer for layer in layers if isinstance(layer, Dense)]
     return {"W1": first.dW, "b1": first.db, "W2": last.dW, "b2": last.db}
 
 

@@ -11,9 +11,7 @@ leaves out, which goes with h².
 
 import numpy as np
 
-D = 3                                 # inputs
-H = 4                                 # hidden units
-M = 2                                 # outputs
+D, H, M = 3, 4, 2                     # inputs, hidden units, outputs
 
 
 def numerical_gradient(f, w, h=1e-5):
@@ -64,12 +62,8 @@ def backward(w, cache):
 def check(w, x, t):
     """{name: relative error} of every array of w, at w."""
     grads = backward(w, forward(w, x, t)[1])
-    errors = {}
-    for name in w:
-        def f(array):
-            return forward({**w, name: array}, x, t)[0]
-        errors[name] = relative_error(grads[name], numerical_gradient(f, w[name]))
-    return errors
+    numerical = {name: numerical_gradient(lambda array: forward({**w, name: array}, x, t)[0], w[name]) for name in w}
+    return {name: relative_error(grads[name], numerical[name]) for name in w}
 
 
 if __name__ == "__main__":

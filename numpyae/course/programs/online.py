@@ -11,9 +11,7 @@ The gradient is that at the weights with which o was computed, for all layers.
 
 import numpy as np
 
-D = 1                                 # inputs
-H = 6                                 # units of each hidden layer
-M = 1                                 # outputs
+D, H, M = 1, 6, 1                     # inputs, units of each hidden layer, outputs
 
 
 def parameters(rng, D=D, H=H, M=M):

@@ -7,9 +7,7 @@ x (N, D) are the inputs, t (N, M) the targets. Behind a = x W + b the slopes are
 
 import numpy as np
 
-D = 1                                 # inputs
-H = 8                                 # hidden units
-M = 2                                 # outputs
+D, H, M = 1, 8, 2                     # inputs, hidden units, outputs
 
 
 def parameters(rng, D=D, H=H, M=M):

@@ -9,8 +9,7 @@ residual connection). The gradient of whatever is used twice is the sum of what 
 
 import numpy as np
 
-H = 4                                 # inputs and hidden units
-M = 2                                 # outputs
+H, M = 4, 2                           # inputs and hidden units, outputs
 
 
 def parameters(rng, H=H, M=M):

@@ -9,8 +9,7 @@ through m, of which every h_nj is 1/N: so dh has a second summand, dm / N, the s
 
 import numpy as np
 
-D = 6                                 # features
-H = 9                                 # hidden units
+D, H = 6, 9                           # features, hidden units
 RHO = 0.1                             # how active a unit should be
 BETA = 0.5                            # how much the penalty counts
 

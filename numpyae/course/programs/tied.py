@@ -8,8 +8,7 @@ the encoder, doᵀ h from the decoder.
 
 import numpy as np
 
-D = 6                                 # features
-K = 2                                 # numbers in the code
+D, K = 6, 2                           # features, numbers in the code
 
 
 def parameters(rng, D=D, K=K):

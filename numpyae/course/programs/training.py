@@ -11,12 +11,9 @@ x (N, D), t (N, M). m and v begin at 0, which makes them too small in the first 
 
 import numpy as np
 
-D = 3                                 # inputs
-M = 1                                 # outputs
+D, M = 3, 1                           # inputs, outputs
 MU = 0.9                              # momentum
-BETA1 = 0.9                           # Adam
-BETA2 = 0.999
-EPSILON = 1e-8
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8         # Adam
 
 
 def parameters(rng, D=D, M=M):

@@ -10,9 +10,7 @@ x (N, D) of 0 and 1, ε (N, K). L is -ELBO in nats per sample: the reconstructio
 
 import numpy as np
 
-D = 8                                 # features
-H = 6                                 # hidden units
-K = 2                                 # numbers in the code
+D, H, K = 8, 6, 2                     # features, hidden units, numbers in the code
 
 
 def sigmoid(a):
@@ -22,11 +20,11 @@ def sigmoid(a):
 
 def parameters(rng, D=D, H=H, K=K):
     """w: weights N(0, 1/n_in), biases 0."""
-    w = {}
-    for name, n_in, n_out in (("1", D, H), ("m", H, K), ("v", H, K), ("2", K, H), ("3", H, D)):
-        w["W" + name] = rng.normal(0, 1 / np.sqrt(n_in), (n_in, n_out))
-        w["b" + name] = np.zeros(n_out)
-    return w
+    return {"W1": rng.normal(0, 1 / np.sqrt(D), (D, H)), "b1": np.zeros(H),
+            "Wm": rng.normal(0, 1 / np.sqrt(H), (H, K)), "bm": np.zeros(K),
+            "Wv": rng.normal(0, 1 / np.sqrt(H), (H, K)), "bv": np.zeros(K),
+            "W2": rng.normal(0, 1 / np.sqrt(K), (K, H)), "b2": np.zeros(H),
+            "W3": rng.normal(0, 1 / np.sqrt(H), (H, D)), "b3": np.zeros(D)}
 
 
 def draw_epsilon(rng, shape):
