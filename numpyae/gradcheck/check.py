@@ -23,7 +23,7 @@ from numpyae.parameters import Parametric
 
 
 def check(target, *batch, rng=None):
-    """Check every gradient of a layer (x), loss (o, t), posterior (h), prior (z), penalty (network, x) or model (its batch).
+    """Check every gradient of a layer (x), loss (o, t), posterior (h), prior (z), penalty (network, x), model (batch).
 
     Return a Report. A class is checked at its own examples; then the report is the first that is not ok, else the last.
     `rng=None` means default_rng(0): a check is repeatable. Raise TypeError for anything else, or a batch that is no
@@ -44,11 +44,12 @@ def subject_of(target, batch, rng):
     """Return the Subject of a target at a batch, on float64 copies of both."""
     kind = kind_of(target)
     if kind is None:
-        raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other code "
-                        "use check_function or check_layer")
+        raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other "
+                        "code use check_function or check_layer")
     names = target.batch_names if kind is ModelSubject else kind.batch_names
     if len(batch) != len(names):
-        raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), got {len(batch)} arrays")
+        raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), "
+                         f"got {len(batch)} arrays")
     labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is ModelSubject)
     batch = [as_float64(f"check: {name}", array, labels and index == 1)
              for index, (name, array) in enumerate(zip(names, batch))]
@@ -117,7 +118,8 @@ def examine(name, subject, rng):
         if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
             findings = diagnosis.in_order(where.explain(subject, taps, rows, rng), findings)
         taylor = point.taylor(subject, gradients, rng)
-    whole = repr(subject.target) if set(subject.parts) == {""} else type(subject.target).__name__ if subject.parts else ""
+    kind = type(subject.target).__name__ if subject.parts else ""
+    whole = repr(subject.target) if set(subject.parts) == {""} else kind
     findings = diagnosis.at_owners([{**found, "layer": found["layer"] or whole} for found in findings], subject.parts)
     return Report(name, rows, diagnosis.without_echoes(findings), point.warnings(subject, rows), taylor)
 

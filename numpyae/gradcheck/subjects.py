@@ -28,11 +28,11 @@ class WrongReturn(TypeError):
 class Subject:
     """One thing to check.
 
-    `inputs` and `parameters`: the named arrays with a gradient; `windows`: where backward adds the parameters'; `fixed`:
-    what else f reads; `terms`: names of the parts of f that have a gradient of their own; `parts`: the leaves, by name,
-    whose caches backward may not change; `keepers`: what else keeps something from forward; `pieces`: {array: [(title,
-    start, stop), ...]}, the columns of an array that holds several things side by side. `deltas` is what backward gets
-    in the check.
+    `inputs` and `parameters`: the named arrays with a gradient; `windows`: where backward adds the parameters';
+    `fixed`: what else f reads; `terms`: names of the parts of f that have a gradient of their own; `parts`: the
+    leaves, by name, whose caches backward may not change; `keepers`: what else keeps something from forward;
+    `pieces`: {array: [(title, start, stop), ...]}, the columns of an array that holds several things side by side.
+    `deltas` is what backward gets in the check.
 
     A subclass has `run(inputs)`, which returns the list of outputs. A loss or a model has `f()`, which returns the
     value, or with terms an array (1 + terms,) of the value and its parts.
@@ -234,7 +234,7 @@ class PenaltySubject(Subject):
 
 
 class ModelSubject(Subject):
-    """A model on a batch, its noise frozen; its terms have gradients of their own where its backward reads `weights`."""
+    """A model on a batch, its noise frozen; its terms have their own gradients where its backward reads `weights`."""
 
     linear = False
 

@@ -174,7 +174,7 @@ def wrong_alone(alone, rng):
 
 
 def wrong_penalties(subject, taps, rng):
-    """Return the findings of a model's penalties, each checked alone, on a copy of its network, at the x that this saw."""
+    """Return the findings of a model's penalties, each alone on a copy of its network, at the x that this saw."""
     findings = []
     for term, penalty, name, layers in getattr(subject.target, "penalised", ()):
         tap = next((tap for tap in taps if tap.place == f"{name}.0" or not name and tap.place.endswith(".0")), None)
@@ -190,7 +190,7 @@ def wrong_penalties(subject, taps, rng):
 def walk_back(subject, taps, rng):
     """Return ((tap, method, row) of the first wrong delta, or None; the taps that received right ones before it).
 
-    A delta that is wrong at a layer and right again at the next one was only split: the model adds the rest of it later.
+    A delta that is wrong at a layer and right again at the next one was only split: the model adds the rest later.
     """
     right, wrong = [], None
     for tap in taps:
