@@ -23,7 +23,7 @@ ALL = 2000                            # arrays of up to so many elements are che
 SAMPLE = 200                          # larger ones in so many, one from each of equal strata,
 DIRECTIONS = 4                        # and along so many random directions
 CONFIRM = 20                          # when so many second looks in an array end alike, the others need none;
-CONFIRM_WRONG = 4                     # so many where they confirm a difference, since one element proves it
+CONFIRM_WRONG = 8                     # so many where they confirm a difference, since one element proves it
 
 
 def compare(subject, gradients, by_term, rng):
