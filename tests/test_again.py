@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from numpyae import (Adam, Autoencoder, BernoulliNLL, Dense, Dropout, FullGaussian, GaussianNLL, Model, Regression, Sequential,
+from numpyae import (Adam, Dense, Dropout, FullGaussian, GaussianNLL, Model, Regression, Sequential,
                      SquaredError, Tanh, TiedDense, TopK, WeightDecay, fit, gradcheck, mlp, trace)
 from numpyae.checkpoints import load_model
 from numpyae.windows import parameter
