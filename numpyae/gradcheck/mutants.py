@@ -130,10 +130,10 @@ def ways_through(trial, known):
 
 
 def nearest(cls, trials):
-    """Return the trials of the class itself, or else some of its subclasses, or of others, in turn."""
-    if cls in trials:
-        return list(trials[cls])
+    """Return the trials of the class itself, then of those that inherit from it; or else some of others, in turn."""
     below = [other for other in trials if issubclass(other, cls)] or trials
+    if cls in trials:
+        return [*trials[cls], *(trial for other in below if other is not cls for trial in trials[other])]
     own_first = [sorted(trials[other], key=lambda trial: not isinstance(trial.target, cls)) for other in below]
     mixed = itertools.chain.from_iterable(itertools.zip_longest(*own_first))
     return [trial for trial in mixed if trial is not None][:TRIALS]
