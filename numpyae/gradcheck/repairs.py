@@ -45,10 +45,12 @@ def changes(cls, method, subject):
         texts = [text for found in made for _, text, _ in found] + others(site)
         if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
             texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
+        if isinstance(site.node, ast.UnaryOp):
+            texts.append(f"({ast.unparse(site.node.operand)})")
         if site.text.startswith("np.mean("):
             texts.append(site.text.replace("np.mean", "np.add.reduce"))
         if is_whole(site) or is_summand(site):
-            texts += [f"({site.text}) {sign} {name}" for name in site.arrays for sign in "*/"]
+            texts += [f"({site.text}) {sign} {name}" for name in site.arrays for sign in "*/+-"]
         for text in texts:
             changed, line = replaced(source, site.node, text), site.node.lineno - 1
             yield changed, source.splitlines()[line].strip(), changed.splitlines()[line].strip()
