@@ -66,9 +66,10 @@ def test_numerical_gradient_refuses_another_method():
 
 
 def test_all_of_the_library_agrees():
-    """At another point than that of the command, which test_cli runs; more of them: `python -m numpyae gradcheck --seed S`."""
+    """Every third case at another point than that of the command, which test_cli runs on all of them; at more points:
+    `python -m numpyae gradcheck --seed S`."""
     medians = []
-    for name, target, batch in cases(np.random.default_rng(1)):
+    for name, target, batch in cases(np.random.default_rng(1))[::3]:
         report = gradcheck.check(target, *batch)
         assert report.ok, f"{name}: {report}"
         assert not any(row["cannot_tell"] for row in report.rows), name

@@ -106,7 +106,7 @@ def test_docstrings_begin_with_a_verb_or_a_noun(path):
             text = ast.get_docstring(node) or ""
             if re.match(r"(Of|The same|What|Whatever|Whether)\b", text):
                 bad.append(text.splitlines()[0])
-    recorded = path.parent.name in ("cli", "judges") or path.name == "sets.py"           # their files, records say it
+    recorded = path.parent.name in ("cli", "judges") or path.name in ("sets.py", "common_bugs.py")       # records say it
     for node in TREES[path].body if not recorded else ():
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and not ast.get_docstring(node):
             lacking.append(node.name)

@@ -1,16 +1,15 @@
 """Every class says everything about itself; and who writes a class of their own writes it in one place.
 
-The first half walks all classes of the library. The second half is a stranger's file: a layer, a penalty, a loss and a
-posterior that nobody knows, which are checked, mutated, traced, drawn, saved and trained as the library's own.
+The first half walks all classes of the library. The second half is a stranger's file: a layer, a penalty, a loss and a posterior that
+nobody knows, which are checked, mutated, traced, drawn, saved and trained as the library's own.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from numpyae import (VAE, Adam, Autoencoder, Dense, DiagonalGaussian, GaussianNLL, Layer, Regression, Sequential,
-SquaredError,
-                     Tanh, fit, gradcheck, mlp, parameter, plots, trace)
+from numpyae import (Adam, Autoencoder, Dense, DiagonalGaussian, GaussianNLL, Layer, Regression, Sequential, SquaredError, Tanh, VAE,
+                     fit, gradcheck, mlp, parameter, plots, trace)
 from numpyae.gradcheck import mutants, score
 from numpyae.gradcheck.cases import cases, classes, examples_of, missing
 from numpyae.losses import Loss
@@ -24,16 +23,15 @@ def test_a_class_of_the_library_says_everything_about_itself(cls):
 
 def test_the_walk_finds_all_kinds_and_nothing_planted():
     names = {cls.__name__ for cls in classes()}
-    assert names >= {"Dense", "Softmax", "SigmoidBasis", "GaussianNLL", "MixturePrior", "FullGaussian", "WeightDecay",
-                     "SaltAndPepper", "RBM", "ScoreFunctionVAE"}
+    assert names >= {"Dense", "Softmax", "SigmoidBasis", "GaussianNLL", "MixturePrior", "FullGaussian", "WeightDecay", "SaltAndPepper",
+                     "RBM", "ScoreFunctionVAE"}
     assert not names & {"Layer", "Basis", "Sparsity", "SquaredError1", "Branched", "RowNorm"}
     assert {cls.__name__ for cls in classes(__name__)} >= {"RowNorm", "LogCosh", "Mute"}
 
 
 def test_no_example_has_a_bias_at_0():
     for cls in classes():
-        examples = examples_of(cls, np.random.default_rng(0))
-        for part in (part for example in examples for part in example if hasattr(part, "w")):
+        for part in (part for example in examples_of(cls, np.random.default_rng(0)) for part in example if hasattr(part, "w")):
             assert all(array.all() for array in part.named_parameters().values()), cls
 
 
@@ -80,7 +78,8 @@ class Broken(Mute):
         yield cls(5), rng.standard_normal((7, "five"))
 
 
-@pytest.mark.parametrize("call", [gradcheck.check, mutants.mutants, lambda cls: cases(np.random.default_rng(0), cls)])
+@pytest.mark.parametrize("call", [gradcheck.check, mutants.mutants, lambda cls: cases(np.random.default_rng(0), cls),
+                                  lambda cls: examples_of(cls, np.random.default_rng(0))])
 def test_a_class_without_examples_is_told_the_line_to_write(call):
     with pytest.raises(TypeError, match="Mute gives no example of itself") as caught:
         call(Mute)
@@ -91,8 +90,7 @@ def test_a_class_without_examples_is_told_the_line_to_write(call):
 
 
 def test_what_is_missing_is_named_with_the_line_to_write():
-    lines = [sentence.split("\n")[-1].strip() for sentence in missing(Terse)]
-    assert lines == ['formula = {"y": "…"}', "self.n = n", 'shares = ("partner",)']
+    assert [sentence.split("\n")[-1].strip() for sentence in missing(Terse)] == ['formula = {"y": "…"}', "self.n = n", 'shares = ("partner",)']
     assert missing(Mute)[0].startswith("Mute gives no example of itself")
 
 
@@ -107,12 +105,12 @@ def test_a_class_is_checked_at_its_examples_and_nothing_else_is():
 # A stranger's file
 
 class RowNorm(Layer):
-    """y = g (x - m) / s + b: every row at mean 0 and deviation 1, then a gain and a bias for each feature."""
+    """y = g (x - m) / s + b: every row at mean m = 0 and deviation s = 1, then a gain and a bias for each feature."""
 
     g, dg = parameter("g")
     b, db = parameter("b")
-    formula = {"y": "{g} ({x} - m) / s + {b}",
-               "dx": "(dn - mean dn - n mean(n dn)) / s, dn = {g} d{y}, n = ({x} - m) / s", "dg": "Σ_n d{y} ({x} - m) / s", "db": "Σ_n d{y}"}
+    formula = {"y": "{g} ({x} - m) / s + {b}", "dx": "(dn - mean dn - n mean(n dn)) / s, dn = {g} d{y}, n = ({x} - m) / s",
+               "dg": "Σ_n d{y} ({x} - m) / s", "db": "Σ_n d{y}"}
 
     def __init__(self, n):
         self.n = n
@@ -199,11 +197,9 @@ def model_of(cls):
     """A model with a part of this class, and its batch."""
     rng = np.random.default_rng(2)
     if cls is RowNorm:
-        network = Sequential(Dense(5, 4, rng=rng), RowNorm(4), Tanh(), Dense(4, 5, rng=rng))
-        return Regression(network, SquaredError()), (x, x)
+        return Regression(Sequential(Dense(5, 4, rng=rng), RowNorm(4), Tanh(), Dense(4, 5, rng=rng)), SquaredError()), (x, x)
     if cls is Spread:
-        encoder, decoder = mlp([5, 2], output=Tanh, rng=rng), mlp([2, 5], rng=rng)
-        return Autoencoder(encoder, decoder, SquaredError(), penalties=[Spread(0.1)]), (x,)
+        return Autoencoder(mlp([5, 2], output=Tanh, rng=rng), mlp([2, 5], rng=rng), SquaredError(), penalties=[Spread(0.1)]), (x,)
     if cls is LogCosh:
         return Autoencoder(mlp([5, 2], rng=rng), mlp([2, 5], rng=rng), LogCosh()), (x,)
     return VAE(mlp([5, 3], rng=rng), mlp([2, 5], rng=rng), GaussianNLL(), OneSigma(2)), (x,)

@@ -1,7 +1,7 @@
 """List what there is to check: every class at the examples that it gives of itself, and in models around them.
 
-No list is kept by hand. A class is found because it is a subclass of Layer, Loss, Penalty …, and its `examples` say
-where it is to be checked. `python -m numpyae gradcheck` goes through `cases`. For classes of your own it is
+No list is kept by hand. A class is found as a subclass of Layer, Loss, Penalty …, and its `examples` say where
+it is to be checked. `python -m numpyae gradcheck` goes through `cases`. For classes of your own it is
 
     for name, target, batch in cases(np.random.default_rng(0), MyLayer, MyLoss):
         assert gradcheck.check(target, *batch).ok, name
@@ -12,7 +12,7 @@ import inspect
 import numpy as np
 
 from numpyae.corruption import Corruption
-from numpyae.described import Described
+from numpyae.described import Described, with_subclasses
 from numpyae.gradcheck.contexts import in_models
 from numpyae.gradcheck.subjects import kind_of
 from numpyae.latent import DiagonalGaussian
@@ -32,20 +32,15 @@ BATCHES = {Loss: "rng.standard_normal((7, 5)), rng.random((7, 5))", DiagonalGaus
 
 
 def classes(*modules):
-    """Return all classes of these modules that can be checked; without names those of the library outside of ROOMS.
+    """Return all classes of these modules that can be checked; without names those of the library.
 
-    A class that is `abstract` has nothing to be checked before its subclasses.
+    Classes in ROOMS are left out then. A class that is `abstract` has nothing to be checked before its subclasses.
     """
     found = dict.fromkeys(cls for root in (*CONTRACTS, DiagonalGaussian) for cls in with_subclasses(root))
     found = [cls for cls in found if cls not in CONTRACTS and not vars(cls).get("abstract", False)]
     if modules:
         return [cls for cls in found if cls.__module__ in modules]
     return [cls for cls in found if cls.__module__.startswith("numpyae.") and not cls.__module__.startswith(ROOMS)]
-
-
-def with_subclasses(cls):
-    """Return the class and all below it."""
-    return [cls, *(other for below in cls.__subclasses__() for other in with_subclasses(below))]
 
 
 def examples_of(cls, rng):
@@ -61,19 +56,15 @@ def examples_of(cls, rng):
             raise
         reason = f" ({type(error).__name__}: {error})"
     if not found:
+        given = [name for name, argument in inspect.signature(cls).parameters.items()
+                 if argument.default is argument.empty and argument.kind is argument.POSITIONAL_OR_KEYWORD]
+        batch = next((BATCHES[kind] for kind in BATCHES if issubclass(cls, kind)), "rng.standard_normal((7, 5))")
         raise TypeError(f"{cls.__name__} gives no example of itself to be checked at{reason}: write in its body\n"
-                        f"    @classmethod\n    def examples(cls, rng):\n        yield {line_to_write(cls)}")
+                        "    @classmethod\n    def examples(cls, rng):\n"
+                        f"        yield cls({', '.join(given)}), {batch}")
     for part in (part for example in found for part in example if isinstance(part, Parametric)):
         part.w += 0.1 * rng.standard_normal(part.w.size)
     return found
-
-
-def line_to_write(cls):
-    """Return an example of this class as text, such as `cls(n), rng.standard_normal((7, 5))`."""
-    given = [name for name, argument in inspect.signature(cls).parameters.items()
-             if argument.default is argument.empty and argument.kind is argument.POSITIONAL_OR_KEYWORD]
-    batch = next((BATCHES[kind] for kind in BATCHES if issubclass(cls, kind)), "rng.standard_normal((7, 5))")
-    return f"cls({', '.join(given)}), {batch}"
 
 
 def missing(cls):
@@ -84,16 +75,16 @@ def missing(cls):
         return [str(error)]
     name, rows = cls.__name__, missing_rows(cls, part)
     line = ", ".join(f'"{row}": "…"' for row in rows)
-    found = [f"{name} has no formula of {', '.join(rows)} for the tableau: write in its body\n"
-             f"    formula = {{{line}}}"] * bool(rows)
-    found += [f"{name} keeps the argument {argument} of its constructor in no attribute, and no checkpoint can build "
-              f"it again: write in __init__\n    self.{argument} = {argument}"
+    found = [f"{name} has no formula of {', '.join(rows)} for the tableau: write in its body\n    formula = {{{line}}}"]
+    found = found if rows else []
+    found += [f"{name} keeps the argument {argument} of its constructor in no attribute, so that no checkpoint can "
+              f"build it again: write in __init__\n    self.{argument} = {argument}"
               for argument in part.arguments if not hasattr(part, argument)]
     own = [id(inside) for inside in getattr(part, "_parts", {}).values()]
-    partners = [attribute for attribute, value in vars(part).items()
-                if isinstance(value, Parametric) and not attribute.startswith("_") and id(value) not in own]
     found += [f"{name} does not say that its {attribute} is a layer whose parameters it uses, too: write in its body\n"
-              f'    shares = ("{attribute}",)' for attribute in partners if attribute not in part.shares]
+              f'    shares = ("{attribute}",)' for attribute, value in vars(part).items()
+              if isinstance(value, Parametric) and not attribute.startswith("_") and attribute not in part.shares
+              and id(value) not in own]
     return found
 
 

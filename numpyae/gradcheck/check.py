@@ -118,8 +118,8 @@ def examine(name, subject, rng):
         if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
             findings = diagnosis.in_order(where.explain(subject, taps, rows, rng), findings)
         taylor = point.taylor(subject, gradients, rng)
-    kind = type(subject.target).__name__ if subject.parts else ""
-    whole = repr(subject.target) if set(subject.parts) == {""} else kind
+    whole = repr(subject.target) if set(subject.parts) == {""} else type(subject.target).__name__
+    whole = whole if subject.parts else ""
     findings = diagnosis.at_owners([{**found, "layer": found["layer"] or whole} for found in findings], subject.parts)
     return Report(name, rows, diagnosis.without_echoes(findings), point.warnings(subject, rows), taylor)
 

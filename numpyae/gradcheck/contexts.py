@@ -1,8 +1,7 @@
 """Build models around a part, so that it is also checked where deltas come from other layers and gradients join others.
 
 Alone, a part gets random deltas. Inside a model it gets those that the model makes, and some of its lines are reached
-only there: a posterior goes back through log q where the KL is sampled, `Sequential.backward` adds the delta of a
-penalty.
+only there: a posterior goes back through log q where the KL is sampled, `Sequential.backward` adds a penalty's delta.
 """
 
 import copy

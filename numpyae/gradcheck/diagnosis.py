@@ -118,8 +118,7 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
             return f"must have {', '.join(wanted)}"
         parts = ((name, difference(found[name], wanted[name], numbers, tolerance)) for name in wanted)
         return next((f"has a {name} that {said}" for name, said in parts if said), "")
-    form = wrong_form(found, np.shape(wanted))
-    if form:
+    if form := wrong_form(found, np.shape(wanted)):
         return form
     case, words = Case.of(found, wanted, tolerance), vocabulary.Vocabulary(numbers=dict(numbers))
     levels = VALUES if case.shape else SINGLE
@@ -147,7 +146,9 @@ def without_echoes(findings):
     """Return the findings, each thing once, without what a more precise finding explains."""
     kept = []
     for found in findings:
-        if not is_echo(found, findings) and not any(is_repeated(found, other) for other in kept):
+        said = ("array", "cause") if found["cause"] == "precision" else ("sentence",)
+        repeated = any(all(found[key] == other[key] for key in ("place", *said)) for other in kept)
+        if not repeated and not is_echo(found, findings):
             kept.append(found)
     return sorted(kept, key=lambda found: found["cause"] == "unexplained")
 
@@ -164,9 +165,3 @@ def is_echo(found, findings):
             or cause == "nonlinear" and ("updates" in here or of_array - {"unexplained", "nonlinear", "factor"})
             or not place and any(other["place"] and other["cause"] == cause for other in findings)
             or cause == "unexplained" and MANNERS & (here if place else everywhere))
-
-
-def is_repeated(found, other):
-    """Return whether two findings say the same of one place."""
-    keys = ("place", "array", "cause") if found["cause"] == "precision" else ("place", "sentence")
-    return all(found[key] == other[key] for key in keys)

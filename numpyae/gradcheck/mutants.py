@@ -1,9 +1,9 @@
-"""Put a mistake into every line of a right backward, one at a time, to see whether the check finds it.
+"""Who checks the checker? Put a mistake into each line of a right backward, one at a time, and see whether it is found.
 
 That is mutation testing, and each mistake is a mutant; operators.py has the slips. A mutant is *killed* when the check
-does not pass, it *survives* when it does, and it is *equivalent* when it computes the same: the proofs stand in
-EQUIVALENT. This file makes the mutants; score.py says what became of them. The methods are found by running every class
-at its examples: those that its way back calls and its way forward does not.
+does not pass. It *survives* when it does. It is *equivalent* when it computes the same, which needs a proof: the proofs
+stand in EQUIVALENT. This file makes the mutants; score.py says what became of them. The methods are found by running
+every class at its examples: those that its backward calls and its forward does not.
 
     from numpyae.gradcheck import mutants, score
     print(score.in_words(score.run(mutants.mutants())))               the whole library
@@ -69,7 +69,7 @@ class Trial:
         rng = fresh(np.random.default_rng(0))            # the deltas that `check` draws
         whole = subject_of(self.target, self.batch, rng)
         parts = whole.parts | where.containers(whole.target)
-        return [whole, *(tap.alone(rng) for tap in where.record(whole, parts))]
+        return [whole, *(tap.kind.alone(tap, rng) for tap in where.record(whole, parts))]
 
     @functools.cached_property
     def right(self):
@@ -77,18 +77,18 @@ class Trial:
 
 
 def gradients_of(subjects):
-    """Return {(number, term, name): gradient} of all arrays of these subjects, whole and in pieces, by term.
+    """Return {(number, term, name): gradient} of every array of these subjects, for every term alone.
 
-    The deltas that the parts of the first one receive are among them.
+    Pieces of arrays are there too, and the deltas that the parts receive.
     """
     found = {}
-    for (number, subject), term in ((pair, term) for pair in enumerate(subjects) for term in (None, *pair[1].terms)):
-        subject.forward()
-        for name, gradient in subject.gradients(term).items():
-            gradient = np.array(gradient, dtype=np.float64)
-            pieces = subject.pieces.get(name, ()) if gradient.ndim else ()
-            found |= {(number, term, title): gradient[..., start:stop] for title, start, stop in pieces}
-            found[number, term, name] = gradient
+    for number, subject in enumerate(subjects):
+        for term in (None, *subject.terms):
+            for name, gradient in subject.gradients(term).items():
+                gradient = np.array(gradient, dtype=np.float64)
+                found[number, term, name] = gradient
+                for title, start, stop in subject.pieces.get(name, ()) if gradient.ndim else ():
+                    found[number, term, title] = gradient[..., start:stop]
     for tap in where.record(subjects[0], subjects[0].parts):
         found |= {(tap.place, None, number): delta for number, delta in enumerate(tap.deltas)}
     return found
@@ -103,30 +103,29 @@ def trials_of(cls):
 
 
 def methods(*chosen):
-    """Return {(class, method): (trials, operators)} of these classes, or of the library, for all that runs in a check.
+    """Return {(class, method): (trials, operators)} for these classes, or the library: whatever runs in their checks.
 
-    What runs on the way back only gets all operators, what runs on the way forward those of FORWARD.
+    A method that runs on the way back only is mutated by all operators, one of the way forward by those of FORWARD.
     """
     owners = [*chosen, *(base for cls in chosen for base in cls.__mro__ if not base.__module__.startswith("numpyae."))]
     if not chosen:
         chosen = classes()
         owners = [base for cls in chosen for base in cls.__mro__ if base.__module__.startswith("numpyae.")]
     known = methods_of(owners)
-    found = {method: ({}, set()) for method in known.values()}
-    for trial, cls in ((trial, cls) for cls in chosen for trial in trials_of(cls)):
-        for method, operators in ways_through(trial, known):
-            trials, ways = found[method]
-            trials.setdefault(cls, {})[trial] = None
-            ways.add(operators)
-    return {method: (nearest(method[0], trials), FORWARD if FORWARD in ways else BACKWARD)
-            for method, (trials, ways) in found.items() if trials}
+    forward, back = {}, {}
+    for cls in chosen:
+        for trial in trials_of(cls):
+            for reached, run in zip((forward, back), ways(trial)):
+                for method in methods_run(run, known):
+                    reached.setdefault(method, {}).setdefault(cls, []).append(trial)
+    return {method: (nearest(method[0], {**forward, **back}[method]), FORWARD if method in forward else BACKWARD)
+            for method in known.values() if method in forward or method in back}
 
 
-def ways_through(trial, known):
-    """Yield (method, operators) of those among `known` that run on the way forward, then on the way back."""
+def ways(trial):
+    """Return the way forward and the way back, two functions; the second uses what the last way forward kept."""
     subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
-    for run, operators in ((subject.forward, FORWARD), (lambda: subject.backward(subject.deltas), BACKWARD)):
-        yield from ((method, operators) for method in methods_run(run, known))
+    return subject.forward, lambda: subject.backward(subject.deltas)
 
 
 def nearest(cls, trials):
@@ -142,12 +141,15 @@ def nearest(cls, trials):
 # Making mutants
 
 class Mutant:
-    """One mistake: `name` (class.method), `operator`, `line`, `mutated`; `expected`: the causes that describe it."""
+    """One mistake: `name` (class.method), `operator`, `line` and `mutated`.
+
+    `expected`: the causes that describe it.
+    """
 
     def __init__(self, cls, method, trials, operator, source, line, mutated, expected):
         self.cls, self.method, self.trials, self.source = cls, method, trials, source
-        self.name, self.operator, self.line, self.mutated = f"{cls.__name__}.{method}", operator, line, mutated
-        self.expected = frozenset(expected)
+        self.name = f"{cls.__name__}.{method}"
+        self.operator, self.line, self.mutated, self.expected = operator, line, mutated, frozenset(expected)
 
     def apply(self):
         """Put the mistake in place; afterwards the method is what it was."""
@@ -158,13 +160,16 @@ class Mutant:
 
 
 def mutants(*chosen):
-    """Return the mutants of these classes, or of the library. TypeError for a class without examples."""
+    """Return all mutants of these classes, or of the whole library, without duplicates.
+
+    Raise TypeError for a class without examples.
+    """
     return [mutant for (cls, method), (trials, operators) in methods(*chosen).items()
             for mutant in mutants_of(cls, method, trials, operators)]
 
 
 def mutants_of(cls, method, trials=None, operators=BACKWARD):
-    """Return the mutants of a method. RuntimeError when its source cannot be read, or holds nothing to mutate."""
+    """Return the mutants of one method; raise RuntimeError when its source holds nothing to mutate."""
     trials = trials_of(cls) if trials is None else trials
     seen, found = {ast.dump(ast.parse(source_of(cls, method)))}, []
     for source, site in sites(cls, method, trials[0].subjects()[0]):

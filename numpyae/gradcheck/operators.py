@@ -1,7 +1,7 @@
-"""Make the slips of backprop: a sign, a factor, a forgotten `.T`, the wrong axis, another array, `=` for `+=`.
+"""The slips of backprop that mutants have: a sign, a factor, a forgotten `.T`, the wrong axis, `=` instead of `+=`.
 
-Each operator is a function of a Site, a node of a method's source, and gives [(name, new text, labels), ...]. The
-labels are the causes that describe the mistake, where it is not exactly a factor: that is measured in score.py.
+Each operator is a function of a Site, a node of a method's source, and returns [(name, new text of the node, labels),
+...]. The labels are the causes that describe the mistake, where it is not exactly a factor: score.py measures that.
 """
 
 import ast
@@ -44,8 +44,8 @@ def numbers(site):
     if isinstance(site.around[-1], ast.Assign):
         return []
     rows = [("N", f"len({name})") for name, array in site.arrays.items() if array.ndim]
-    widths = {name: array.shape[1] for name, array in site.arrays.items() if array.ndim == 2}
-    columns = [("D", f"{name}.shape[1]") for name, width in widths.items() if width > 1]
+    columns = [("D", f"{name}.shape[1]") for name, array in site.arrays.items()
+               if array.ndim == 2 and array.shape[1] > 1]
     return [("2", "2"), *rows[:1], *(columns[:1] if not site.in_loop else [])]
 
 
@@ -71,29 +71,30 @@ def transposed(site):
     if isinstance(site.node, ast.Attribute) and site.node.attr == "T":
         return [("drop .T", ast.unparse(site.node.value), labels)]
     if isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.MatMult):
-        left, right = ast.unparse(site.node.left), ast.unparse(site.node.right)
-        return [("swap the operands of @", f"(({right}) @ ({left}))", labels)]
+        swapped = f"(({ast.unparse(site.node.right)}) @ ({ast.unparse(site.node.left)}))"
+        return [("swap the operands of @", swapped, labels)]
     return []
 
 
 def summed(site):
-    """Sum over another axis or over all; take a mean."""
+    """Sum over another axis, over all, or take a mean."""
     if not (isinstance(site.node, ast.Call) and ast.unparse(site.node.func) == "np.add.reduce"):
         return []
     axis = next(ast.unparse(keyword.value) for keyword in site.node.keywords if keyword.arg == "axis")
-    labels = {"axes", "shape", "raises"} | scale_labels(site)
     found = [("sum over all axes" if other is None else "sum over another axis",
-              site.text.replace(f"axis={axis}", f"axis={other}"), labels)
+              site.text.replace(f"axis={axis}", f"axis={other}"),
+              {"axes", "shape", "raises"} | (scale_labels(site) - {"factor"}))
              for other in (0, 1, None) if str(other) != axis]
     return found + [("sum to mean", site.text.replace("np.add.reduce", "np.mean"), scale_labels(site))]
 
 
 def renamed(site):
-    """Take another array of the same shape, cached or local: two of them are enough."""
+    """Put another cached array, or local name, of the same shape here: two of them are enough."""
     found = []
     for other in others(site)[:2]:
-        labels = {"elementwise", "operand", "nonlinear"} | scale_labels(site)              # delta twice, or not at all
-        labels |= {"redrawn", "overwrites"} if other in site.windows else set()            # it grows from call to call
+        labels = {"elementwise", "operand"} | scale_labels(site)
+        labels |= {"nonlinear"}                          # exact, where it is said: delta is there twice, or not at all
+        labels |= {"redrawn", "overwrites"} if other in site.windows else set()      # it grows from call to call
         labels |= {"updates", "zero", "in place"} if site.text in site.windows else set()
         found.append(("another cached value", other, labels))
     return found
@@ -104,16 +105,16 @@ def others(site):
     here = site.arrays.get(site.text)
     if here is None or here.ndim == 0:
         return []
-    alike = {name: array for name, array in site.arrays.items() if array.shape == here.shape}
-    return [name for name, array in alike.items() if not np.shares_memory(array, here)]
+    return [name for name, array in site.arrays.items()
+            if array.shape == here.shape and not np.shares_memory(array, here)]
 
 
 def constants(site):
-    """Turn 1/2 into 1, 0 into 1, the mask into ones, > into >=; double another constant."""
+    """Change 1/2 to 1, 0 to 1, the mask to ones, > to >=; double other constants."""
     node = site.node
     if is_zeros(node) and isinstance(node, ast.Call):
-        labels = scale_labels(site) | {"elementwise", "term", "nonlinear"}
-        return [("another constant", site.text.replace("np.zeros", "np.ones"), labels)]
+        return [("another constant", site.text.replace("np.zeros", "np.ones"),
+                 scale_labels(site) | {"elementwise", "term", "nonlinear"})]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         filled = site.around and ast.unparse(site.around[-1]).startswith("self._grad.fill")
         labels = {"not zeroed", "term"} if filled else scale_labels(site) | {"elementwise"}
@@ -123,17 +124,19 @@ def constants(site):
         return [("mask to ones", "1", {"elementwise"})]
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Gt, ast.GtE, ast.Lt)):
         sign = {ast.Gt: ">=", ast.GtE: ">", ast.Lt: "<="}[type(node.ops[0])]
-        other = f"({ast.unparse(node.left)} {sign} {ast.unparse(node.comparators[0])})"
-        return [("mask to ones", "1", {"elementwise"}), ("> to >=", other, {"kink", "elementwise"})]
+        return [("mask to ones", "1", {"elementwise"}),
+                ("> to >=", f"({ast.unparse(node.left)} {sign} {ast.unparse(node.comparators[0])})",
+                 {"kink", "elementwise"})]
     return []
 
 
 def statements(site):
-    """Turn `+=` into `=`; change an array in place; leave out a call."""
+    """Change `+=` to `=`; compute in place; leave a call out."""
     node = site.node
     if isinstance(node, ast.AugAssign):
-        value = f"{'-' * isinstance(node.op, ast.Sub)}({ast.unparse(node.value)})"
-        return [("+= to =", f"{ast.unparse(node.target)}[...] = {value}", {"overwrites", "term", "zero"})]
+        sign = "-" if isinstance(node.op, ast.Sub) else ""
+        return [("+= to =", f"{ast.unparse(node.target)}[...] = {sign}({ast.unparse(node.value)})",
+                 {"overwrites", "term", "zero"})]
     if isinstance(node, ast.Expr) and not re.match(r"(self\.)?_?(check|require)", site.text):
         return [("drop a call", "pass", {"not zeroed"} if "zero" in site.text or "fill" in site.text else {"zero"})]
     if isinstance(node, (ast.Return, ast.Assign)) and isinstance(node.value, ast.BinOp):
@@ -147,7 +150,7 @@ def statements(site):
 
 
 def sigma(site):
-    """Turn exp(logvar / 2), which is σ, into exp(logvar)."""
+    """Change exp(logvar / 2), which is σ, to exp(logvar)."""
     if isinstance(site.node, ast.Call) and site.text.startswith("np.exp(0.5 * "):
         return [("exp(logvar / 2) to exp(logvar)", site.text.replace("0.5 * ", ""), {"factor", "term"})]
     return []
@@ -174,7 +177,8 @@ def is_whole(site):
 
 def is_summand(site):
     """Return whether it is an operand of + or -."""
-    return bool(site.around) and isinstance(getattr(site.around[-1], "op", None), (ast.Add, ast.Sub))
+    parent = site.around[-1] if site.around else None
+    return isinstance(parent, ast.BinOp) and isinstance(parent.op, (ast.Add, ast.Sub))
 
 
 def is_zeros(node):
@@ -184,7 +188,10 @@ def is_zeros(node):
 
 
 def scale_labels(site):
-    """Return the causes for a part of a gradient that is c times too large; `exact_causes` knows where all of it is."""
+    """Return the causes that name a part of a gradient that is c times too large.
+
+    Where all of it is c times too large, `exact_causes` knows.
+    """
     if site.sums:
         return {"term"}
     if site.upstream == ("o",):       # the mean, of which a loss subtracts its target
@@ -194,7 +201,7 @@ def scale_labels(site):
 
 
 def factor_labels(site, lost):
-    """Return the causes for a product without this factor; without delta it does not depend on what comes in."""
+    """Return the causes that name a product without this factor; without delta it does not depend on what comes in."""
     labels = {"elementwise"} | scale_labels(site)
     names = {node.id for node in ast.walk(lost) if isinstance(node, ast.Name)}
     local = {name for name in site.arrays if not name.startswith("self.")}               # made of what comes in, mostly

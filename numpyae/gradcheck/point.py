@@ -12,7 +12,10 @@ from numpyae.models import Model
 
 def warnings(subject, rows=()):
     """Return sentences about what this point can hide."""
-    return [*of_arrays(subject), *of_units(subject), *of_gradients(rows), *of_terms(subject.target)]
+    nothing = [f"the gradient of {row['array']} is 0 everywhere at this point" for row in rows
+               if row["checked"] > 1 and row["term"] is None and row["verdict"] == "agree"
+               and not np.any(row["values"]["yours"])]
+    return [*of_arrays(subject), *of_units(subject), *nothing, *of_terms(subject.target)]
 
 
 def of_arrays(subject):
@@ -39,13 +42,6 @@ def of_units(subject):
         if side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
             off = f"{np.sum(~side.any(axis=0))} of {side.shape[1]} units are off for every sample"
             yield f"{f'{leaf!r} ({name})' if name else repr(leaf)}: {off}, and nothing behind them is tested"
-
-
-def of_gradients(rows):
-    """Return which gradients are 0."""
-    return [f"the gradient of {row['array']} is 0 everywhere at this point" for row in rows
-            if row["checked"] > 1 and row["term"] is None and row["verdict"] == "agree"
-            and not np.any(row["values"]["yours"])]
 
 
 def of_terms(target):

@@ -1,23 +1,25 @@
-"""Take a slip out again: try small changes of the source of backward, one at a time, until all gradients are right.
+"""One slip, taken out again: small changes of the source of backward, tried one by one until all gradients are right.
 
-The operators that put a mistake into right code (operators.py) also take one out: what was negated is negated again,
-what was doubled is halved, another array gets its place back. This comes last, where no formula explains a gradient. It
-needs no vocabulary, only that a backward which is right in every element, to nine digits, is right.
+The operators that put a mistake into right code (operators.py) also take one out: a value that was negated is negated
+again, one that was doubled is halved, another array gets its place back. This is asked last, where no formula explains
+a gradient. It needs no vocabulary, only that a backward that is right in every element, to nine digits, is right.
 """
 
 import ast
+import contextlib
+import warnings
 
 import numpy as np
 
 from numpyae.gradcheck.operators import dropped, is_summand, is_whole, others, scaled, summed, transposed
-from numpyae.gradcheck.sources import in_its_place, methods_of, methods_run, quiet, replaced, sites
+from numpyae.gradcheck.sources import in_its_place, methods_of, methods_run, replaced, sites
 from numpyae.gradcheck.verdicts import DISAGREE, SAFETY
 
 ROUNDING = 1e-9                       # of the largest element
 
 
 def repair(subject, rows):
-    """Return the first change after which all of these rows are right, (class, method, old line, new line), or None.
+    """The first change after which every element of these rows is right: (class, method, old line, new line), or None.
 
     The backward of a part is left alone where the subject is what is around it: the part was checked by itself.
     """
@@ -28,9 +30,11 @@ def repair(subject, rows):
         for cls, method in methods_run(lambda: subject.backward(subject.deltas), methods_of(owners)):
             if method == "backward" and not isinstance(subject.target, cls):
                 continue
-            for text, old, new in changes(cls, method, subject):
-                if becomes_right(subject, rows, before, cls, method, text):
-                    return cls.__name__, method, old, new
+            tried = changes(cls, method, subject)
+            found = next((lines for text, *lines in tried
+                          if becomes_right(subject, rows, before, cls, method, text)), None)
+            if found is not None:
+                return cls.__name__, method, *found
     except Exception:                 # its source cannot be read, or it does not run
         return None
     finally:
@@ -41,8 +45,8 @@ def repair(subject, rows):
 def changes(cls, method, subject):
     """Yield (source, old line, new line) of every change of a method that may take a slip out."""
     for source, site in sites(cls, method, subject):
-        made = [operator(site) for operator in (scaled, dropped, transposed, summed)]
-        texts = [text for found in made for _, text, _ in found] + others(site)
+        texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
+        texts += others(site)
         if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
             texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
         if isinstance(site.node, ast.UnaryOp):
@@ -81,3 +85,11 @@ def fits(gradient, row):
     truth, error = values["numerical"][judged], values["error"][judged]
     gap = np.abs(gradient.ravel()[values["index"]][judged] - truth)
     return bool(np.all(gap <= SAFETY * error + ROUNDING * np.abs(truth).max(initial=0)))
+
+
+@contextlib.contextmanager
+def quiet():
+    """Turn warnings off: a change may overflow or divide by zero."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield

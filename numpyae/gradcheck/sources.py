@@ -1,4 +1,4 @@
-"""Take the source of a backward apart: its methods, the places where something is computed; put another text there."""
+"""The source of a backward, taken apart: its methods, the places where it computes, another text in a place."""
 
 import ast
 import contextlib
@@ -8,7 +8,6 @@ import linecache
 import sys
 import textwrap
 import types
-import warnings
 
 import numpy as np
 
@@ -20,13 +19,13 @@ from numpyae.models import Model
 from numpyae.parameters import Parametric
 
 NUMBER = itertools.count()
-DEEPEST = 6                           # so many nodes around a site: deeper in a series all is below every error bar
+DEEPEST = 6                           # so many nodes around a site: what lies deeper is below every error bar
 
 
 def methods_of(classes):
     """Return {code: (class, name)} of all methods in the bodies of these classes."""
-    bodies = [(cls, *item) for cls in classes if cls not in (Parametric, Described) for item in vars(cls).items()]
-    return {function.__code__: (cls, name) for cls, name, function in bodies
+    return {function.__code__: (cls, name) for cls in classes if cls not in (Parametric, Described)
+            for name, function in vars(cls).items()
             if isinstance(function, types.FunctionType) and not name.startswith("__")}
 
 
@@ -46,16 +45,8 @@ def methods_run(run, known):
     return found
 
 
-@contextlib.contextmanager
-def quiet():
-    """Give no warnings: a change may overflow or divide by zero."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
 def source_of(cls, method):
-    """Return the source of a method. RuntimeError when it cannot be read."""
+    """Return the source of a method; raise RuntimeError when it cannot be read."""
     try:
         return textwrap.dedent(inspect.getsource(vars(cls)[method]))
     except (KeyError, OSError, TypeError) as error:
@@ -75,10 +66,10 @@ def in_its_place(cls, method, source):
 
 
 def compiled(source, cls, method, file):
-    """Return the function of this source, with the globals of its class and what super() needs."""
+    """Return the function of this source, with the globals of its class; super() finds the class, as in its body."""
     namespace = {}
     text = f"def body(__class__):\n{textwrap.indent(source, '    ')}\n    return {method}"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # where `inspect` will find it
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # here `inspect` finds it
     exec(compile(text, file, "exec"), vars(sys.modules[cls.__module__]), namespace)
     return namespace["body"](cls)
 
@@ -92,9 +83,9 @@ def replaced(source, node, text):
 
 
 def sites(cls, method, subject):
-    """Yield (source, Site) of all that computes in a method: no docstring, no guard that raises, no index.
+    """Yield (source, Site) of every statement and expression of a method that computes.
 
-    `subject` is run to see the arrays in scope.
+    No docstring, no guard that raises and no index is among them. `subject` is run to see the arrays in scope.
     """
     source = source_of(cls, method)
     function = ast.parse(source).body[0]
@@ -109,22 +100,23 @@ def sites(cls, method, subject):
         if docstring or guard or len(around) > DEEPEST:
             continue
         before = {name.id for name in ast.walk(function) if isinstance(name, ast.Name) and name.lineno < node.lineno}
-        seen = {*upstream, *before}
-        scope = {name: array for name, array in arrays.items() if name in seen or name.startswith("self.")}
+        scope = {name: array for name, array in arrays.items()
+                 if name in {*upstream, *before} or name.startswith("self.")}
         yield source, Site(node, ast.get_source_segment(source, node), around, scope, windows, upstream, sums, in_loop)
         inner = [] if isinstance(node, (ast.If, ast.For)) else [*around, node]
         in_loop = in_loop or isinstance(node, ast.For)
-        children = [child for child in ast.iter_child_nodes(node) if computes(child, node)]
-        stack += [(child, inner, in_loop) for child in children[::-1]]
+        stack += [(child, inner, in_loop) for child in reversed(list(ast.iter_child_nodes(node)))
+                  if computes(child, node)]
 
 
 def computes(child, parent):
     """Return whether this part of a node goes into the gradient."""
     if isinstance(parent, ast.Call):
         called = ast.unparse(parent.func)
-        if child is parent.func:
-            return isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call)
-        return isinstance(child, ast.expr) and not called.endswith(("range", "len", "np.empty", ".reshape"))
+        skip = called in ("range", "len", "np.empty") or not isinstance(child, ast.expr)
+        skip = skip or called.endswith(".reshape") and child is not parent.func
+        method_of_call = isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call)
+        return not skip and (child is not parent.func or method_of_call)
     if isinstance(parent, (ast.Assign, ast.AugAssign, ast.Subscript)):
         return child is parent.value
     if isinstance(parent, (ast.If, ast.For)):
@@ -139,14 +131,17 @@ def computes(child, parent):
 
 
 def arrays_in(cls, method, subject):
-    """Return ({name: array}, names of windows into grad) of all that a method has at hand when it first returns."""
+    """Return ({name: array}, names of windows into grad) when the method first returns.
+
+    The arrays are its argument, its local names and the attributes of its object.
+    """
     code, found = vars(cls)[method].__code__, {}
 
     def look(frame, event, _):
         if event == "return" and frame.f_code is code and not found:
-            owner = frame.f_locals["self"]
-            names = [name for name in {*vars(owner), *code.co_names} if not name.startswith("_")]
-            found.update(frame.f_locals, **{f"self.{name}": getattr(owner, name, None) for name in names})
+            found.update(frame.f_locals)
+            found.update({f"self.{name}": getattr(frame.f_locals["self"], name, None)
+                          for name in {*vars(frame.f_locals["self"]), *code.co_names} if not name.startswith("_")})
 
     sys.setprofile(look)
     try:
@@ -155,5 +150,6 @@ def arrays_in(cls, method, subject):
     finally:
         sys.setprofile(None)
     arrays = {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}
-    return arrays, frozenset(name for name, array in arrays.items()
-                             if any(np.may_share_memory(array, window) for window in subject.windows.values()))
+    windows = subject.windows.values()
+    return arrays, frozenset(name for name in arrays
+                             if any(np.may_share_memory(arrays[name], window) for window in windows))

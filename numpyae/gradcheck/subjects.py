@@ -1,4 +1,4 @@
-"""Everything that can be checked is turned into one form: a function f of some arrays, and what its backward says.
+"""The form into which all that is checked is turned: a function f of some arrays, and what its backward says.
 
 A model's f is its loss. A layer has many outputs, so f = Σ u y with a random u, and backward(u) must give ∂f/∂x and
 ∂f/∂W: all outputs are tested at once, and a mistake in one of them cannot hide behind equal weights. A posterior has
@@ -28,11 +28,11 @@ class WrongReturn(TypeError):
 class Subject:
     """One thing to check.
 
-    `inputs` and `parameters`: the named arrays with a gradient; `windows`: where backward adds the parameters';
-    `fixed`: what else f reads; `terms`: names of the parts of f that have a gradient of their own; `parts`: the
-    leaves, by name, whose caches backward may not change; `keepers`: what else keeps something from forward;
-    `pieces`: {array: [(title, start, stop), ...]}, the columns of an array that holds several things side by side.
-    `deltas` is what backward gets in the check.
+    `inputs` and `parameters`: the named arrays with a gradient; `windows`: where backward adds to them; `fixed`: what
+    else f reads; `terms`: names of the parts of f that have a gradient of their own; `parts`: the leaves, by name,
+    whose caches backward may not change; `keepers`: what else keeps something from forward; `pieces`: {array: [(title,
+    start, stop), ...]}, the columns of an array that holds several things side by side. `deltas` is what backward gets
+    in the check.
 
     A subclass has `run(inputs)`, which returns the list of outputs. A loss or a model has `f()`, which returns the
     value, or with terms an array (1 + terms,) of the value and its parts.
@@ -46,7 +46,7 @@ class Subject:
 
     @property
     def arrays(self):
-        """All that f has a gradient for, by name."""
+        """The arrays that f has a gradient for, by name."""
         return {**self.inputs, **self.parameters}
 
     def values(self):

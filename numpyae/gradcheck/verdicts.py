@@ -70,20 +70,15 @@ def along_directions(f, array, gradient, scale, noise, values, rng):
     directions = (scale * rng.standard_normal(array.shape) for _ in range(DIRECTIONS))
     found = [slope_along(f, array, gradient, v, noise) for v in directions]
     if any(verdict == DISAGREE for *_, verdict in found) and not np.any(values["verdict"] == DISAGREE):
-        add_element(f, array, gradient, scale, noise, values, rng)
+        flat = hunted_down(f, array, gradient, scale, noise, rng)
+        index = np.unravel_index(flat, array.shape)
+        fresh = {"index": flat, "yours": gradient[index], "numerical": np.nan, "error": np.inf, "verdict": AGREE,
+                 "kinked": False}
+        values |= {key: np.append(values[key], value) for key, value in fresh.items()}
+        if "by_name" in values:
+            values["by_name"] = {name: np.append(part, 0.0) for name, part in values["by_name"].items()}
+        values["verdict"][-1] = look_again(f, array, index, scale[index], noise, values, -1)
     return found
-
-
-def add_element(f, array, gradient, scale, noise, values, rng):
-    """Put a wrong element among the values, when the directions know that there is one."""
-    flat = hunted_down(f, array, gradient, scale, noise, rng)
-    index = np.unravel_index(flat, array.shape)
-    fresh = {"index": flat, "yours": gradient[index], "numerical": np.nan, "error": np.inf, "verdict": AGREE,
-             "kinked": False}
-    values |= {key: np.append(values[key], value) for key, value in fresh.items()}
-    if "by_name" in values:
-        values["by_name"] = {name: np.append(part, 0.0) for name, part in values["by_name"].items()}
-    values["verdict"][-1] = look_again(f, array, index, scale[index], noise, values, -1)
 
 
 class Component:

@@ -128,7 +128,9 @@ def rows(subject, named):
     found = {}
     if "t" in named and named["o"].shape == named["t"].shape:
         found["(o - t)"] = named["o"] - named["t"]
-    found |= row_caches(subject) | {name: array for name, array in named.items() if array.dtype.kind == "f"}
+    found |= {name.split(".")[-1]: array for name, array in caches(subject).items()
+              if array.ndim and array.dtype.kind in "fb" and not name.endswith("replay")}
+    found |= {name: array for name, array in named.items() if array.dtype.kind == "f"}
     return found | (derivatives(subject.target, named["x"], named["y"]) if "y" in named else {})
 
 
@@ -159,12 +161,6 @@ def mixes_columns(subject):
     return not np.array_equal(np.delete(y, middle, axis=1), np.delete(other, middle, axis=1))
 
 
-def row_caches(subject):
-    """Return the caches by their own names, floats and truths only."""
-    return {name.split(".")[-1]: array for name, array in caches(subject).items()
-            if array.ndim and array.dtype.kind in "fb" and not name.endswith("replay")}
-
-
 def settings(owner):
     """Return the numbers among the attributes: keep, k, sigma, beta."""
     shared = {name: getattr(owner, name) for name in getattr(owner, "adjustable", ())}
@@ -182,11 +178,9 @@ def derivatives(layer, x, y):
     gap = np.abs(fresh.derivative() - slope)
     if np.median(gap) > 1e-4 or np.mean(gap > 1e-4) > 0.2:
         return {}                                        # inherited, and of another function than this forward
-    found = {}
-    for name, point in (("φ'(a)", x), ("φ'(φ(a))", y)):
-        fresh.forward(point.copy())
-        found[name] = np.copy(fresh.derivative())
-    return found
+    here = np.copy(fresh.derivative())
+    fresh.forward(y.copy())
+    return {"φ'(a)": here, "φ'(φ(a))": np.copy(fresh.derivative())}
 
 
 def as_rows(array, shape):

@@ -1,4 +1,4 @@
-"""Where the mistake is: the first layer on the way back that is wrong, and not everything behind it.
+"""The place of a mistake: the first layer on the way back that is wrong, and not everything behind it.
 
 A constant added to a layer's output is a parameter like any other, and its gradient is the delta that the layer
 receives. So a tap is put on every part of the model: it records what the part gets and gives, and then lets a probe
@@ -79,10 +79,6 @@ class Tap:
         self.returned = run(*deltas, **options)
         return self.returned
 
-    def alone(self, rng):
-        """Return the part as a subject of its own, at the x and delta it had."""
-        return self.kind.alone(self, rng)
-
 
 def record(subject, parts):
     """Return the taps on these parts after a forward and a backward pass, in the order in which backward met them."""
@@ -119,7 +115,7 @@ def manners(subject, taps, rng):
             said = f"the delta that reaches {tap.part!r} ({tap.place}) is {dtype}, and everything else float64"
             cause = "precision" if dtype == np.float32 else "dtype"
             findings.append(between(subject, before, tap, finding(cause, said)))
-        found = invariants.run(tap.alone(rng), rng)[1]
+        found = invariants.run(tap.kind.alone(tap, rng), rng)[1]
         if tap.spoilt is not None:
             said = f"{tap.spoilt}, which forward kept, was changed by another part before backward read it"
             found.insert(0, finding("in place", said, tap.spoilt))
@@ -149,14 +145,14 @@ def explain(subject, taps, rows, rng):
     if not taps:
         return diagnosis.explain(subject, rows)
     first_wrong, right = walk_back(subject, taps, rng)
-    findings = [found for tap in right for found in placed(wrong_alone(tap.alone(rng), rng), tap)]
+    findings = [found for tap in right for found in placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)]
     findings = findings or wrong_penalties(subject, taps, rng)
     if findings:
         return findings
     outer = record(subject, containers(subject.target))
     for tap in sorted(outer, key=lambda tap: -tap.place.count(".")):         # the innermost first
         if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE]:
-            findings = placed(wrong_alone(tap.alone(rng), rng), tap)
+            findings = placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)
         if findings:
             return findings
     if first_wrong is None:
@@ -174,7 +170,7 @@ def wrong_alone(alone, rng):
 
 
 def wrong_penalties(subject, taps, rng):
-    """Return the findings of a model's penalties, each alone on a copy of its network, at the x that this saw."""
+    """Return the findings of a model's penalties, each checked alone on a copy of its network, at its x."""
     findings = []
     for term, penalty, name, layers in getattr(subject.target, "penalised", ()):
         tap = next((tap for tap in taps if tap.place == f"{name}.0" or not name and tap.place.endswith(".0")), None)
@@ -188,9 +184,9 @@ def wrong_penalties(subject, taps, rng):
 
 
 def walk_back(subject, taps, rng):
-    """Return ((tap, method, row) of the first wrong delta, or None; the taps that received right ones before it).
+    """Return ((tap, method, row) of the first wrong delta, or None; the taps that got right ones before it).
 
-    A delta that is wrong at a layer and right again at the next one was only split: the model adds the rest later.
+    A delta that is wrong at a layer and right again at the next was only split: the model adds the rest of it later.
     """
     right, wrong = [], None
     for tap in taps:
