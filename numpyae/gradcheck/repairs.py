@@ -70,7 +70,7 @@ def becomes_right(subject, rows, before, cls, method, source):
     subject.restore(before)
     deltas = [delta.copy() for delta in subject.deltas]
     try:
-        with in_its_place(cls, method, source), quiet():
+        with quiet(), in_its_place(cls, method, source):
             subject.forward()
             gradients = {term: subject.gradients(term) for term in {row["term"]: None for row in rows}}
             return all(fits(np.asarray(gradients[row["term"]][row["array"]]), row) for row in rows)
