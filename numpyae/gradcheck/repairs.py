@@ -31,7 +31,8 @@ def repair(subject, rows):
         subject.forward()
         run = methods_run(lambda: subject.backward(subject.deltas), methods_of(owners))
         run = [(cls, method) for cls, method in run if method != "backward" or isinstance(subject.target, cls)]
-        tried = (change for cls, method in run[::-1] for change in changes(cls, method, subject))
+        tried = (change for texts in (slips, losses) for cls, method in run[::-1]
+                 for change in changes(cls, method, subject, texts))
         return next(((cls.__name__, method, old, new) for cls, method, text, old, new in itertools.islice(tried, MOST)
                      if becomes_right(subject, rows, before, cls, method, text)), None)
     except Exception:                 # its source cannot be read, or it does not run
@@ -40,22 +41,30 @@ def repair(subject, rows):
         subject.restore(before)
 
 
-def changes(cls, method, subject):
-    """Yield (class, method, source, old line, new line) of every change of a method that may take a slip out."""
+def changes(cls, method, subject, texts):
+    """Yield (class, method, source, old line, new line) of every change that puts one of texts(site) at a site."""
     for source, site in sites(cls, method, subject):
-        texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
-        texts += others(site)
-        if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
-            texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
-        if isinstance(site.node, ast.UnaryOp):
-            texts.append(f"({ast.unparse(site.node.operand)})")
-        if site.text.startswith("np.mean("):
-            texts.append(site.text.replace("np.mean", "np.add.reduce"))
-        if may_lack_something(site):
-            texts += [f"({site.text}) {sign} {name}" for name in (*site.arrays, "1") for sign in "*/+-"]
-        for text in texts:
-            changed, line = replaced(source, site.node, text), site.node.lineno - 1
+        line = site.node.lineno - 1
+        for changed in (replaced(source, site.node, text) for text in texts(site)):
             yield cls, method, changed, source.splitlines()[line].strip(), changed.splitlines()[line].strip()
+
+
+def slips(site):
+    """Return what may have stood here before a slip: another sign, factor, axis, transpose, constant or array."""
+    texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
+    if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
+        texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
+    if isinstance(site.node, ast.UnaryOp):
+        texts.append(f"({ast.unparse(site.node.operand)})")
+    if site.text.startswith("np.mean("):
+        texts.append(site.text.replace("np.mean", "np.add.reduce"))
+    return texts + others(site)
+
+
+def losses(site):
+    """Return what may have stood here before a factor or a summand was lost."""
+    names = (*site.arrays, "1") if may_lack_something(site) else ()
+    return [f"({site.text}) {sign} {name}" for name in names for sign in "*/+-"]
 
 
 def may_lack_something(site):
