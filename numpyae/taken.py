@@ -1,22 +1,24 @@
-"""Ownership: a layer belongs to the last model built from it, and every use of an earlier model is an error."""
+"""Ownership: a layer belongs to the last model built from it; an earlier model cannot be used any more."""
 
 import functools
 
 
 class Taken:
-    """A container that has lost a part to another: every read, assignment or call raises a ValueError that says so."""
+    """A container that has lost a part to another: its parameters and methods raise a ValueError that says so."""
 
     def __getattribute__(self, name):
         state = object.__getattribute__(self, "__dict__")
-        if not name.startswith("__") and callable(getattr(state["was"], name, None)):
-            return functools.partial(refuse, state["why"])
-        return refuse(state["why"])
+        if name in state and not name.startswith("_"):   # its layers may be taken one by one
+            return state[name]
+        if not name.startswith("__") and callable(getattr(state["_was"], name, None)):
+            return functools.partial(refuse, state["_why"])
+        return refuse(state["_why"])
 
     def __setattr__(self, name, value):
-        refuse(object.__getattribute__(self, "__dict__")["why"])
+        refuse(object.__getattribute__(self, "__dict__")["_why"])
 
     def __repr__(self):
-        return f"Taken({object.__getattribute__(self, '__dict__')['why']})"
+        return f"Taken({object.__getattribute__(self, '__dict__')['_why']})"
 
 
 def refuse(why, *values, **named):
@@ -32,5 +34,5 @@ def give_up(container, part, taker):
            "to use both, build that one from copy.deepcopy of the part")
     for other in container._parts.values():
         other._container = None
-    container.__dict__ = {"why": why, "was": type(container)}
+    vars(container).update(_why=why, _was=type(container))
     container.__class__ = Taken

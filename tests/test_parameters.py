@@ -285,6 +285,14 @@ def test_a_model_of_a_part_that_is_taken_leaves_the_other_parts_alone():
     assert_windows_hold(first, x)
 
 
+def test_the_layers_of_a_network_that_was_taken_can_be_taken_one_by_one():
+    network = Sequential(Dense(5, 3, rng=0), Tanh(), Dense(3, 5, rng=1))
+    ae = Autoencoder(Sequential(*network.layers[:-1]), network.layers[-1], SquaredError())
+    assert_windows_hold(ae, data())
+    with pytest.raises(ValueError, match="now belongs to another Sequential"):
+        network.forward(data())
+
+
 def test_copies_make_both_models_usable():
     shared = Dense(5, 3, rng=np.random.default_rng(0))
     first = Regression(Sequential(shared), SquaredError())

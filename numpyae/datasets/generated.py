@@ -181,12 +181,21 @@ def check_dtype(what, dtype):
     return found
 
 
+def moved(x, shifts):
+    """Return square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
+    side = math.isqrt(x.shape[1])
+    pictures = x.reshape(-1, side, side)
+    out = np.empty_like(pictures)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            these = (shifts == [down, right]).all(axis=1)
+            out[these] = np.roll(pictures[these], (down, right), (1, 2))
+    return out.reshape(len(x), -1)
+
+
 def shifted(rng, x):
     """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
-    side, shifts = math.isqrt(x.shape[1]), rng.integers(-1, 2, (len(x), 2))                  # down and right
-    rows, columns = ((np.arange(side) - shift[:, None]) % side for shift in shifts.T)        # a pixel comes from there
-    pictures = x.reshape(-1, side, side)[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return pictures.reshape(len(x), -1)
+    return moved(x, rng.integers(-1, 2, (len(x), 2)))
 
 
 def mirrored(rng, x):
