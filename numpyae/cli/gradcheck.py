@@ -3,9 +3,9 @@
 Compare every hand-written gradient of every layer, loss and model with finite differences.
 Exit status 1 when one disagrees.
 
-With --mutants the check itself is checked: hundreds of mistakes are put into right backward code, one at a
-time, and the table shows which were found, and whether the cause was named. Exit status 1 when one was not
-found. It takes some minutes.
+With --mutants the check itself is checked: some 1800 mistakes are put into the right backward code of every class,
+one at a time, and the table shows which were found, and whether the cause was named. Exit status 1 when one was
+not found. It takes a quarter of an hour.
 """
 
 import numpy as np

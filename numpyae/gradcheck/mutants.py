@@ -129,10 +129,10 @@ def ways(trial):
 
 
 def nearest(cls, trials):
-    """Return the trials of the class itself, or else some of others, its subclasses first, in turn."""
-    if cls in trials:
-        return trials[cls]
+    """Return the trials of the class itself, then of those that inherit from it; or else some of others, in turn."""
     below = [other for other in trials if issubclass(other, cls)] or trials
+    if cls in trials:
+        return [*trials[cls], *(trial for other in below if other is not cls for trial in trials[other])]
     own_first = [sorted(trials[other], key=lambda trial: not isinstance(trial.target, cls)) for other in below]
     mixed = itertools.chain.from_iterable(itertools.zip_longest(*own_first))
     return [trial for trial in mixed if trial is not None][:TRIALS]

@@ -7,6 +7,7 @@ a gradient. It needs no vocabulary, only that a backward that is right in every 
 
 import ast
 import contextlib
+import itertools
 import warnings
 
 import numpy as np
@@ -16,10 +17,11 @@ from numpyae.gradcheck.sources import in_its_place, methods_of, methods_run, rep
 from numpyae.gradcheck.verdicts import DISAGREE, SAFETY
 
 ROUNDING = 1e-9                       # of the largest element
+MOST = 1000                           # so many changes are tried
 
 
 def repair(subject, rows):
-    """The first change after which every element of these rows is right: (class, method, old line, new line), or None.
+    """Return the first change after which these rows are right: (class, method, old line, new line), or None.
 
     The backward of a part is left alone where the subject is what is around it: the part was checked by itself.
     """
@@ -27,35 +29,49 @@ def repair(subject, rows):
     before = subject.values()
     try:
         subject.forward()
-        for cls, method in methods_run(lambda: subject.backward(subject.deltas), methods_of(owners)):
-            if method == "backward" and not isinstance(subject.target, cls):
-                continue
-            tried = changes(cls, method, subject)
-            found = next((lines for text, *lines in tried
-                          if becomes_right(subject, rows, before, cls, method, text)), None)
-            if found is not None:
-                return cls.__name__, method, *found
+        run = methods_run(lambda: subject.backward(subject.deltas), methods_of(owners))
+        run = [(cls, method) for cls, method in run if method != "backward" or isinstance(subject.target, cls)]
+        tried = (change for texts in (slips, losses) for cls, method in run[::-1]
+                 for change in changes(cls, method, subject, texts))
+        return next(((cls.__name__, method, old, new) for cls, method, text, old, new in itertools.islice(tried, MOST)
+                     if becomes_right(subject, rows, before, cls, method, text)), None)
     except Exception:                 # its source cannot be read, or it does not run
         return None
     finally:
         subject.restore(before)
-    return None
 
 
-def changes(cls, method, subject):
-    """Yield (source, old line, new line) of every change of a method that may take a slip out."""
+def changes(cls, method, subject, texts):
+    """Yield (class, method, source, old line, new line) of every change that puts one of texts(site) at a site."""
     for source, site in sites(cls, method, subject):
-        texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
-        texts += others(site)
-        if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
-            texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
-        if site.text.startswith("np.mean("):
-            texts.append(site.text.replace("np.mean", "np.add.reduce"))
-        if is_whole(site) or is_summand(site):
-            texts += [f"({site.text}) {sign} {name}" for name in site.arrays for sign in "*/"]
-        for text in texts:
-            changed, line = replaced(source, site.node, text), site.node.lineno - 1
-            yield changed, source.splitlines()[line].strip(), changed.splitlines()[line].strip()
+        line = site.node.lineno - 1
+        for changed in (replaced(source, site.node, text) for text in texts(site)):
+            yield cls, method, changed, source.splitlines()[line].strip(), changed.splitlines()[line].strip()
+
+
+def slips(site):
+    """Return what may have stood here before a slip: another sign, factor, axis, transpose, constant or array."""
+    texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
+    if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
+        texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
+    if isinstance(site.node, ast.UnaryOp):
+        texts.append(f"({ast.unparse(site.node.operand)})")
+    if site.text.startswith("np.mean("):
+        texts.append(site.text.replace("np.mean", "np.add.reduce"))
+    return texts + others(site)
+
+
+def losses(site):
+    """Return what may have stood here before a factor or a summand was lost."""
+    names = (*site.arrays, "1") if may_lack_something(site) else ()
+    return [f"({site.text}) {sign} {name}" for name in names for sign in "*/+-"]
+
+
+def may_lack_something(site):
+    """Return whether a factor or a summand may have stood beside it: in a sum, a call, a matrix product, or alone."""
+    parent = site.around[-1] if site.around else None
+    alone = isinstance(parent, (ast.Call, ast.Assign)) or isinstance(getattr(parent, "op", None), ast.MatMult)
+    return isinstance(site.node, (ast.Constant, ast.UnaryOp)) or is_whole(site) or is_summand(site) or alone
 
 
 def becomes_right(subject, rows, before, cls, method, source):
@@ -63,7 +79,7 @@ def becomes_right(subject, rows, before, cls, method, source):
     subject.restore(before)
     deltas = [delta.copy() for delta in subject.deltas]
     try:
-        with in_its_place(cls, method, source), quiet():
+        with quiet(), in_its_place(cls, method, source):
             subject.forward()
             gradients = {term: subject.gradients(term) for term in {row["term"]: None for row in rows}}
             return all(fits(np.asarray(gradients[row["term"]][row["array"]]), row) for row in rows)
