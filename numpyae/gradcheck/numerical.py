@@ -133,7 +133,7 @@ def best_step(f, w, indices, scale, noise, rng):
 
 
 def confirmed(f, w, index, scale, noise, R, error):
-    """Return whether steps that are far apart give the same R, to within the error bars, so that no ladder is needed."""
+    """Return whether steps that are far apart give R, too, to within the error bars, so that no ladder is needed."""
     found = (halved(f, w, index, step * scale, noise) for step in FAR_APART)
     return all(abs(now - R) <= bar + error for now, bar in found)
 
