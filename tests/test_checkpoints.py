@@ -181,7 +181,7 @@ SCRIPT = textwrap.dedent("""
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_killed_and_resumed_is_bit_identical(tmp_path, dtype="float32"):
     """Killed twice at random moments while it trains and saves, then resumed, against a run that nobody disturbed."""
-    rng, epochs = np.random.default_rng(0), 120
+    rng, epochs = np.random.default_rng(0), 60
     environment = os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parent.parent), "OMP_NUM_THREADS": "1",
                                 "OPENBLAS_NUM_THREADS": "1"}
 
@@ -353,7 +353,7 @@ def test_flipped_bytes(checkpoint):
     whole, rng = checkpoint.read_bytes(), np.random.default_rng(0)
     trained = load_model(checkpoint).w.copy()
     directory = whole.index(b"PK\x01\x02")
-    for place in [*rng.integers(0, len(whole), 60), *rng.integers(directory, len(whole), 60),
+    for place in [*rng.integers(0, len(whole), 30), *rng.integers(directory, len(whole), 30),
                   *range(len(whole) - 22, len(whole))]:
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(rng.integers(8))

@@ -66,15 +66,14 @@ def test_numerical_gradient_refuses_another_method():
 
 
 def test_all_of_the_library_agrees():
-    """Every third case at another point than that of the command, which test_cli runs on all of them; at more points:
-    `python -m numpyae gradcheck --seed S`."""
+    """Every case of the command `python -m numpyae gradcheck`; at other points: --seed S."""
     medians = []
-    for name, target, batch in cases(np.random.default_rng(1))[::3]:
+    for name, target, batch in cases(np.random.default_rng(0)):
         report = gradcheck.check(target, *batch)
         assert report.ok, f"{name}: {report}"
         assert not any(row["cannot_tell"] for row in report.rows), name
         medians.append(report.median_error)
-    assert max(medians) < 1e-9
+    assert max(medians) < 1e-9 and len(medians) >= 57                   # more come with every class of the library
 
 
 class Wrong(Dense):
@@ -442,13 +441,12 @@ def test_kink_means_that_the_point_sits_on_one():
     assert gradcheck.check(ReLU(), x).rows[0]["kinks"] == 1
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_random_networks_raise_no_alarm_and_a_thousandth_is_found(seed):
+@pytest.mark.parametrize("family, seed", [("moderate", 0), ("moderate", 1), ("100", 0), ("1e6", 1)])
+def test_random_networks_raise_no_alarm_and_a_thousandth_is_found(family, seed):
     """A sample of `python -m tests.benchmarks.gradcheck`."""
-    for family in ("moderate", "100", "1e6"):
-        found = statistics.measure((family, seed, family == "moderate"))
-        assert found["alarm"] is None and found["error"] is None, found
-        assert found["planted"] in (None, (True, True)), found
+    found = statistics.measure((family, seed, family == "moderate"))
+    assert found["alarm"] is None and found["error"] is None, found
+    assert found["planted"] in (None, (True, True)), found
 
 
 class Centred(Layer):

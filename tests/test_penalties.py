@@ -41,15 +41,28 @@ PENALTIES = {"kl": lambda: KLSparsity(0.1, 0.7), "kl units": lambda: KLSparsity(
              "l2": lambda: L2Sparsity(0.1, 0.7, over="units"), "contraction": lambda: Contraction(0.3), "decay": lambda: WeightDecay(0.01)}
 
 
+def as_a_function(model, x):
+    """The report of the loss as a function of all parameters, one array: a third of what it takes array by array."""
+    def f(w):
+        model.w = w
+        return model.loss(x)
+
+    def grad(w):
+        f(w)
+        return model.backward()
+
+    return gradcheck.check_function(f, grad, model.w)
+
+
 @pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("sizes", [(5, 3), (5, 2, 3), (5, 4, 2, 3)], ids=["1", "2", "3"])
+@pytest.mark.parametrize("sizes", [(3, 2), (3, 2, 2), (3, 4, 2, 2)], ids=["1", "2", "3"])
 def test_every_gradient_for_every_activation_depth_and_both_ways(penalty, sizes):
     activations = [Sigmoid] if penalty.startswith("kl") else [Sigmoid, Tanh, Softplus, ELU, Identity]
     if penalty in ("l1", "l2"):
         activations.append(ReLU)
     for activation, tied in itertools.product(activations, (False, True)):
         model = autoencoder(sizes, activation, activation, tied, [PENALTIES[penalty]()])
-        gradcheck.assert_gradients(model, X)
+        assert as_a_function(model, X[:4, :3]).ok, (activation, tied)
 
 
 def test_penalties_on_one_layer_add_up():

@@ -155,7 +155,7 @@ def cell(axes, row, column):
 
 def visible_texts(figure):
     """The texts that are drawn: not the labels of ticks that Matplotlib keeps ready beyond the limits of an axis."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     beyond = set()
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())

@@ -4,6 +4,9 @@ import pathlib
 import re
 import subprocess
 import sys
+import types
+
+import pytest
 
 README = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
 
@@ -19,16 +22,26 @@ def test_examples_run(tmp_path):
     assert (tmp_path / "learning_curve.png").exists() and (tmp_path / "fit.png").exists()
 
 
-def test_the_test_of_another_project_runs_and_fails_when_it_should(tmp_path):
+def test_the_test_of_another_project_runs_and_fails_when_it_should(monkeypatch):
     foreign = re.findall(r"```python\n(.*?)```", README, re.S)[-1]
     assert len([line for line in foreign.splitlines() if line.strip()]) <= 8
-    (tmp_path / "test_theirs.py").write_text(foreign)
-    for db, word in (("dout.sum(axis=0)", "1 passed"), ("dout.mean(axis=0)", "db is 7 times too small, and 7 is the batch size")):
-        (tmp_path / "their_layers.py").write_text(
-            "def affine_forward(x, w, b):\n    return x @ w + b, (x, w)\n\n"
-            f"def affine_backward(dout, cache):\n    x, w = cache\n    return dout @ w.T, x.T @ dout, {db}\n")
-        done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path, capture_output=True, text=True)
-        assert word in done.stdout, done.stdout
+    theirs = """
+def affine_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+def affine_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+"""
+    namespace = {}
+    for text in (theirs, theirs.replace("dout.sum", "dout.mean")):
+        monkeypatch.setitem(sys.modules, "their_layers", types.ModuleType("their_layers"))
+        exec(text, vars(sys.modules["their_layers"]))
+        exec(foreign, namespace)
+        if text == theirs:
+            namespace["test_affine"]()
+    with pytest.raises(AssertionError, match="db is 7 times too small, and 7 is the batch size"):
+        namespace["test_affine"]()
 
 
 def test_examples_are_as_short_as_announced():
