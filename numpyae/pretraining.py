@@ -75,11 +75,9 @@ def classifier(stack, classes, rng=None):
 
     It is to be fine-tuned on labelled data ([002]: "a supervised learning phase").
     """
-    layers = []
-    for W, _, c, linear in map(weights, stack):
-        layers += [dense(W, c)] + ([] if linear else [Sigmoid()])
-    top = Dense(len(c), classes, rng=rng).astype(c.dtype)
-    return Regression(Sequential(*layers, top), SoftmaxCrossEntropy())
+    encoder = unroll(stack, BernoulliNLL()).encoder
+    top = Dense(encoder.n_out, classes, rng=rng).astype(encoder.dtype)
+    return Regression(Sequential(*encoder.layers, top), SoftmaxCrossEntropy())
 
 
 def weights(part):

@@ -54,9 +54,7 @@ class History:
     @property
     def best(self):
         """The index of the epoch with the lowest validation loss; None without validation."""
-        if not self.validation:
-            return None
-        return int(np.argmin(np.nan_to_num(self.validation, nan=np.inf)))
+        return int(np.argmin(np.nan_to_num(self.validation, nan=np.inf))) if self.validation else None
 
     def add(self, terms, validation, seconds):
         """Append one epoch: its terms (a dict of floats), its validation loss or None, and its duration."""
