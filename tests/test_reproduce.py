@@ -10,7 +10,8 @@ import pytest
 
 from numpyae import Adam, Autoencoder, Dense, Sequential, SquaredError, TopK, datasets, fit, mlp
 from numpyae.cli import main
-from numpyae.lab import gabor, published, records, reproduce
+from numpyae.lab import gabor, published, reproduce
+from numpyae.lab import reproduce as records
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,12 @@
 """The model of a run's settings, and the line that describes it."""
 
-import itertools
-
 import numpy as np
 
 from numpyae import (VAE, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense, TopK,
                      mlp)
 from numpyae.corruption import Corruption
 from numpyae.described import arguments_of
-from numpyae.lab.names import known, make
-from numpyae.lab.settings import codes
+from numpyae.lab.settings import codes, known, make
 from numpyae.losses import Loss
 from numpyae.penalties import Penalty
 
@@ -47,14 +44,14 @@ def encoder_of(code, sizes, rng):
 
 def mirror(encoder):
     """Return the decoder that shares the encoder's weights: its Dense layers backwards, transposed, tanh between."""
-    denses = [layer for layer in encoder.layers[::-1] if isinstance(layer, Dense)]
-    return Sequential(*[layer for dense in denses for layer in (TiedDense(dense), Tanh())][:-1])
+    return Sequential(*[part for layer in encoder.layers[::-1] if isinstance(layer, Dense)
+                        for part in (TiedDense(layer), Tanh())][:-1])
 
 
 def with_dropout(network, p):
     """Return the network with a Dropout after each hidden activation; p = 0: without."""
-    pairs = [[layer, Dropout(p)] if p and not isinstance(layer, Dense) else [layer] for layer in network.layers]
-    return Sequential(*itertools.chain(*pairs))
+    return Sequential(*[part for layer in network.layers
+                        for part in [layer] + [Dropout(p)] * (p > 0 and not isinstance(layer, Dense))])
 
 
 def architecture(settings, D, model):
@@ -66,5 +63,4 @@ def architecture(settings, D, model):
         sizes = [D, *hidden, f"[{settings['latent']}]", *hidden[::-1], model.decoder.n_out]
     variants = [f"{code} code"] * (code != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
     variants += [f"dropout {dropout:g}"] * bool(dropout) + [settings["corruption"]] * bool(settings["corruption"])
-    name = f"{type(model).__name__} {'-'.join(map(str, sizes))}"
-    return ", ".join([name, "tanh", settings["likelihood"], *variants])
+    return ", ".join([f"{type(model).__name__} {'-'.join(map(str, sizes))}", "tanh", settings["likelihood"], *variants])

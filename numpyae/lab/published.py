@@ -149,8 +149,7 @@ def burda(data, rng, samples=1, fall=1000, start=600):
         optimizer.alpha = 1e-3 * 0.1**(epoch / fall)
 
     def nats(model, x, samples):
-        log_p = optimizer.averaged(model).log_likelihood(x, samples, np.random.default_rng(1))
-        return mean_and_error(-log_p)
+        return mean_and_error(-optimizer.averaged(model).log_likelihood(x, samples, np.random.default_rng(1)))
 
     def judge(model):
         active = int(np.sum(active_units(optimizer.averaged(model), test) > ACTIVE))
@@ -191,9 +190,8 @@ def hinton_curves(data, rng):
 
 def logistic(sizes, rng):
     """Return Dense layers of these sizes, 15 incoming weights per unit, a logistic unit after each but the last."""
-    layers = [layer for n_in, n_out in itertools.pairwise(sizes)
-              for layer in (Dense(n_in, n_out, rng=rng, init="sparse"), Sigmoid())]
-    return Sequential(*layers[:-1])
+    return Sequential(*[layer for n_in, n_out in itertools.pairwise(sizes)
+                        for layer in (Dense(n_in, n_out, rng=rng, init="sparse"), Sigmoid())][:-1])
 
 
 def sutskever_curves(data, rng):

@@ -181,16 +181,17 @@ def drawn_epochs(epochs):
 def check_plots(settings, image_shape):
     """Raise ValueError, before the training, unless each name in --plots can be drawn for these data and this code."""
     for name in settings["plots"]:
-        if name not in PLOTS:
-            raise ValueError(f"--plots must be names out of {', '.join(PLOTS)}, with commas between, got {name!r}")
-        if name != "map" and not image_shape:
-            raise ValueError(f"--plots {name} needs data that are images, got {settings['data']}, which are rows of "
-                             "numbers")
-        if name in ("manifold", "animation") and settings["latent"] != 2:
-            raise ValueError(f"--plots {name} needs a code of 2 numbers, --latent 2, got {settings['latent']}")
-        if name == "map" and settings["latent"] < 2:
-            raise ValueError("--plots map needs a code of at least 2 numbers, --latent 2 or more, "
-                             f"got {settings['latent']}")
+        for wrong, sentence in (
+                (name not in PLOTS,
+                 f"must be names out of {', '.join(PLOTS)}, with commas between, got {name!r}"),
+                (name != "map" and not image_shape,
+                 f"{name} needs data that are images, got {settings['data']}, which are rows of numbers"),
+                (name in ("manifold", "animation") and settings["latent"] != 2,
+                 f"{name} needs a code of 2 numbers, --latent 2, got {settings['latent']}"),
+                (name == "map" and settings["latent"] < 2,
+                 f"map needs a code of at least 2 numbers, --latent 2 or more, got {settings['latent']}")):
+            if wrong:
+                raise ValueError(f"--plots {sentence}")
 
 
 def load_split(name, dtype, seed):
