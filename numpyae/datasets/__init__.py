@@ -9,8 +9,8 @@
 A download goes to your cache once, checksum and all; `$NUMPYAE_DATA/<name>/` is looked at first. In the place of a name
 `load` takes the path of a file: IDX, .npz, .npy, .csv or .mat. The functions behind the generated names (`noisy_sine`,
 `two_moons`, `digits`, `swiss_roll`, `curves`) make as many samples as you ask for; `binarize` turns grey pictures into
-black and white ones. To add a data set, see `records`. Read in this order: generated, typeset, files, matlab, records,
-sets, download, loading.
+black and white ones. To add a data set, see `records`. Read in this order: generated, typeset, files, records, sets,
+download, loading.
 """
 
 from numpyae.datasets import sets  # its records are then there

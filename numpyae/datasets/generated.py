@@ -90,8 +90,7 @@ def photograph():
     import matplotlib.image
 
     with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
-        picture = matplotlib.image.imread(file, format="jpg")
-    return picture @ np.array([0.299, 0.587, 0.114]) / 255
+        return matplotlib.image.imread(file, format="jpg") @ np.array([0.299, 0.587, 0.114]) / 255
 
 
 def whiten(pictures):
