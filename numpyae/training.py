@@ -321,8 +321,8 @@ class Progress:
         share = (self.done + row / N) / max(self.epochs - history.epochs + self.done, 1)
         rate = (self.done * N + row) / (now - self.start)
         left = (now - self.start) * (1 - share) / share
-        line = f"epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  {left:.0f} s left"
-        print(CLEAR + line, end="", flush=True)
+        print(f"{CLEAR}epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  "
+              f"{left:.0f} s left", end="", flush=True)
 
     def epoch(self, history):
         """Print a line that stays: after every epoch, or after every few when there are more than LINES epochs."""
@@ -333,8 +333,8 @@ class Progress:
         terms = history.terms.items() if len(history.terms) > 1 else ()
         lists = [("loss", history.loss), *terms, ("validation", history.validation)]
         numbers = "".join(f"  {name} {values[-1]:.5g}" for name, values in lists if values)
-        line = f"epoch {history.epochs}/{self.epochs}{numbers}  {history.seconds[-1]:.1f} s"
-        print(CLEAR * self.live + line, flush=True)
+        print(f"{CLEAR * self.live}epoch {history.epochs}/{self.epochs}{numbers}  {history.seconds[-1]:.1f} s",
+              flush=True)
 
     def close(self):
         """Clear the live line."""

@@ -17,8 +17,7 @@ from numpyae.datasets import sets  # its records are then there
 from numpyae.datasets.files import read, read_idx
 from numpyae.datasets.generated import binarize, curves, noisy_sine, patches, photograph, swiss_roll, two_moons, whiten
 from numpyae.datasets.loading import Dataset, load
-from numpyae.datasets.records import RECORDS as NAMES
-from numpyae.datasets.records import data_set, listing
+from numpyae.datasets.records import RECORDS as NAMES, data_set, listing
 from numpyae.datasets.typeset import digits
 
 __all__ = ["NAMES", "Dataset", "data_set", "listing", "load", "noisy_sine", "two_moons", "swiss_roll", "curves",

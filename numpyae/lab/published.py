@@ -238,7 +238,7 @@ def makhzani(data, rng):
 
 
 def gabor_shares(filters):
-    """Return the share of the variance of each filter (K, 64) that the best Gabor function explains, a wave in a window:
+    """Return the share of the variance of each filter (K, 64) that the best Gabor function, a windowed wave, explains:
 
     e^(-u²/2s² - v²/2t²) (A cos 2πfu + B sin 2πfu) + C,    u, v: pixels turned by θ around (x₀, y₀)
 

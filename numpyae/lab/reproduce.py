@@ -39,9 +39,9 @@ class Watch:
             return
         value, error = self.job.look(model)
         loss, minutes = history.loss[-1], sum(history.seconds) / 60
-        left = minutes / epoch * (self.epochs - epoch)
         print(f"epoch {epoch}/{self.epochs}  {number(value, error)}{self.beside('value', epoch)}  "
-              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left:.0f} minutes left", flush=True)
+              f"training loss {number(loss)}{self.beside('loss', epoch)}  "
+              f"{minutes / epoch * (self.epochs - epoch):.0f} minutes left", flush=True)
         self.last = epoch, value, error, minutes
         self.keep(epoch, loss, value)
 

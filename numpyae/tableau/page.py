@@ -171,9 +171,10 @@ class Drawing:
 
     def svg(self):
         """Return the drawing; everything that a step has brought carries the number of this step."""
-        parts = "".join([*map(self.draw_frame, self.nodes), *itertools.starmap(self.draw_edge, self.edges),
-                         *map(self.draw_node, self.nodes)])              # an edge may make room below, for itself
-        return SVG.format(width=max(self.x.values()) + self.wide / 2 + 20, height=self.bottom + 14, parts=parts)
+        parts = [*map(self.draw_frame, self.nodes), *itertools.starmap(self.draw_edge, self.edges),
+                 *map(self.draw_node, self.nodes)]
+        return SVG.format(width=max(self.x.values()) + self.wide / 2 + 20, height=self.bottom + 14,
+                          parts="".join(parts))
 
     def draw_edge(self, source, target):
         """Return lines from units to units, or around what is between; weights stand on the lines of a dense layer."""
