@@ -16,13 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numpyae import VAE, Dense, GaussianPrior, Regression, Sequential, SoftmaxCrossEntropy, lbfgs
 from numpyae.checks import check_data, check_part, check_size
-from numpyae.layers import Dense, Sequential
-from numpyae.losses import SoftmaxCrossEntropy
-from numpyae.models import Regression
-from numpyae.optimizers import lbfgs
-from numpyae.priors import GaussianPrior
-from numpyae.vae import VAE
 
 ACTIVE = 0.01                         # a unit is active when its mean code varies by more than this variance
 

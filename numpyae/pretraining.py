@@ -14,14 +14,8 @@ take the place of the decoder.
 
 import numpy as np
 
-from numpyae.activations import Sigmoid
-from numpyae.autoencoder import Autoencoder
-from numpyae.layers import Dense, Sequential, TiedDense
-from numpyae.losses import BernoulliNLL, SoftmaxCrossEntropy
-from numpyae.models import Regression
-from numpyae.optimizers import Adam, Momentum
-from numpyae.rbm import RBM
-from numpyae.training import fit
+from numpyae import (RBM, Adam, Autoencoder, BernoulliNLL, Dense, Momentum, Regression, Sequential, Sigmoid,
+                     SoftmaxCrossEntropy, TiedDense, fit)
 
 
 def stack_rbms(x, sizes, epochs, batch_size=100, alpha=0.05, linear_code=True, rng=None, progress=None):

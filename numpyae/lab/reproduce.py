@@ -11,11 +11,10 @@ import time
 
 import numpy as np
 
+from numpyae import fit, lbfgs
 from numpyae.course.lectures import FOLDER
 from numpyae.lab.published import SEED, SETTINGS
 from numpyae.lab.runs import save
-from numpyae.optimizers import lbfgs
-from numpyae.training import fit
 
 HEAD = "| setting | date | seed | minutes of training | machine | epochs | ours ± standard error | published | remark |"
 COLUMNS = ["setting", "epochs", "epoch", "loss", "value"]

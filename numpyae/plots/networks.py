@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib import patches
 
-from numpyae.layers import Layer
-from numpyae.models import Model
+from numpyae import Layer, Model
 from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, signed
 
 # For each kind of arrow its line style and colour.
