@@ -66,8 +66,7 @@ def fill(targets, arrays, source):
         if arrays[name].dtype not in FLOATS:
             raise ValueError(f"{source}: {name} must be float32 or float64, got {arrays[name].dtype}")
         with np.errstate(over="ignore"):
-            finite = np.isfinite(arrays[name].astype(target.dtype, copy=False)).all()
-        if not finite:
-            raise ValueError(f"{source}: {name} contains NaN, infinity, or a number too large for {target.dtype}")
+            if not np.isfinite(arrays[name].astype(target.dtype, copy=False)).all():
+                raise ValueError(f"{source}: {name} contains NaN, infinity, or a number too large for {target.dtype}")
     for name, target in targets.items():
         target[...] = arrays[name]

@@ -126,10 +126,9 @@ def describe(part, names=None):
         return {"again": names.get(id(part.owner))}
     if isinstance(part, Sequential):
         return {"class": "Sequential", "layers": [describe(layer, names) for layer in part.layers]}
-    values = {name: getattr(part, name) for name in part.arguments}
-    return {"class": type(part).__name__,
-            **{name: names.get(id(value)) if name in part.shares else describe(value, names)
-               for name, value in values.items()}}
+    values = [(name, getattr(part, name)) for name in part.arguments]
+    return {"class": type(part).__name__} | {
+        name: names.get(id(value)) if name in part.shares else describe(value, names) for name, value in values}
 
 
 def build(description, built=None, name="", whole=None):
@@ -156,9 +155,9 @@ def build(description, built=None, name="", whole=None):
         if cls is None:
             raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself "
                              "and use model.load")
-        values = {key: value for key, value in description.items() if key != "class"}
         part = cls(**{key: partner(value, built, whole) if key in cls.shares
-                      else build(value, built, inside + key, whole) for key, value in values.items()})
+                      else build(value, built, inside + key, whole)
+                      for key, value in description.items() if key != "class"})
     built[name] = part
     return part
 

@@ -14,9 +14,10 @@ def is_number(value):
 
 
 def check_size(name, size, least=1):
-    """Raise ValueError unless size is a whole number of at least `least`."""
+    """Return size as an int; raise ValueError unless it is a whole number of at least `least`."""
     if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {size!r}")
+    return int(size)
 
 
 def check_number(name, value, low, high, wanted):

@@ -16,13 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numpyae import VAE, Dense, GaussianPrior, Regression, Sequential, SoftmaxCrossEntropy, lbfgs
 from numpyae.checks import check_data, check_part, check_size
-from numpyae.layers import Dense, Sequential
-from numpyae.losses import SoftmaxCrossEntropy
-from numpyae.models import Regression
-from numpyae.optimizers import lbfgs
-from numpyae.priors import GaussianPrior
-from numpyae.vae import VAE
 
 ACTIVE = 0.01                         # a unit is active when its mean code varies by more than this variance
 
@@ -41,8 +36,8 @@ def probe(z, y, z_test, y_test, iterations=200):
                              f"{labels.shape}")
     classes = np.unique(y)
     if not np.isin(y_test, classes).all():
-        lacking = np.setdiff1d(y_test, classes)[:5].tolist()
-        raise ValueError(f"probe: y must have every class of y_test, lacks {lacking}")
+        raise ValueError("probe: y must have every class of y_test, lacks "
+                         f"{np.setdiff1d(y_test, classes)[:5].tolist()}")
     mean, scale = z.mean(axis=0), z.std(axis=0).mean() or 1
     network = Sequential(Dense(z.shape[1], int(classes.max()) + 1, init="zeros"))
     model = Regression(network, SoftmaxCrossEntropy()).astype(z.dtype)

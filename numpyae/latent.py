@@ -39,8 +39,8 @@ class DiagonalGaussian(Parametric):
                "dlogvar|log q": "-½ Σ_k dlog q"}
 
     def __init__(self, d):
-        check_size("DiagonalGaussian: d", d)
-        self.d, self.size = int(d), 2 * int(d)
+        self.d = check_size("DiagonalGaussian: d", d)
+        self.size = 2 * self.d
 
     def sample(self, h, epsilon):
         """Return z = μ + σ ε, (N, d), for ε (N, d); for ε (K, N, d), K draws for each sample, z is (K, N, d)."""

@@ -68,9 +68,7 @@ class Dense(Layer):
     example_arguments = ((5, 11, 0), (5, 5, 0))          # the last is rng; a square W hides a forgotten transpose
 
     def __init__(self, n_in, n_out, rng=None, init="glorot"):
-        check_size("Dense: n_in", n_in)
-        check_size("Dense: n_out", n_out)
-        self.n_in, self.n_out = int(n_in), int(n_out)
+        self.n_in, self.n_out = check_size("Dense: n_in", n_in), check_size("Dense: n_out", n_out)
         self.add_parameters(W=initial_weights(n_in, n_out, rng, init), b=np.zeros(n_out))
 
     def forward(self, x):

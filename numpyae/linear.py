@@ -22,8 +22,7 @@ class PCA:
     """
 
     def __init__(self, K):
-        check_size("PCA: K", K)
-        self.K = int(K)
+        self.K = check_size("PCA: K", K)
 
     def fit(self, x):
         """Find the mean, the components and the eigenvalues of x (N, D); return self.
@@ -65,8 +64,8 @@ class PCA:
         """
         missing = np.isnan(x)
         if missing.all(axis=0).any():
-            column = int(np.argmax(missing.all(axis=0)))
-            raise ValueError(f"PCA.fill: column {column} of x must have at least one value, got none")
+            raise ValueError(f"PCA.fill: column {np.argmax(missing.all(axis=0))} of x must have at least one value, "
+                             "got none")
         spread = np.maximum(np.nanstd(x, axis=0), np.finfo(x.dtype).tiny)
         filled = np.where(missing, np.nanmean(x, axis=0), x)
         for _ in range(rounds):

@@ -23,8 +23,7 @@ import numpy as np
 
 from numpyae.activations import Sigmoid, Softmax
 from numpyae.checks import check_positive
-from numpyae.parameters import Parametric, parameter
-from numpyae.windows import Windows
+from numpyae.parameters import Parametric, Windows, parameter
 
 
 class Loss(Parametric):

@@ -198,8 +198,7 @@ class Model(Parametric):
         raise NotImplementedError(f"{cls.__name__}.examples")
 
     def __repr__(self):
-        parts = ", ".join(repr(part) for part in self._parts.values())
-        return f"{type(self).__name__}({parts}; {self._w.size} parameters)"
+        return f"{type(self).__name__}({', '.join(map(repr, self._parts.values()))}; {self._w.size} parameters)"
 
 
 class Regression(Model):

@@ -123,14 +123,11 @@ class AdaGrad(Optimizer):
         w -= self.alpha * grad / (np.sqrt(self.squares) + self.epsilon)
 
 
-class RMSProp(Optimizer):
+class RMSProp(AdaGrad):
     """AdaGrad with a moving average of the squares (Tieleman & Hinton 2012, lecture 6e):
 
         squares = rho squares + (1 - rho) grad²,   w -= alpha grad / (√squares + epsilon)
     """
-
-    memory = ("squares",)
-    squares = None
 
     def __init__(self, alpha=1e-3, rho=0.9, epsilon=1e-8):
         self.set_rates(alpha=alpha, epsilon=epsilon)

@@ -14,14 +14,8 @@ take the place of the decoder.
 
 import numpy as np
 
-from numpyae.activations import Sigmoid
-from numpyae.autoencoder import Autoencoder
-from numpyae.layers import Dense, Sequential, TiedDense
-from numpyae.losses import BernoulliNLL, SoftmaxCrossEntropy
-from numpyae.models import Regression
-from numpyae.optimizers import Adam, Momentum
-from numpyae.rbm import RBM
-from numpyae.training import fit
+from numpyae import (RBM, Adam, Autoencoder, BernoulliNLL, Dense, Momentum, Regression, Sequential, Sigmoid,
+                     SoftmaxCrossEntropy, TiedDense, fit)
 
 
 def stack_rbms(x, sizes, epochs, batch_size=100, alpha=0.05, linear_code=True, rng=None, progress=None):
@@ -75,11 +69,9 @@ def classifier(stack, classes, rng=None):
 
     It is to be fine-tuned on labelled data ([002]: "a supervised learning phase").
     """
-    layers = []
-    for W, _, c, linear in map(weights, stack):
-        layers += [dense(W, c)] + ([] if linear else [Sigmoid()])
-    top = Dense(len(c), classes, rng=rng).astype(c.dtype)
-    return Regression(Sequential(*layers, top), SoftmaxCrossEntropy())
+    encoder = unroll(stack, BernoulliNLL()).encoder
+    top = Dense(encoder.n_out, classes, rng=rng).astype(encoder.dtype)
+    return Regression(Sequential(*encoder.layers, top), SoftmaxCrossEntropy())
 
 
 def weights(part):

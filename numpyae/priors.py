@@ -51,8 +51,7 @@ class GaussianPrior(Prior):
     example_arguments = ((2,), (2, 0.5, 1.7))
 
     def __init__(self, d, mu=0.0, sigma=1.0):
-        check_size("GaussianPrior: d", d)
-        self.d = int(d)
+        self.d = check_size("GaussianPrior: d", d)
         self.mu, self.sigma = self.numbers("mu", mu, -np.inf), self.numbers("sigma", sigma, 0)
 
     def numbers(self, name, value, above):
@@ -102,9 +101,7 @@ class MixturePrior(Prior):
     logvar, dlogvar = parameter("logvar", "log σ_c², (C, d)")
 
     def __init__(self, d, C, rng=None):
-        check_size("MixturePrior: d", d)
-        check_size("MixturePrior: C", C)
-        self.d, self.C = int(d), int(C)
+        self.d, self.C = check_size("MixturePrior: d", d), check_size("MixturePrior: C", C)
         mu = np.random.default_rng(rng).standard_normal((self.C, self.d))
         self.add_parameters(logits=np.zeros(self.C), mu=mu, logvar=np.zeros((self.C, self.d)))
 

@@ -22,6 +22,7 @@ RBMs, each trained on the hidden units of the one below, is unrolled into an aut
 
 import numpy as np
 
+from numpyae.activations import Sigmoid
 from numpyae.checks import check_choice, check_data, check_size
 from numpyae.models import Model, replayed
 from numpyae.parameters import parameter
@@ -70,13 +71,13 @@ class RBM(Model):
         """Return E[h | v], (N, n_hidden), for v (N, n_visible): σ(c + v W), or c + v W for gaussian units."""
         self.require("v", v, self.n_visible)
         a = v @ self.W + self.c
-        return a if self.hidden == "gaussian" else sigma(a)
+        return a if self.hidden == "gaussian" else Sigmoid().forward(a)
 
     def decode(self, h):
         """Return E[v | h], (N, n_visible), for h (N, n_hidden): σ(b + h Wᵀ), or b + h Wᵀ for gaussian units."""
         self.require("h", h, self.n_hidden)
         a = h @ self.W.T + self.b
-        return a if self.visible == "gaussian" else sigma(a)
+        return a if self.visible == "gaussian" else Sigmoid().forward(a)
 
     def require(self, name, units, width):
         """Raise ValueError or TypeError unless units are (N, width), of the dtype of the parameters."""
@@ -141,12 +142,6 @@ class RBM(Model):
         """Yield the three kinds of machines."""
         for visible, hidden in (("bernoulli", "bernoulli"), ("gaussian", "bernoulli"), ("bernoulli", "gaussian")):
             yield cls(5, 11, visible, hidden, rng=rng), rng.random((7, 5))
-
-
-def sigma(a):
-    """Return σ(a) = 1 / (1 + e^-a), without overflow."""
-    e = np.exp(-np.abs(a))
-    return np.maximum(e, a >= 0) / (1 + e)
 
 
 def sample_units(mean, kind, rng):

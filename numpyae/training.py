@@ -54,9 +54,7 @@ class History:
     @property
     def best(self):
         """The index of the epoch with the lowest validation loss; None without validation."""
-        if not self.validation:
-            return None
-        return int(np.argmin(np.nan_to_num(self.validation, nan=np.inf)))
+        return int(np.argmin(np.nan_to_num(self.validation, nan=np.inf))) if self.validation else None
 
     def add(self, terms, validation, seconds):
         """Append one epoch: its terms (a dict of floats), its validation loss or None, and its duration."""
@@ -323,8 +321,8 @@ class Progress:
         share = (self.done + row / N) / max(self.epochs - history.epochs + self.done, 1)
         rate = (self.done * N + row) / (now - self.start)
         left = (now - self.start) * (1 - share) / share
-        line = f"epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  {left:.0f} s left"
-        print(CLEAR + line, end="", flush=True)
+        print(f"{CLEAR}epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  "
+              f"{left:.0f} s left", end="", flush=True)
 
     def epoch(self, history):
         """Print a line that stays: after every epoch, or after every few when there are more than LINES epochs."""
@@ -335,8 +333,8 @@ class Progress:
         terms = history.terms.items() if len(history.terms) > 1 else ()
         lists = [("loss", history.loss), *terms, ("validation", history.validation)]
         numbers = "".join(f"  {name} {values[-1]:.5g}" for name, values in lists if values)
-        line = f"epoch {history.epochs}/{self.epochs}{numbers}  {history.seconds[-1]:.1f} s"
-        print(CLEAR * self.live + line, flush=True)
+        print(f"{CLEAR * self.live}epoch {history.epochs}/{self.epochs}{numbers}  {history.seconds[-1]:.1f} s",
+              flush=True)
 
     def close(self):
         """Clear the live line."""

@@ -10,7 +10,7 @@ import pytest
 
 from numpyae import Adam, Autoencoder, Dense, Sequential, SquaredError, TopK, datasets, fit, mlp
 from numpyae.cli import main
-from numpyae.lab import gabor, published, records, reproduce
+from numpyae.lab import published, published as gabor, reproduce, reproduce as records
 
 
 @pytest.fixture(scope="module")

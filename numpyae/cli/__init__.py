@@ -9,9 +9,13 @@ The exit status is 0 only on success. An error is one line on standard error: wh
 """
 
 import argparse
+import functools
 import importlib
 import pkgutil
 import sys
+
+# A formatter that keeps the lines of help texts.
+layout = functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=26, width=110)
 
 
 def main(argv=None):
@@ -51,11 +55,6 @@ def make_parser(words):
         if module.name in words and hasattr(command, "add_options"):
             command.add_options(part)
     return parser
-
-
-def layout(prog):
-    """Return a formatter that keeps the lines of help texts."""
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=110)
 
 
 def count_aloud(unit):

@@ -34,5 +34,4 @@ def run(arguments):
         shades = np.array(list(" .:-=+*#%@"))
         step = max(1, -(-4 * data.image_shape[1] // 256))                # every step-th pixel: at most 256 columns
         image = np.concatenate([row.reshape(data.image_shape)[:, ::step] for row in data.x[:4]], axis=1)
-        lines = shades[np.clip(image * 9.99, 0, 9).astype(int)][::2 * step]
-        print("\n".join("".join(line) for line in lines))
+        print("\n".join(map("".join, shades[np.clip(image * 9.99, 0, 9).astype(int)][::2 * step])))

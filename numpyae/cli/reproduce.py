@@ -23,10 +23,10 @@ def add_options(parser):
 
 def run(arguments):
     """List the published settings, or run one."""
-    from numpyae.lab import records, reproduce
+    from numpyae.lab import reproduce
 
     if arguments.name is not None:
         return reproduce.rerun(arguments.name, arguments.out, arguments.resume, arguments.epochs)
     if arguments.out or arguments.resume or arguments.epochs:
         raise ValueError("--epochs, --out and --resume need the name of a setting")
-    print(records.listing())
+    print(reproduce.listing())

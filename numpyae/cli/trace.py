@@ -7,7 +7,6 @@ pass, its formula, its value and its gradient.
   vae     a variational autoencoder with one code number for two pixels, with ε, σ and KL
 """
 
-import os
 import pathlib
 
 from numpyae.lab.settings import at_least
@@ -29,7 +28,7 @@ def run(arguments):
     tableau = trace(model, *batch, rng=arguments.seed)
     if arguments.html is None:
         print(tableau)
-    elif os.path.exists(arguments.html):
+    elif pathlib.Path(arguments.html).exists():
         raise ValueError(f"--html {arguments.html}: expected the name of a new file, got one that is there")
     else:
         pathlib.Path(arguments.html).write_text(tableau.to_html(), encoding="utf-8")

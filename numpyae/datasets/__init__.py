@@ -9,16 +9,15 @@
 A download goes to your cache once, checksum and all; `$NUMPYAE_DATA/<name>/` is looked at first. In the place of a name
 `load` takes the path of a file: IDX, .npz, .npy, .csv or .mat. The functions behind the generated names (`noisy_sine`,
 `two_moons`, `digits`, `swiss_roll`, `curves`) make as many samples as you ask for; `binarize` turns grey pictures into
-black and white ones. To add a data set, see `records`. Read in this order: generated, typeset, files, matlab, records,
-sets, download, loading.
+black and white ones. To add a data set, see `records`. Read in this order: generated, typeset, files, records, sets,
+download, loading.
 """
 
 from numpyae.datasets import sets  # its records are then there
 from numpyae.datasets.files import read, read_idx
 from numpyae.datasets.generated import binarize, curves, noisy_sine, patches, photograph, swiss_roll, two_moons, whiten
 from numpyae.datasets.loading import Dataset, load
-from numpyae.datasets.records import RECORDS as NAMES
-from numpyae.datasets.records import data_set, listing
+from numpyae.datasets.records import RECORDS as NAMES, data_set, listing
 from numpyae.datasets.typeset import digits
 
 __all__ = ["NAMES", "Dataset", "data_set", "listing", "load", "noisy_sine", "two_moons", "swiss_roll", "curves",

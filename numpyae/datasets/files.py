@@ -20,8 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-from numpyae.datasets.matlab import mat_arrays
-
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_LIMIT = 1032     # the most that one compressed byte can unpack to (zlib's "maximally compressed" case)
@@ -31,6 +29,9 @@ GREY = "grey levels 0..255 divided by 255, so in [0, 1]"
 
 class BadFile(ValueError):
     """The sentence about a file that is not what it should be."""
+
+    def __init__(self, where, expected, got):
+        super().__init__(f"{where}: expected {expected}, got {got}")
 
 
 def read(path):
@@ -45,7 +46,7 @@ def read(path):
     if suffix in (".gz", ".idx") or path.name.lower().endswith("ubyte"):
         return read_idx(path), None
     if suffix not in READERS:
-        raise bad(path, f"a file called .gz, .idx, -ubyte, {', '.join(READERS)}", f"suffix '{suffix}'")
+        raise BadFile(path, f"a file called .gz, .idx, -ubyte, {', '.join(READERS)}", f"suffix '{suffix}'")
     return READERS[suffix](path)
 
 
@@ -55,9 +56,9 @@ def existing(path):
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if not path.is_file():
-        raise bad(path, "a file", "a folder or a device")
+        raise BadFile(path, "a file", "a folder or a device")
     if path.stat().st_size == 0:
-        raise bad(path, "data", "an empty file")
+        raise BadFile(path, "data", "an empty file")
     return path
 
 
@@ -81,18 +82,18 @@ def read_idx(path):
             with gzip.open(file) as stream:
                 return read_idx_stream(stream, path, size * DEFLATE_LIMIT)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise bad(path, "a whole gzip stream", f"a damaged or truncated one ({error})") from error
+            raise BadFile(path, "a whole gzip stream", f"a damaged or truncated one ({error})") from error
 
 
 def read_idx_stream(stream, path, at_most):
     """Return the array in an open IDX stream, which cannot hold more than `at_most` bytes."""
     head = stream.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES or not 1 <= head[3] <= 32:
-        raise bad(path, "an IDX file, which starts with 00 00, a type 08 09 0b 0c 0d 0e and 1 to 32 dimensions",
+        raise BadFile(path, "an IDX file, which starts with 00 00, a type 08 09 0b 0c 0d 0e and 1 to 32 dimensions",
                   head.hex(" ") or "nothing")
     counts = stream.read(4 * head[3])
     if len(counts) < 4 * head[3]:
-        raise bad(path, f"a header of {4 + 4 * head[3]} bytes for {head[3]} dimensions", f"{4 + len(counts)} bytes")
+        raise BadFile(path, f"a header of {4 + 4 * head[3]} bytes for {head[3]} dimensions", f"{4 + len(counts)} bytes")
     shape = struct.unpack(f">{head[3]}I", counts)
     dtype = np.dtype(IDX_TYPES[head[2]])
     array = read_numbers(stream, path, shape, dtype, at_most - 4 - len(counts))
@@ -107,21 +108,21 @@ def read_numbers(stream, path, shape, dtype, at_most):
     expected = math.prod(shape) * dtype.itemsize
     claim = f"{expected} bytes, since its header claims shape {shape} of {dtype.name}"
     if expected > at_most:
-        raise bad(path, claim, f"a file that holds at most {max(0, at_most)}")
+        raise BadFile(path, claim, f"a file that holds at most {max(0, at_most)}")
     if math.prod(count or 1 for count in shape) >= 2**60:      # as in (0, 2³², 2³²): no data, and yet no array
-        raise bad(path, claim, "a shape that no array can have")
+        raise BadFile(path, claim, "a shape that no array can have")
     try:
         data = np.empty(expected, np.uint8)      # the memory is not touched, so not used, before data comes to fill it
     except MemoryError as error:
-        raise bad(path, claim, "a machine without memory for them") from error
+        raise BadFile(path, claim, "a machine without memory for them") from error
     view, done = memoryview(data), 0
     while done < expected:
         got = stream.readinto(view[done:done + 2**20])
         if not got:
-            raise bad(path, claim, f"{done}: the file is truncated or its counts are wrong")
+            raise BadFile(path, claim, f"{done}: the file is truncated or its counts are wrong")
         done += got
     if stream.read(1):
-        raise bad(path, claim, "more: trailing bytes, or its counts are wrong")
+        raise BadFile(path, claim, "more: trailing bytes, or its counts are wrong")
     return data.view(dtype).reshape(shape)
 
 
@@ -135,7 +136,7 @@ def read_npy_stream(stream, path, size):
     """Return the array in an open .npy stream of `size` bytes; never a pickled one."""
     shape, column_major, dtype, length = npy_header(stream, path)
     if dtype.kind not in "biuf":
-        raise bad(path, "an array of numbers", f"dtype {dtype}")
+        raise BadFile(path, "an array of numbers", f"dtype {dtype}")
     array = read_numbers(stream, path, shape[::-1] if column_major else shape, dtype, size - length)
     array = array.T if column_major else array
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
@@ -147,9 +148,9 @@ def npy_header(stream, path, size=None):
     try:
         shape, column_major, dtype = readers[np.lib.format.read_magic(stream)](stream)
     except Exception as error:          # the header is Python source, and there are many ways of not being that
-        raise bad(path, "an array saved by NumPy", f"a damaged header ({first_line(error)})") from error
+        raise BadFile(path, "an array saved by NumPy", f"a damaged header ({first_line(error)})") from error
     if min(shape, default=0) < 0:
-        raise bad(path, "counts that are not negative", f"shape {shape}")
+        raise BadFile(path, "counts that are not negative", f"shape {shape}")
     return shape, column_major, dtype, stream.tell()
 
 
@@ -165,7 +166,7 @@ def read_npz(path):
     except BadFile:
         raise
     except Exception as error:          # zipfile has a dozen, from BadZipFile to UnicodeDecodeError
-        raise bad(path, "a .npz file, a zip of arrays", f"a damaged one ({first_line(error)})") from error
+        raise BadFile(path, "a .npz file, a zip of arrays", f"a damaged one ({first_line(error)})") from error
 
 
 def read_member(archive, path, member, reader):
@@ -179,7 +180,7 @@ def choose(path, shapes):
     named = [name for name in ("x", "X", "data", "images") if name in shapes]
     tables = named[:1] or [name for name, shape in shapes.items() if len(shape) >= 2 and name != "y"]
     if len(tables) != 1:
-        raise bad(path, "an array called x, X, data or images, or a single one of two or more dimensions",
+        raise BadFile(path, "an array called x, X, data or images, or a single one of two or more dimensions",
                   ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no array")
     return tables[0], "y" if "y" in shapes else None
 
@@ -189,7 +190,7 @@ def read_mat(path):
     try:
         found = mat_arrays(path.read_bytes())
     except ValueError as error:
-        raise bad(path, "a MATLAB file of version 5 to 7.2", f"another or a damaged one ({error})") from error
+        raise BadFile(path, "a MATLAB file of version 5 to 7.2", f"another or a damaged one ({error})") from error
     return tuple(found.get(name) for name in choose(path, {name: array.shape for name, array in found.items()}))
 
 
@@ -200,22 +201,22 @@ def read_csv(path):
             lines = [(f"{path}: line {count}", [cell.strip() for cell in line.split(",")])
                      for count, line in enumerate(file, 1) if line.strip()]
     except UnicodeDecodeError as error:
-        raise bad(path, "lines of text", f"bytes that are not ({error})") from error
+        raise BadFile(path, "lines of text", f"bytes that are not ({error})") from error
     header = bool(lines) and all(cell_number(cell) is None for cell in lines[0][1])
     rows = [numbers(cells, len(lines[0][1]), where) for where, cells in lines[header:]]
     if not rows:
-        raise bad(path, "lines of numbers", "none")
+        raise BadFile(path, "lines of numbers", "none")
     return np.array(rows), None
 
 
 def numbers(cells, width, where):
     """Return the cells of one line as an array (width,)."""
     if len(cells) != width:
-        raise bad(where, f"{width} cells as in the first line", len(cells))
+        raise BadFile(where, f"{width} cells as in the first line", len(cells))
     values = [cell_number(cell) for cell in cells]
     if None in values:
         index = values.index(None)
-        raise bad(where, f"a number, '?' or nothing in column {index + 1}", repr(cells[index][:40]))
+        raise BadFile(where, f"a number, '?' or nothing in column {index + 1}", repr(cells[index][:40]))
     return np.array(values)
 
 
@@ -245,19 +246,90 @@ def as_labels(path, y, n, dtype):
     if y.ndim == 0 or len(y) != n:
         raise ValueError(f"{path}: expected y for each of {n} samples, got shape {y.shape}")
     y = y.reshape(n, -1)
-    if y.shape[1] == 1 and np.all(np.isfinite(y)) and np.all(y == np.rint(y)):
-        return y[:, 0].astype(np.int64)
-    return y.astype(dtype)
-
-
-def bad(where, expected, got):
-    """Return the error for a file that is not what it should be."""
-    return BadFile(f"{where}: expected {expected}, got {got}")
+    whole = y.shape[1] == 1 and np.all(np.isfinite(y)) and np.all(y == np.rint(y))
+    return y[:, 0].astype(np.int64) if whole else y.astype(dtype)
 
 
 def first_line(error):
     """Return the first line of an error's message, or its name when it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+# MATLAB files (version 5 to 7.2), as far as they hold tables of numbers. The format is a list of elements, each a type,
+# a size and so many bytes, padded to a multiple of 8. An element may be compressed (zlib), and a matrix is an element
+# made of elements: flags, shape, name, numbers. The numbers may be stored in a narrower type than the matrix has, and
+# column by column. Text, cells, structures, sparse and complex matrices are passed over.
+#
+# Why not scipy.io.loadmat? It believes the file, and one wrong byte can end the whole process with a segmentation
+# fault, which no `except` catches. Here every size is compared with what is there before it is used. Source: MathWorks,
+# "MAT-File Format", chapter 1, level 5.
+
+MATRIX, COMPRESSED = 14, 15
+STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+COMPLEX = 0x800      # a bit of the flags
+
+
+def mat_arrays(content):
+    """Return {name: array} of the numeric matrices in the bytes of a MATLAB file; ValueError for a bad one."""
+    if len(content) < 128 or content[124:128] not in (b"\0\1IM", b"\1\0MI"):
+        raise ValueError("no header of version 5")
+    order = "<" if content[126:128] == b"IM" else ">"
+    data, at, found = memoryview(content), 128, {}
+    try:
+        while at < len(data):
+            kind, body, at = element(data, at, order)
+            if kind == COMPRESSED:
+                kind, body, _ = element(inflate(body, order), 0, order)
+            if kind == MATRIX:
+                found |= matrix(body, order)
+    except (struct.error, zlib.error) as error:
+        raise ValueError(str(error)) from error
+    return found
+
+
+def element(data, at, order):
+    """Return the element at byte `at`: its type, its bytes, and where the next one starts."""
+    word, = struct.unpack_from(order + "I", data, at)
+    if word >> 16:                      # the short form: two bytes of size, two of type, four of data
+        kind, size, start, following = word & 0xFFFF, word >> 16, at + 4, at + 8
+    else:
+        kind, start = word, at + 8
+        size, = struct.unpack_from(order + "I", data, at + 4)
+        following = start + size + (0 if kind == COMPRESSED else -size % 8)
+    if start + size > len(data) or start + size > following:
+        raise ValueError(f"an element of {size} bytes where {len(data) - start} are left")
+    return kind, data[start:start + size], following
+
+
+def inflate(packed, order):
+    """Unpack a compressed element, no further than its own size says."""
+    stream = zlib.decompressobj()
+    head = stream.decompress(packed, 8)
+    _, size = struct.unpack(order + "II", head)
+    rest = stream.decompress(stream.unconsumed_tail, size + 1)
+    if len(rest) != size:
+        raise ValueError(f"a compressed element of {size} bytes that holds {len(rest)} or more")
+    return memoryview(head + rest)
+
+
+def matrix(body, order):
+    """Return {name: array} of one matrix element, {} if it holds anything else than real numbers."""
+    _, flags, at = element(body, 0, order)
+    _, dimensions, at = element(body, at, order)
+    _, name, at = element(body, at, order)
+    word, = struct.unpack_from(order + "I", flags)
+    name = bytes(name).decode("ascii", "replace")
+    if word & 0xFF not in CLASSES or word & COMPLEX:
+        return {}
+    kind, data, _ = element(body, at, order)
+    if kind not in STORED or len(data) % np.dtype(STORED[kind]).itemsize:
+        raise ValueError(f"{name!r} stored as type {kind} in {len(data)} bytes")
+    shape = struct.unpack(f"{order}{len(dimensions) // 4}i", dimensions)
+    stored = np.frombuffer(bytes(data), order + STORED[kind])
+    if min(shape, default=-1) < 0 or math.prod(shape) != stored.size:
+        raise ValueError(f"{name!r} of shape {shape} with {stored.size} numbers")
+    with np.errstate(all="ignore"):     # numbers that do not fit their class are the file's own business
+        return {name: stored.astype(CLASSES[word & 0xFF]).reshape(shape[::-1]).T}
 
 
 READERS = {".npy": read_npy, ".npz": read_npz, ".mat": read_mat, ".csv": read_csv}

@@ -86,12 +86,10 @@ def curves(n, rng=None, dtype=np.float64):
 
 def photograph():
     """Return the grey photograph that comes with Matplotlib (G. Hopper), (600, 512) in [0, 1]."""
-    import matplotlib.cbook
-    import matplotlib.image
+    from matplotlib import cbook, image
 
-    with matplotlib.cbook.get_sample_data("grace_hopper.jpg") as file:
-        picture = matplotlib.image.imread(file, format="jpg")
-    return picture @ np.array([0.299, 0.587, 0.114]) / 255
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        return image.imread(file, format="jpg") @ np.array([0.299, 0.587, 0.114]) / 255
 
 
 def whiten(pictures):

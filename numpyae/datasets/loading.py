@@ -45,9 +45,14 @@ def load(name, dtype=np.float64, rng=None):
         raise TypeError(f"load: name must be a string or a path, got {key!r}")
     if key in RECORDS:
         return load_set(RECORDS[key], dtype, rng)
-    if os.path.exists(key):
-        return load_file(key, dtype)
-    raise ValueError(f"load: name must be one of {', '.join(RECORDS)}, or the path of a file, got {key!r}")
+    if not os.path.exists(key):
+        raise ValueError(f"load: name must be one of {', '.join(RECORDS)}, or the path of a file, got {key!r}")
+    x, y = read(key)
+    if x.ndim < 2 or x.size == 0:
+        raise ValueError(f"{key}: expected at least one sample and two dimensions (N, ...), got shape {x.shape}")
+    return Dataset(key, as_table(x, dtype), None if y is None else as_labels(key, y, len(x), dtype), None, None,
+                   image_shape=x.shape[1:] if x.ndim == 3 else None,
+                   convention=GREY if x.dtype == np.uint8 else "numbers as they are in the file")
 
 
 def load_set(record, dtype, rng):
@@ -58,15 +63,3 @@ def load_set(record, dtype, rng):
     else:
         place = np.random.default_rng(SEED if rng is None else rng)
     return Dataset(record.name, *record.read(place, dtype), record.image_shape, record.convention)
-
-
-def load_file(path, dtype):
-    """Return all of a file as one Dataset with nothing held out."""
-    x, y = read(path)
-    if x.ndim < 2 or x.size == 0:
-        raise ValueError(f"{path}: expected at least one sample and two dimensions (N, ...), got shape {x.shape}")
-    if y is not None:
-        y = as_labels(path, y, len(x), dtype)
-    return Dataset(os.fspath(path), as_table(x, dtype), y, None, None,
-                   image_shape=x.shape[1:] if x.ndim == 3 else None,
-                   convention=GREY if x.dtype == np.uint8 else "numbers as they are in the file")

@@ -110,10 +110,8 @@ def spline_matrix():
 @functools.lru_cache(maxsize=None)
 def distance_fields():
     """Return the distance fields of all typefaces and digits, (80, side, side) float32, in units of 1/FINE pixel."""
-    import matplotlib
-    from matplotlib.ft2font import FT2Font
-    folder = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
-    fonts = [FT2Font(os.path.join(folder, name + ".ttf")) for name in TYPEFACES]
+    from matplotlib import ft2font, get_data_path
+    fonts = [ft2font.FT2Font(os.path.join(get_data_path(), "fonts", "ttf", name + ".ttf")) for name in TYPEFACES]
     return np.stack([distance_field(font, digit) for font in fonts for digit in range(10)])
 
 

@@ -1,9 +1,8 @@
 """The lab: a training run from its settings to its pictures, a window on its code, published settings.
 
-    settings      what `train` can be told, one record each, and run.json
-    names         kl:0.05:3 is KLSparsity(0.05, 3): the words of the command line for classes
-    building      the model of some settings
-    runs          data, training, the number at the end, pictures
+    settings      what `train` can be told, one record each, run.json, and words: kl:0.05:3 is KLSparsity(0.05, 3)
+    runs          data, model, training, the number at the end, pictures
     explore       a window on the code of a trained model
-    published     settings from papers, one record each; records: what came of them; reproduce: run one
+    published     settings from papers, one record each
+    reproduce     runs one of them; what came of all
 """

@@ -109,28 +109,27 @@ class Explorer:
     def draw_picture(self, x):
         """Draw the decoded code: an image, a point among those of x, or a line. `update` gives it new numbers."""
         axes, now = self.picture, self.decoded()
+        every = self.model.decode(self.grid()) if x is None else x
         if self.image_shape is not None:
             self.artist = show_page(axes, now.reshape(self.image_shape))
             self.update = lambda x: self.artist.set_data(x.reshape(self.image_shape))
-            return
-        every = self.model.decode(self.grid()) if x is None else x
-        if len(now) == 2:
+        elif len(now) == 2:
             axes.plot(*every.T, "o", markersize=4, color="0.7", markeredgewidth=0)
-            grey = "the plane, decoded" if x is None else "data"
-            axes.set_title(f"x decoded from this z; grey: {grey}", fontsize=TITLE)
+            axes.set_title(f"x decoded from this z; grey: {'the plane, decoded' if x is None else 'data'}",
+                           fontsize=TITLE)
             self.artist, = axes.plot(*now[:, None], "P", markersize=18, color=COLOURS[2], markeredgecolor="white",
                                      markeredgewidth=2)
             axes.set(xlabel="$x_1$", ylabel="$x_2$", adjustable="datalim", aspect="equal")
             self.update = lambda x: self.artist.set_data(*x[:, None])
-            return
-        self.artist, = axes.plot(np.arange(1, len(now) + 1), now, "o-" if len(now) <= 50 else "-", linewidth=2,
-                                 color=COLOURS[2])
-        self.update = self.artist.set_ydata
-        low, high = float(every.min()), float(every.max())
-        margin = 0.05 * (high - low)
-        axes.set(xlabel="number of the feature", ylabel="x", ylim=(low - margin, high + margin + 1e-9))
-        axes.locator_params(axis="x", integer=True)
-        light_grid(axes)
+        else:
+            self.artist, = axes.plot(np.arange(1, len(now) + 1), now, "o-" if len(now) <= 50 else "-", linewidth=2,
+                                     color=COLOURS[2])
+            self.update = self.artist.set_ydata
+            low, high = float(every.min()), float(every.max())
+            margin = 0.05 * (high - low)
+            axes.set(xlabel="number of the feature", ylabel="x", ylim=(low - margin, high + margin + 1e-9))
+            axes.locator_params(axis="x", integer=True)
+            light_grid(axes)
 
     def grid(self):
         """Return 15 x 15 codes over the plane, the other numbers at their means, to see how far the decoder reaches."""
@@ -231,11 +230,11 @@ def check_pair(name, pair, first, last, hint="", comma=", "):
 
 def caption(d, sliders):
     """Return a sentence on what the mouse, the keys and the sliders do, for d numbers and so many sliders."""
-    words = {2: "", 3: " The slider sets the third number."}
-    several = (f" The sliders set the {'other' if sliders == d - 2 else 'next'} {sliders} of {d} numbers, those that "
-               "matter most first.")
+    which = "other" if sliders == d - 2 else "next"
+    others = {2: "", 3: " The slider sets the third number."}.get(
+        d, f" The sliders set the {which} {sliders} of {d} numbers, those that matter most first.")
     return ("Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. "
-            f"Key 0: back to the mean.{words.get(d, several)}")
+            f"Key 0: back to the mean.{others}")
 
 
 def open_window(path, data=None, image_shape=None, axes=None, save=None):
@@ -273,8 +272,8 @@ def check_output(save):
     """Raise ValueError unless Matplotlib has a window here or can write a new picture to `save`, if it is given."""
     if save is None:
         backend = plt.get_backend()
-        windows = backends.backend_registry.list_builtin(backends.BackendFilter.INTERACTIVE)
-        if backend.lower() not in windows and not backend.startswith("module://"):
+        if not (backend.startswith("module://") or backend.lower() in backends.backend_registry.list_builtin(
+                backends.BackendFilter.INTERACTIVE)):
             raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On "
                              "a machine with a screen `python -m pip install PySide6` brings windows; --save "
                              "PICTURE.png writes the picture of the window")

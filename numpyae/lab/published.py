@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from scipy.optimize import least_squares
 
 import numpyae                        # numpyae.plots is loaded when the first picture is drawn
 from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, KLSparsity,
@@ -21,11 +22,11 @@ from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, Dia
                      datasets, mlp)
 from numpyae.datasets.generated import curves, mirrored, patches, photograph, shifted, whiten
 from numpyae.evaluation import ACTIVE, active_units, probe
-from numpyae.lab.gabor import gabor_shares
 
 SEED = 0
 NATS = "nats per image, -log p(x) by 5000 importance samples; 10 000 MNIST test images, pixels drawn once as 0 or 1"
 QUICK = "estimate by 50 samples on every tenth test image, about 1 nat above the value"
+GABOR = [-6, -6, -9, 0, 0.5, 0.5], [6, 6, 9, 0.5, 6, 6]                      # limits of x₀, y₀, θ, f, s, t
 SUM = "squared error, summed over pixels, mean over {}; grey levels in [0, 1]"
 
 
@@ -149,8 +150,7 @@ def burda(data, rng, samples=1, fall=1000, start=600):
         optimizer.alpha = 1e-3 * 0.1**(epoch / fall)
 
     def nats(model, x, samples):
-        log_p = optimizer.averaged(model).log_likelihood(x, samples, np.random.default_rng(1))
-        return mean_and_error(-log_p)
+        return mean_and_error(-optimizer.averaged(model).log_likelihood(x, samples, np.random.default_rng(1)))
 
     def judge(model):
         active = int(np.sum(active_units(optimizer.averaged(model), test) > ACTIVE))
@@ -191,9 +191,8 @@ def hinton_curves(data, rng):
 
 def logistic(sizes, rng):
     """Return Dense layers of these sizes, 15 incoming weights per unit, a logistic unit after each but the last."""
-    layers = [layer for n_in, n_out in itertools.pairwise(sizes)
-              for layer in (Dense(n_in, n_out, rng=rng, init="sparse"), Sigmoid())]
-    return Sequential(*layers[:-1])
+    return Sequential(*[layer for n_in, n_out in itertools.pairwise(sizes)
+                        for layer in (Dense(n_in, n_out, rng=rng, init="sparse"), Sigmoid())][:-1])
 
 
 def sutskever_curves(data, rng):
@@ -236,6 +235,39 @@ def makhzani(data, rng):
 
     return Job(model, (data.x,), np.random.default_rng(1), partial(probed, kept=75), judge, Adam(1e-3), 128, schedule,
                shifted)
+
+
+def gabor_shares(filters):
+    """Return the share of the variance of each filter (K, 64) that the best Gabor function, a windowed wave, explains:
+
+    e^(-u²/2s² - v²/2t²) (A cos 2πfu + B sin 2πfu) + C,    u, v: pixels turned by θ around (x₀, y₀)
+
+    A, B, C by linear least squares; x₀, y₀, θ, f, s, t from the best of 2000 starts, improved by nonlinear least
+    squares.
+    """
+    def rest(q, w):
+        basis = waves(q)
+        return basis @ np.linalg.lstsq(basis, w, rcond=None)[0] - w
+
+    starts = [(x0, y0, theta, f, s, 1.5 * s) for x0 in np.arange(-3, 4, 1.5) for y0 in np.arange(-3, 4, 1.5)
+              for theta in np.arange(8) * np.pi / 8 for f in (0.06, 0.12, 0.2, 0.3, 0.4) for s in (1.0, 2.0)]
+    bases, shares = np.linalg.qr(np.stack([waves(q) for q in starts]))[0], []
+    for w in filters:
+        start = starts[np.argmax(np.sum((np.swapaxes(bases, 1, 2) @ w)**2, axis=1))]
+        found = least_squares(rest, start, bounds=GABOR, max_nfev=12, args=(w,))
+        shares.append(1 - 2 * found.cost / np.sum((w - w.mean())**2))
+    return np.array(shares)
+
+
+def waves(q):
+    """Return cosine and sine under the window of q = (x₀, y₀, θ, f, s, t), and a constant: (64, 3)."""
+    row, column = np.indices((8, 8)) - 3.5
+    x0, y0, theta, f, s, t = q
+    u = (column - x0) * np.cos(theta) + (row - y0) * np.sin(theta)
+    v = (row - y0) * np.cos(theta) - (column - x0) * np.sin(theta)
+    window = np.exp(-u**2 / (2 * s**2) - v**2 / (2 * t**2))
+    wave = 2 * np.pi * f * u
+    return np.stack([window * np.cos(wave), window * np.sin(wave), np.ones((8, 8))], axis=-1).reshape(64, 3)
 
 
 def cs294a(data, rng):

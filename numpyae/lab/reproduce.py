@@ -1,5 +1,9 @@
-"""Reproduce: train a published setting, measure on the way, compare with our recorded run, go on when stopped."""
+"""Reproduce: train a published setting, measure on the way, compare with our recorded run, go on when stopped.
 
+The recorded runs are the rows of `lectures/results.md`, one for each run; their curves are in `lectures/results.csv`.
+"""
+
+import csv
 import json
 import os
 import pathlib
@@ -7,12 +11,14 @@ import time
 
 import numpy as np
 
+from numpyae import fit, lbfgs
+from numpyae.course.lectures import FOLDER
 from numpyae.lab.published import SEED, SETTINGS
-from numpyae.lab.records import (COLUMNS, HEAD, STOPPED, append, best_recorded, expected, number, recorded_curve,
-                                 result_row)
 from numpyae.lab.runs import save
-from numpyae.optimizers import lbfgs
-from numpyae.training import fit
+
+HEAD = "| setting | date | seed | minutes of training | machine | epochs | ours ± standard error | published | remark |"
+COLUMNS = ["setting", "epochs", "epoch", "loss", "value"]
+STOPPED = "stopped"                   # begins the remark of a row whose number is a look on the way
 
 
 class Watch:
@@ -32,9 +38,9 @@ class Watch:
             return
         value, error = self.job.look(model)
         loss, minutes = history.loss[-1], sum(history.seconds) / 60
-        left = minutes / epoch * (self.epochs - epoch)
         print(f"epoch {epoch}/{self.epochs}  {number(value, error)}{self.beside('value', epoch)}  "
-              f"training loss {number(loss)}{self.beside('loss', epoch)}  {left:.0f} minutes left", flush=True)
+              f"training loss {number(loss)}{self.beside('loss', epoch)}  "
+              f"{minutes / epoch * (self.epochs - epoch):.0f} minutes left", flush=True)
         self.last = epoch, value, error, minutes
         self.keep(epoch, loss, value)
 
@@ -78,8 +84,7 @@ def rerun(name, out=None, resume=None, epochs=None, data=None):
         pathlib.Path(folder, "run.json").write_text(json.dumps({"reproduce": name, "epochs": epochs}))
     try:
         minutes = train(job, watch)
-        patience = ", which takes minutes" if setting.estimate else ""
-        print(f"done, now measuring {setting.measure}{patience}", flush=True)
+        print(f"done, now measuring {setting.measure}{', which takes minutes' * bool(setting.estimate)}", flush=True)
         value, error, remark = job.judge(job.model)
     except KeyboardInterrupt:
         if watch.last is not None:
@@ -138,8 +143,8 @@ def announce(data, job, watch):
     """Return lines that say how the setting will be run."""
     setting, held_out = watch.setting, f", {len(data.x_test)} held out" if data.x_test is not data.x else ""
     often = "every epoch" if setting.every == 1 else f"every {setting.every} epochs"
-    known = any(watch.curves.values())
-    source = "from our recorded run" if known else f"nothing, no run of {watch.epochs} epochs is recorded"
+    source = ("from our recorded run" if any(watch.curves.values()) else
+              f"nothing, no run of {watch.epochs} epochs is recorded")
     steps, way = "epochs", f"{often}: {setting.estimate or 'the same'}; expected: {source}"
     if job.optimizer is None:
         steps, way = "iterations", "nothing: L-BFGS runs in one piece, and stopped it begins anew"
@@ -152,3 +157,74 @@ def announce(data, job, watch):
         f"training    {watch.epochs} {steps}, seed {SEED}",
         f"on the way  {way}",
         f"folder      {watch.folder}"])
+
+
+# The recorded runs
+
+def recorded_results():
+    """Return {name: [row as a list of cells, ...]} of the rows of lectures/results.md with a number."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in read_lines("results.md")]
+    rows = [cells for cells in rows if len(cells) == HEAD.count("|") - 1 and cells[6] != "not run"]
+    return {name: [cells for cells in rows if cells[0] == name] for name in SETTINGS}
+
+
+def best_recorded(name):
+    """Return our best value in lectures/results.md, as a sentence; estimates do not count."""
+    setting = SETTINGS[name]
+    rows = [cells for cells in recorded_results()[name] if not (setting.estimate and cells[8].startswith(STOPPED))]
+    if not rows:
+        return "not run"
+    best = setting.better(rows, key=lambda cells: float(cells[6].split()[0]))
+    return f"{best[6]} after {best[5]} epochs, {best[3]} minutes on {best[4]} ({best[1]}); {best[8]}"
+
+
+def recorded_curve(name, epochs, column):
+    """Return [(epoch, value), ...] of lectures/results.csv for a run of so many epochs; column: "loss" or "value"."""
+    try:
+        rows = [row for row in csv.DictReader(read_lines("results.csv")) if row["setting"] == name]
+        return sorted((int(row["epoch"]), float(row[column])) for row in rows
+                      if int(row["epochs"]) == epochs and row[column])
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{FOLDER / 'results.csv'}: expected columns {', '.join(COLUMNS)}, all but the first numbers, "
+                         f"got {error!r}") from None
+
+
+def read_lines(name):
+    """Return the lines of a file beside the lectures; none when the package was installed without them."""
+    path = FOLDER / name
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def expected(curve, epoch):
+    """Return the value of a curve [(epoch, value), ...] at an epoch, linear between its points; None outside of it."""
+    if not curve or not curve[0][0] <= epoch <= curve[-1][0]:
+        return None
+    return float(np.interp(epoch, *zip(*curve)))
+
+
+def listing():
+    """Return all settings as text: published value, its source, our best, and the measure."""
+    return "\n".join(f"{name}\n"
+                     f"    published  {setting.published}: {setting.source}\n"
+                     f"    ours       {best_recorded(name)}\n"
+                     f"    measured   {setting.measure}" for name, setting in SETTINGS.items())
+
+
+def number(value, error=None):
+    """Return a value with two decimals, or three for small ones, and its error with as many."""
+    decimals = 2 if abs(value) >= 1 else 3
+    return f"{value:.{decimals}f}" if error is None else f"{value:.{decimals}f} ± {error:.{decimals}f}"
+
+
+def result_row(name, dtype, minutes, epochs, value, error, remark):
+    """Return a row of the table in lectures/results.md."""
+    cells = [name, time.strftime("%Y-%m-%d"), str(SEED), f"{minutes:.{int(minutes < 10)}f}",
+             f"{os.cpu_count()} cores, {dtype}", epochs, number(value, error), SETTINGS[name].published, remark]
+    return f"| {' | '.join(cells)} |"
+
+
+def append(path, head, line):
+    """Append a line to a file; a new file begins with the head."""
+    lines = [line] if os.path.exists(path) else [head, line]
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))

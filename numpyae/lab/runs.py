@@ -12,12 +12,16 @@ from functools import partial
 import numpy as np
 
 import numpyae                        # numpyae.plots is loaded when the first picture is drawn
-from numpyae import datasets
+from numpyae import (VAE, Adam, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense,
+                     TopK, datasets, fit, mlp)
 from numpyae.checkpoints import read_checkpoint
 from numpyae.checks import check_data
-from numpyae.lab.building import architecture, build_model
-from numpyae.optimizers import Adam
-from numpyae.training import History, check_arguments, fit
+from numpyae.corruption import Corruption
+from numpyae.described import arguments_of
+from numpyae.lab.settings import codes, known, make
+from numpyae.losses import Loss
+from numpyae.penalties import Penalty
+from numpyae.training import History, check_arguments
 
 # For a name in --plots the picture that is drawn after an epoch, a file name in Run.pictures; the film comes last.
 PLOTS = {"reconstruction": "reconstructions", "manifold": "manifold", "map": "code_map", "animation": None}
@@ -141,7 +145,6 @@ class Run:
         task, code, latent = settings["task"], settings["code"], settings["latent"] or 0
         unit = "squared error per sample" if settings["likelihood"] == "squared-error" else "nats per sample"
         rng = np.random.default_rng(settings["seed"])
-        network = model.network if task == "regression" else model.encoder
         curve = task == "regression" and self.data[0].shape[1] == 1 and self.data[1].shape[1:] == (1,)
         sparse = code.startswith("top") or any(penalty.term == "sparsity" for penalty in model.penalties)
         grid = x if task == "ae" else None               # an autoencoder has no prior: its codes say where to look
@@ -154,7 +157,7 @@ class Run:
             "activity": (sparse and self.labels is not None, lambda: plots.activity(model, x, self.labels)),
             "samples": (task == "vae" and shape, lambda: plots.samples(model, shape, rng=rng)),
             "manifold": (latent == 2 and shape, lambda: plots.manifold(model, shape, x=grid)),
-            "filters": (shape, lambda: plots.filters(network.layers[0], shape))}
+            "filters": (shape, lambda: plots.filters(next(iter(model.leaves().values())), shape))}
         return {name: draw for name, (fits, draw) in pictures.items() if fits}
 
 
@@ -181,16 +184,17 @@ def drawn_epochs(epochs):
 def check_plots(settings, image_shape):
     """Raise ValueError, before the training, unless each name in --plots can be drawn for these data and this code."""
     for name in settings["plots"]:
-        if name not in PLOTS:
-            raise ValueError(f"--plots must be names out of {', '.join(PLOTS)}, with commas between, got {name!r}")
-        if name != "map" and not image_shape:
-            raise ValueError(f"--plots {name} needs data that are images, got {settings['data']}, which are rows of "
-                             "numbers")
-        if name in ("manifold", "animation") and settings["latent"] != 2:
-            raise ValueError(f"--plots {name} needs a code of 2 numbers, --latent 2, got {settings['latent']}")
-        if name == "map" and settings["latent"] < 2:
-            raise ValueError("--plots map needs a code of at least 2 numbers, --latent 2 or more, "
-                             f"got {settings['latent']}")
+        for wrong, sentence in (
+                (name not in PLOTS,
+                 f"must be names out of {', '.join(PLOTS)}, with commas between, got {name!r}"),
+                (name != "map" and not image_shape,
+                 f"{name} needs data that are images, got {settings['data']}, which are rows of numbers"),
+                (name in ("manifold", "animation") and settings["latent"] != 2,
+                 f"{name} needs a code of 2 numbers, --latent 2, got {settings['latent']}"),
+                (name == "map" and settings["latent"] < 2,
+                 f"map needs a code of at least 2 numbers, --latent 2 or more, got {settings['latent']}")):
+            if wrong:
+                raise ValueError(f"--plots {sentence}")
 
 
 def load_split(name, dtype, seed):
@@ -223,3 +227,60 @@ def targets(settings, y, dtype):
         raise ValueError(f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
                          f"got {y.min():g} to {y.max():g}: --likelihood squared-error takes them as numbers")
     return y
+
+
+# The model of a run
+
+def build_model(settings, D, y, y_test):
+    """Return the model of the settings for data of D features; y and y_test matter for regression only."""
+    rng = np.random.default_rng(settings["seed"])
+    hidden, latent = settings["hidden"], settings["latent"]
+    loss = known(Loss)[settings["likelihood"]]
+    criterion = loss(learn=True) if "learn" in arguments_of(loss) else loss()                    # learn: its σ
+    outputs = D * criterion.outputs_per_feature
+    if settings["task"] == "regression":
+        outputs = int(max(y.max(), y_test.max())) + 1 if y.ndim == 1 else y.shape[1] * criterion.outputs_per_feature
+        return Regression(mlp([D, *hidden, outputs], rng=rng), criterion)
+    corruption = settings["corruption"] and make("--corruption", Corruption, settings["corruption"], "gaussian:0.3")
+    if settings["task"] == "ae":
+        encoder = encoder_of(settings["code"], [D, *hidden, latent], rng)
+        decoder = mirror(encoder) if settings["tied"] else mlp([latent, *hidden[::-1], outputs], rng=rng)
+        penalties = [make("--penalty", Penalty, text, "kl:0.05:3") for text in settings["penalty"]]
+        return Autoencoder(encoder, decoder, criterion, corruption, penalties)
+    encoder = with_dropout(mlp([D, *hidden, 2 * latent], rng=rng), settings["dropout"])
+    decoder = with_dropout(mlp([latent, *hidden[::-1], outputs], rng=rng), settings["dropout"])
+    return VAE(encoder, decoder, criterion, DiagonalGaussian(latent), corruption=corruption)
+
+
+def encoder_of(code, sizes, rng):
+    """Return tanh layers and a code: linear, bounded, rectified, or the K strongest units only ("top-25")."""
+    if code in codes():
+        return mlp(sizes, output=codes()[code], rng=rng)
+    k = code.removeprefix("top-")
+    if not (code.startswith("top-") and k.isdecimal() and 1 <= int(k) <= sizes[-1]):
+        raise ValueError(f"--code must be {', '.join(codes())}, or top-K with K from 1 to {sizes[-1]}, got {code!r}")
+    return Sequential(*mlp(sizes, rng=rng).layers, TopK(int(k)))
+
+
+def mirror(encoder):
+    """Return the decoder that shares the encoder's weights: its Dense layers backwards, transposed, tanh between."""
+    return Sequential(*[part for layer in encoder.layers[::-1] if isinstance(layer, Dense)
+                        for part in (TiedDense(layer), Tanh())][:-1])
+
+
+def with_dropout(network, p):
+    """Return the network with a Dropout after each hidden activation; p = 0: without."""
+    return Sequential(*[part for layer in network.layers
+                        for part in [layer] + [Dropout(p)] * (p > 0 and not isinstance(layer, Dense))])
+
+
+def architecture(settings, D, model):
+    """Return a line such as: VAE 784-256-256-[2]-256-256-784, tanh, bernoulli."""
+    hidden, code, dropout = settings["hidden"], settings["code"], settings["dropout"]
+    if settings["task"] == "regression":
+        sizes = [D, *hidden, model.network.n_out]
+    else:
+        sizes = [D, *hidden, f"[{settings['latent']}]", *hidden[::-1], model.decoder.n_out]
+    variants = [f"{code} code"] * (code != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
+    variants += [f"dropout {dropout:g}"] * bool(dropout) + [settings["corruption"]] * bool(settings["corruption"])
+    return ", ".join([f"{type(model).__name__} {'-'.join(map(str, sizes))}", "tanh", settings["likelihood"], *variants])

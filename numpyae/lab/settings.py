@@ -1,9 +1,15 @@
 """Settings of a training run, one record each: its default, what it may be, its help.
 
 `train TASK` has an option for each setting of the task; run.json, in the folder of a run, holds all of them.
+
+A word such as kl:0.05:3 stands for an object, KLSparsity(0.05, 3). A penalty, a corruption, a loss or an activation
+says its word itself, `option = "kl"` in its own body, and is available from then on. The numbers behind the word are
+the arguments of its constructor, as far as they are numbers.
 """
 
 import argparse
+import inspect
+import itertools
 import json
 import math
 import os
@@ -13,7 +19,7 @@ from collections import namedtuple
 
 from numpyae.checkpoints import read_record
 from numpyae.corruption import Corruption
-from numpyae.lab.names import forms, known
+from numpyae.described import with_subclasses
 from numpyae.layers import Layer
 from numpyae.losses import Loss
 from numpyae.penalties import Penalty
@@ -66,9 +72,8 @@ class Option(namedtuple("Option", "name kind default help tasks argument", defau
 
     def add_to(self, parser, task):
         """Add the option to the parser of a task."""
-        default = self.value(task)
+        default, text = self.value(task), self.help[task] if isinstance(self.help, dict) else self.help
         shown = ",".join(map(str, default)) if isinstance(default, list) else default
-        text = self.help[task] if isinstance(self.help, dict) else self.help
         text = text.format(shown, penalties=forms(Penalty), corruptions=forms(Corruption), codes=", ".join(codes()))
         argument = {} if self.kind is FLAG else {"type": self.kind}
         if self.name == "likelihood":             # those that make sense for the task
@@ -154,9 +159,8 @@ def resumed_settings(path):
 
 def files_of(path):
     """Return the paths of checkpoint and run.json of a run, given its folder or the checkpoint; they need not exist."""
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
-    checkpoint = os.path.join(folder, "checkpoint.npz") if os.path.isdir(path) else path
-    return checkpoint, os.path.join(folder, "run.json")
+    checkpoint = os.path.join(path, "checkpoint.npz") if os.path.isdir(path) else path
+    return checkpoint, os.path.join(os.path.dirname(checkpoint), "run.json")
 
 
 def read_settings(source):
@@ -172,3 +176,43 @@ def read_settings(source):
         return settings
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{source}: expected the settings of a run, got a damaged or other file ({error})") from None
+
+
+def known(kind):
+    """Return {word: class} of the subclasses of `kind` that have a word."""
+    return {cls.option: cls for cls in with_subclasses(kind) if "option" in vars(cls)}
+
+
+def numbers(cls):
+    """Return (the names of the numbers that the constructor takes first, how many of them it needs)."""
+    parameters = inspect.signature(cls).parameters.values()
+    taken = list(itertools.takewhile(lambda p: p.default is p.empty or type(p.default) in (int, float), parameters))
+    return [p.name for p in taken], sum(p.default is p.empty for p in taken)
+
+
+def forms(kind):
+    """Return what can be written for the subclasses of `kind`: kl:RHO:WEIGHT, masking:P[:VALUE], …"""
+    written = []
+    for word, cls in known(kind).items():
+        names, needed = numbers(cls)
+        optional = "".join(f"[:{name.upper()}" for name in names[needed:]) + "]" * len(names[needed:])
+        written.append(":".join([word, *(name.upper() for name in names[:needed])]) + optional)
+    return ", ".join(written)
+
+
+def make(option, kind, text, example):
+    """Return the object that a text such as kl:0.05:3 stands for. ValueError, with the option's name, for others."""
+    word, *given = text.split(":")
+    classes = known(kind)
+    if word not in classes:
+        raise ValueError(f"{option} must be one of {', '.join(classes)}, with its numbers, such as {example}, "
+                         f"got {text!r}")
+    names, needed = numbers(classes[word])
+    try:
+        values = [float(number) for number in given]
+    except ValueError:
+        values = []
+    if not needed <= len(values) <= len(names):
+        raise ValueError(f"{option} {word} takes numbers for {' and '.join(names)}, "
+                         f"written {':'.join([word, *names])}, got {text!r}")
+    return classes[word](*values)

@@ -22,7 +22,7 @@ def code_map(model, x, labels=None, limit=5000):
     if K < 2:
         raise ValueError(f"code_map: the code must have at least 2 dimensions, got {K}")
     i, j = np.sort(np.argsort(-code.var(axis=0), kind="stable")[:2])
-    which = "" if K == 2 else f" (the two of {K} dimensions that vary most)"
+    which = f" (the two of {K} dimensions that vary most)" * (K > 2)
     figure, axes = new_panel(f"Inputs the encoder finds alike lie together{which}.", 10.5,
                              f"The code of {len(x)} inputs", f"$z_{{{i + 1}}}$", f"$z_{{{j + 1}}}$")
     axes.set_aspect("equal", adjustable="datalim")
@@ -43,11 +43,11 @@ def activity(model, x, labels, n=100):
     largest = means.max(axis=0)
     order = np.argsort(-largest, kind="stable")[:n]
     order = order[np.argsort(means[:, order].argmax(axis=0), kind="stable")]    # units of a class side by side
-    share = means[:, order] / np.where(largest[order] == 0, 1, largest[order])
+    means = means[:, order] / np.where(largest[order] == 0, 1, largest[order])
     figure, axes = new_panel(
         "A column with one bright cell is a unit that answers to one class; bright all over, to everything.", 16,
         f"{len(order)} of {z.shape[1]} units of the code", "unit, sorted by its class", "class")
-    image = axes.imshow(share, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    image = axes.imshow(means, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.set_yticks(np.arange(len(classes)), classes)
     colour_bar(axes, image, "mean |z|, in units of its largest")
     return figure
@@ -64,8 +64,8 @@ def show_classes(axes, code, labels=None):
     classes, index = np.unique(labels, return_inverse=True)
     markers = [MarkerStyle(MARKERS[k % len(MARKERS)]) for k in range(len(classes))]
     shapes = [marker.get_path().transformed(marker.get_transform()) for marker in markers]
-    colours = [COLOURS[k % 10] for k in index]
-    axes.scatter(*code.T, s=26, c=colours, alpha=0.7, linewidth=0).set_paths([shapes[k] for k in index])
+    points = axes.scatter(*code.T, s=26, c=[COLOURS[k % 10] for k in index], alpha=0.7, linewidth=0)
+    points.set_paths([shapes[k] for k in index])
     densest = np.stack([densest_point(code[index == k][:500]) for k in range(len(classes))])
     widest = max(len(str(name)) for name in classes)
     places = keep_apart(densest, 0.03 * (1 + widest) * np.ptp(code, axis=0).max())

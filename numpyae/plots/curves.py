@@ -27,8 +27,8 @@ def learning_curve(history, unit=None):
                   label=f"best: {lowest:.5g}, epoch {epoch}")
     legend_above(axes)
     for index, (name, values) in enumerate(terms.items()):
-        term = new_axes(figure, grid[index, 1], f"Term: {name}", "epoch", unit or "")
-        show_values(term, values, "o-", COLOURS[(4, 6, 8)[index % 3]])
+        show_values(new_axes(figure, grid[index, 1], f"Term: {name}", "epoch", unit or ""), values, "o-",
+                    COLOURS[(4, 6, 8)[index % 3]])
     return figure
 
 

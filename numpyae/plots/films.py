@@ -33,8 +33,8 @@ def moving_basis(model, snapshots, x, t, truth):
     line, frames = np.linspace(x.min(), x.max(), 300, dtype=model.dtype)[:, None], []
     for epoch, w in snapshots.items():
         model.w = w
-        title = f"epoch {epoch}: loss {model.loss(x, t, training=False):.4f}"
-        frames.append((title, model.predict(line), last.x))                  # the input of the last layer: h (300, M)
+        frames.append((f"epoch {epoch}: loss {model.loss(x, t, training=False):.4f}", model.predict(line),
+                       last.x))                          # the input of the last layer: h (300, M)
     return fit_and_basis(x, t, line, truth(line), frames)
 
 
@@ -97,8 +97,8 @@ class Recorder:
         require("Recorder", model, "elbo", "a VAE", dimensions=2)
         mean, sigma = extent(model)
         images = model.decode(plane(*(mean[:, None] + sigma[:, None] * quantiles(self.n))).astype(model.dtype))
-        page = tile(np.clip(images, 0, 1) * 15, self.image_shape, self.n**2).round()
-        page = page.filled(15).astype(np.uint8)          # few grey levels make a small file
+        page = tile(np.clip(images, 0, 1) * 15, self.image_shape, self.n**2)
+        page = page.round().filled(15).astype(np.uint8)  # few grey levels make a small file
         self.last = {epoch: (model.encode(self.x), float(model.elbo(self.x, rng=0).mean()), page)}
         if epoch % self.every == 0:
             self.kept |= self.last

@@ -39,8 +39,8 @@ def denoised(model, x, image_shape, n=8, rng=None):
         "The network has seen the middle row only; the lower one is its answer, to be compared with the upper.", 16, 9)
     rows = {"x": clean, f"x with {corruption!r}": seen, "what the model makes of it": model.reconstruct(seen)}
     for place, (title, images) in zip(figure.add_gridspec(3, 1), rows.items()):
-        page = tile(images, image_shape, len(images), across=len(images))
-        show_page(new_axes(figure, place, title), page[1:-1, 1:])            # no gap around a row
+        show_page(new_axes(figure, place, title),
+                  tile(images, image_shape, len(images), across=len(images))[1:-1, 1:])      # no gap around a row
     return figure
 
 
@@ -96,8 +96,7 @@ def filters(dense, image_shape, n=100):
     if W is None:
         raise TypeError(f"filters: expected a Dense layer, got {type(dense).__name__}")
     check_image("filters", image_shape, len(W), "the layer takes")
-    strongest = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:n]
-    W = W.T[strongest]
+    W = W.T[np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:n]]
     largest = np.abs(W).max(axis=1, keepdims=True)
     W = W / np.where(largest == 0, 1, largest)
     figure, axes = new_panel("Bright pixels under purple raise a unit's activation, under orange they lower it.", 10.5,

@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib import patches
 
-from numpyae.layers import Layer
-from numpyae.models import Model
+from numpyae import Layer, Model
 from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, signed
 
 # For each kind of arrow its line style and colour.
@@ -76,17 +75,12 @@ def columns_of(network):
             every = np.vstack([np.ones((before["n"], leaf.n_out)), np.zeros(leaf.n_out)])
             columns.append(new_column("φ", f" = {kind}({before['letters'][0]})", every, learnt=False,
                                       box=kind if leaf.owner.w.size else None))
-        else:                                            # a function of each unit
+        else:                                            # a function of each unit, named as in tanh({x}), or its class
             before["letters"] = ["h"] if len(columns) == 1 else before["letters"]
-            before["formula"] = f" = {function_name(leaf)}({before['formula'][3:] or 'x'})"
+            name = vars(type(leaf)).get("formula", {}).get("y", "").removesuffix("({x})")
+            before["formula"] = f" = {name if name.isalpha() else kind}({before['formula'][3:] or 'x'})"
     columns[-1]["letters"] = ["o"]
     return columns
-
-
-def function_name(layer):
-    """Return the name that an activation has in its formula, as in tanh({x}), or else that of its class."""
-    name = vars(type(layer)).get("formula", {}).get("y", "").removesuffix("({x})")
-    return name if name.isalpha() else type(layer).__name__
 
 
 def end_of_encoder(column, posterior):
@@ -122,8 +116,8 @@ def show_units(axes, columns, radius):
             face = "white" if unit == -1 else "0.9" if k == 0 else "#fff1d6"
             if unit is not None:
                 axes.plot(x, y, "o", markersize=2 * radius, color=face, markeredgecolor="0.2", markeredgewidth=1.5)
-            text = NO_NAMES.get(unit, name.replace("²$", "$^2"))             # one above the other
-            axes.text(x, y, text, fontsize=TICKS, ha="center", va="center")
+            axes.text(x, y, NO_NAMES.get(unit, name.replace("²$", "$^2")),   # one above the other
+                      fontsize=TICKS, ha="center", va="center")
         if column["box"]:
             axes.text(k - 0.5, 0, column["box"], fontsize=TEXT, ha="center", va="center", rotation=90, bbox=BOX)
 
@@ -155,8 +149,8 @@ def arrows_to(before, column):
     ends = [(j, end) for j, end in column["units"] if j not in (None, -1)]
     if column["box"]:
         box = np.array([ends[0][1][0] - 0.5, 0.0])
-        ways = [(start, box) for _, start in starts] + [(box, end) for _, end in ends]
-        return [(1.0, "through a box", *way, box) for way in ways]
+        return [(1.0, "through a box", *way, box)
+                for way in [(start, box) for _, start in starts] + [(box, end) for _, end in ends]]
     along = 1 / (1 + len(column["rows"]))                                    # so far along, no number meets another
     W, learnt = column["W"], column["learnt"]
     return [(W[i, j], ("w < 0" if W[i, j] < 0 else "w ≥ 0") if learnt else "fixed", start, end,

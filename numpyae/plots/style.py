@@ -1,6 +1,5 @@
 """Parts of all figures: colours, sizes of text, captions, panels, legends; and checks of the arguments."""
 
-import math
 import textwrap
 
 import numpy as np
@@ -18,16 +17,16 @@ DOTS = 100                            # per inch: a figure of 16 x 9 inches is 1
 
 def new_figure(caption, width, height, dpi=DOTS):
     """Return an empty figure of width x height inches, white, with a sentence below that says what to see."""
-    layout = layout_engine.ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12)
-    figure = plt.figure(figsize=(width, height), dpi=dpi, layout=layout, facecolor="white")
+    figure = plt.figure(figsize=(width, height), dpi=dpi, facecolor="white",
+                        layout=layout_engine.ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12))
     figure.supxlabel(textwrap.fill(caption, round(8.5 * width)), fontsize=TEXT, style="italic", color="0.25")
     return figure
 
 
 def new_axes(figure, place, title, xlabel="", ylabel=""):
     """Return axes in a cell of the figure's grid, with texts that can be read when projected."""
-    sizes = {"axes.titlesize": TITLE, "axes.titlepad": 12, "axes.labelsize": TEXT, "ytick.labelsize": TICKS}
-    with plt.rc_context(sizes):
+    with plt.rc_context({"axes.titlesize": TITLE, "axes.titlepad": 12, "axes.labelsize": TEXT,
+                         "ytick.labelsize": TICKS}):
         axes = figure.add_subplot(place, title=title, xlabel=xlabel, ylabel=ylabel)
     axes.tick_params(labelsize=TICKS)
     return axes
@@ -52,8 +51,8 @@ def legend_above(axes, pad=12, **place):
 
 def legend_below_title(axes):
     """Put the title on the left and the legend, in two lines, below it: for panels too narrow for both in one line."""
-    columns = math.ceil(len(axes.get_legend_handles_labels()[0]) / 2)
-    legend_above(axes, 56, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=columns, columnspacing=1.5)
+    lines = len(axes.get_legend_handles_labels()[0])
+    legend_above(axes, 56, loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=-(-lines // 2), columnspacing=1.5)
 
 
 def light_grid(axes):

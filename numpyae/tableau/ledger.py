@@ -115,8 +115,8 @@ class Ledger:
 
     def number(self, layer):
         """Return the number of a layer: those with parameters are counted; a second use has the number of the first."""
-        counted = bool(layer.owner.named_parameters()) and not layer._parts
-        return self.numbers.setdefault(id(layer.owner), max(self.numbers.values(), default=0) + counted)
+        highest, counted = max(self.numbers.values(), default=0), layer.owner.named_parameters() and not layer._parts
+        return self.numbers.setdefault(id(layer.owner), highest + bool(counted))
 
     def row_of(self, array, name="u"):
         """Return the row of an array that was computed before, perhaps in another shape, or write one of this name."""

@@ -65,10 +65,9 @@ class Tableau:
                 gap = largest_gap(getattr(mine, what), getattr(theirs, what), tolerance)
                 if gap:
                     return f"{line} {what}{gap}"
-        if len(self) != len(other):
-            return (f"the first {min(len(self), len(other))} lines agree, "
-                    f"but there are {len(self)} here and {len(other)} there")
-        return f"all {len(self)} lines agree"
+        return f"all {len(self)} lines agree" if len(self) == len(other) else (
+            f"the first {min(len(self), len(other))} lines agree, "
+            f"but there are {len(self)} here and {len(other)} there")
 
     def to_html(self):
         """Return the backprop stepper, the text of a page that needs no network: see `numpyae.tableau.page`."""
@@ -110,5 +109,5 @@ def largest_gap(a, b, tolerance):
 
 def in_columns(cells, widths):
     """Return cells of several lines side by side."""
-    lines = itertools.zip_longest(*cells, fillvalue="")
-    return "\n".join("".join(text.ljust(width) for text, width in zip(line, widths)).rstrip() for line in lines)
+    return "\n".join("".join(text.ljust(width) for text, width in zip(line, widths)).rstrip()
+                     for line in itertools.zip_longest(*cells, fillvalue=""))
