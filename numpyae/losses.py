@@ -23,7 +23,8 @@ import numpy as np
 
 from numpyae.activations import Sigmoid, Softmax
 from numpyae.checks import check_positive
-from numpyae.parameters import Parametric, Windows, parameter
+from numpyae.parameters import Parametric, parameter
+from numpyae.windows import Windows
 
 
 class Loss(Parametric):

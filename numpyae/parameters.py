@@ -9,17 +9,9 @@ into `w` (NumPy views, no copies), and its `dW` and `db` are windows into `grad`
 
 `w -= alpha * grad` is then a whole training step. An optimizer needs no loop over layers, and a gradient check perturbs
 `w[i]`. Copying, pickling and `astype` make new vectors and place the windows in them.
-
-An ordinary attribute would lose its window at `dense.W = new_array`: the name would be bound to another array, and w
-would not change. Therefore a class declares its parameters with `W, dW = parameter("W")`, and an assignment copies into
-the window. Reading `dense.W` runs no Python function, so a debugger never stops there. The windows of a layer are kept
-in one small object, which all uses of the layer share (`layer.again()`).
-
-A layer belongs to the last model built from it. An earlier model cannot be used any more: it becomes `Taken`.
 """
 
 import copy
-import functools
 import math
 import operator
 
@@ -28,42 +20,10 @@ import numpy as np
 from numpyae.arrays import fill, read_arrays, write_arrays
 from numpyae.checks import FLOATS
 from numpyae.described import Described
+from numpyae.taken import give_up
+from numpyae.windows import Windows, parameter, setting
 
-
-def parameter(name, meaning="parameters"):
-    """Declare a parameter and its gradient in a class body: `W, dW = parameter("W", "weights (n_in, n_out)")`.
-
-    Reading an attribute returns the window into w (or grad). Assigning checks the shape and copies into the window.
-    """
-    return (_window(name, f"{name}: {meaning}, a window into w. Assigning checks the shape and copies into it."),
-            _window("d" + name, f"d{name} = ∂L/∂{name}, a window into grad. backward adds to it."))
-
-
-def _window(name, doc):
-    def copy_in(self, value):
-        self._copy_in(name, getattr(self, name), value)
-
-    return property(operator.attrgetter("_windows." + name), copy_in, doc=doc)
-
-
-def setting(name, meaning="a setting that a callback may change while training"):
-    """Declare a setting that a layer shares with its uses, in a class body: `k = setting("k")`."""
-    def change(self, value):
-        if self._windows is None:
-            self._windows = Windows()
-        setattr(self._windows, name, value)
-
-    return property(operator.attrgetter("_windows." + name), change, doc=f"{name}: {meaning}.")
-
-
-class Windows:
-    """The windows of a layer into w and grad, and its settings: one object for the layer and all its uses."""
-
-    def __init__(self, **values):
-        vars(self).update(values)
-
-    def __getstate__(self):           # without the views: the owner of a copy places its windows itself
-        return {name: value for name, value in vars(self).items() if getattr(value, "base", None) is None}
+__all__ = ["Parametric", "leaves_of", "parameter", "setting"]
 
 
 class Parametric(Described):
@@ -234,38 +194,3 @@ class Parametric(Described):
 def leaves_of(parts):
     """Return {dotted name: leaf} for a dict of parts; a leaf is a part without parts."""
     return {f"{name}.{rest}".rstrip("."): leaf for name, part in parts.items() for rest, leaf in part.leaves().items()}
-
-
-class Taken:
-    """A container that has lost a part to another: its parameters and methods raise a ValueError that says so."""
-
-    def __getattribute__(self, name):
-        state = object.__getattribute__(self, "__dict__")
-        if name in state and not name.startswith("_"):   # its layers may be taken one by one
-            return state[name]
-        if not name.startswith("__") and callable(getattr(state["_was"], name, None)):
-            return functools.partial(refuse, state["_why"])
-        return refuse(state["_why"])
-
-    def __setattr__(self, name, value):
-        refuse(object.__getattribute__(self, "__dict__")["_why"])
-
-    def __repr__(self):
-        return f"Taken({object.__getattribute__(self, '__dict__')['_why']})"
-
-
-def refuse(why, *values, **named):
-    """Raise a ValueError that says which container has taken the part."""
-    raise ValueError(why)
-
-
-def give_up(container, part, taker):
-    """Turn a container, and every container around it, into Taken: its `part` now belongs to `taker`."""
-    if container._container is not None:
-        give_up(container._container, part, taker)
-    why = (f"{type(container).__name__}: its part {part!r} now belongs to another {type(taker).__name__}; "
-           "to use both, build that one from copy.deepcopy of the part")
-    for other in container._parts.values():
-        other._container = None
-    vars(container).update(_why=why, _was=type(container))
-    container.__class__ = Taken

@@ -23,7 +23,7 @@ from numpyae.activations import ELU, Sigmoid, Tanh, mlp
 from numpyae.checks import check_choice, check_number, check_positive, check_size
 from numpyae.described import Described
 from numpyae.layers import Dense, Sequential
-from numpyae.parameters import Windows
+from numpyae.windows import Windows
 
 
 class Penalty(Described):

@@ -10,7 +10,7 @@ import pytest
 from numpyae import (Adam, Dense, Dropout, FullGaussian, GaussianNLL, Model, Regression, Sequential,
                      SquaredError, Tanh, TiedDense, TopK, WeightDecay, fit, gradcheck, mlp, trace)
 from numpyae.checkpoints import load_model
-from numpyae.parameters import parameter
+from numpyae.windows import parameter
 from numpyae.layers import Layer
 
 D, H, M, N = 2, 5, 3, 7

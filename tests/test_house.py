@@ -10,7 +10,7 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent / "numpyae"
-FLOORS = [{"checks", "arrays", "described", "parameters"},
+FLOORS = [{"checks", "arrays", "described", "windows", "taken", "parameters"},
           {"layers", "activations", "losses", "basis", "latent", "priors", "corruption", "penalties", "optimizers", "datasets"},
           {"models", "linear", "autoencoder", "vae", "rbm"},
           {"checkpoints", "training", "pretraining", "evaluation", "tasks", "gradcheck", "plots", "tableau", "__init__"},
