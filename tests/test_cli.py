@@ -290,7 +290,7 @@ def test_resume_of_what_is_no_run(tmp_path, capsys):
 def test_ctrl_c_ends_cleanly_with_pictures(blobs, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen([sys.executable, "-m", "numpyae", "train", "vae", "--data", blobs, "--epochs", "2000", "--batch-size",
-                                "6", "--plots", "samples", "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                "6", "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                env=os.environ | {"MPLBACKEND": "Agg"})
     wait_for(process, "epoch 20/")
     process.send_signal(signal.SIGINT)
