@@ -224,7 +224,7 @@ def log_draw(rng):
             "the sum over the numbers of a code is missing": each}, {"the size of the code": d})
 
 
-@exercise("13a", "vae.VAE.backward", "ELBO, backward",
+exercise("13a", "vae.VAE.backward", "ELBO, backward",
           '[000] "Deriving the evidence lower bound"; [001] "Training the Model"', """
   The loss is -ELBO = reconstruction + KL, and loss() has run forward: encoder, h = (μ, logvar), z = μ + σ ε, decoder,
   likelihood. Go back:
@@ -237,10 +237,9 @@ def log_draw(rng):
   weights are ∂L/∂(value of each sample): 1/N, with beta in that of the KL. Where `sampled` is true, the KL was
   estimated from the z drawn, log q(z|x) - log p(z): then prior.backward(-dkl) is one more summand of dz, and dh is
   posterior.backward(dz, dlog_q=dkl). `added` has the deltas of penalties, of which there are none here. End with
-  `return grad`.""", given=1)
-def elbo_backward(rng):
-    for options in ({}, {"beta": 0.4}, {"samples": 4}, {"kl": "sampled", "samples": 4}):
-        gradients(partial(a_vae, DiagonalGaussian, **options))(rng)
+  `return grad`.""", given=1,
+         judge=gradients(lambda rng: (a_vae(DiagonalGaussian, rng, **options)[0] for options in (
+             {}, {"beta": 0.4}, {"samples": 4}, {"kl": "sampled", "samples": 4}))))
 
 
 exercise("14a", "latent.FullGaussian.sample_backward", "full covariance, backward",

@@ -69,9 +69,13 @@ def returned(name, call, *arrays):
     return found
 
 
-def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
-    """Raise Wrong unless found is the array `truth`. mistakes: {sentence: what it gives}; sizes: {name: number}."""
+def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9, infinite=""):
+    """Raise Wrong unless found is the array `truth`. mistakes: {sentence: what it gives}; sizes: {name: number}.
+
+    infinite: a sentence for numbers that are not finite, instead of the usual one.
+    """
     truth = np.asarray(truth)
+    must(not infinite or not isinstance(found, np.ndarray) or np.all(np.isfinite(found)), infinite)
     must(isinstance(found, (np.ndarray, np.floating, float)), f"{name} must be an array, got {type(found).__name__}")
     found = np.asarray(found)
     must(found.dtype == truth.dtype or not near(found, truth, 1e-2),
