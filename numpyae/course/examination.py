@@ -160,11 +160,10 @@ def explained(subject, right, wrong, rng):
     for some in found:
         if some[0]["cause"] != "unexplained":
             return findings + some
-    why = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
-    if why:
-        cause, sentence = why
-        findings.append(finding(cause, f"{cases[0][0]} {sentence}"))
-    return findings + [one for some in found for one in some]
+    title = cases[0][0]
+    why = (subject.stepping and shrinks_with_the_rate(subject, title, wrong[-1])
+           or right_for_one_sample(subject, title, rng))
+    return findings + [one for some in ([why] if why else [], *found) for one in some]
 
 
 def first_wrong(words, truth):
@@ -179,21 +178,19 @@ def first_wrong(words, truth):
     return None
 
 
-def shrinks_with_the_rate(subject, row):
-    """Return (cause, sentence) if the gradient that a step shows is ten times less wrong at a tenth of the rate."""
+def shrinks_with_the_rate(subject, title, row):
+    """Return a finding if the gradient that a step shows is ten times less wrong at a tenth of the rate, else None."""
     gaps = []
     for rate in (RATE / 10, RATE):
         subject.rate = rate
         gradient = subject.backward()[row["array"]].ravel()[row["values"]["index"]]
         gaps.append(np.max(np.abs(gradient - row["values"]["numerical"])))
-    if abs(gaps[1] / gaps[0] - 10) > 0.01:
-        return None
-    return "updates", ("has an error that shrinks with the learning rate: does it come from weights that were updated "
-                       "already?")
+    sentence = "has an error that shrinks with the learning rate: does it come from weights that were updated already?"
+    return None if abs(gaps[1] / gaps[0] - 10) > 0.01 else finding("updates", f"{title} {sentence}")
 
 
-def right_for_one_sample(subject, rng):
-    """Return (cause, sentence) if the gradient agrees for the first sample alone.
+def right_for_one_sample(subject, title, rng):
+    """Return a finding if the gradient agrees for the first sample alone, else None.
 
     If the gradient of two samples is the mean of those of each taken twice, no sample sees another: then N is wrong.
     """
@@ -202,20 +199,18 @@ def right_for_one_sample(subject, rng):
 
     def of(*samples):
         batch = {name: array[list(samples)] for name, array in subject.fixed.items()}
-        some = Program(subject.module, copies(subject.parameters), batch, {})
-        some.forward()
-        return some, copies(some.backward())
+        return Program(subject.module, copies(subject.parameters), batch, {})
 
     try:
-        one, gradients = of(0)
-        if any(row["verdict"] == VERDICTS[DISAGREE] for row in compare(one, gradients, {}, rng)):
+        one = of(0)
+        if any(row["verdict"] == VERDICTS[DISAGREE] for row in compare(one, copies(one.gradients()), {}, rng)):
             return None
-        first, second, both = (of(*samples)[1] for samples in ((0, 0), (1, 1), (0, 1)))
+        first, second, both = (copies(of(*samples).gradients()) for samples in ((0, 0), (1, 1), (0, 1)))
     except Exception:                                    # a program that needs more
         return None
     mixed = difference(both, {name: (first[name] + second[name]) / 2 for name in both})
     why = "what is summed, or averaged?" if mixed else "has one of its summands a 1/N too few, or too many?"
-    return "batch one", f"is right for a batch of one sample, and for no larger one: {why}"
+    return finding("batch one", f"{title} is right for a batch of one sample, and for no larger one: {why}")
 
 
 def vocabulary(subject):
@@ -237,8 +232,7 @@ def vocabulary(subject):
 
     sys.setprofile(look)
     try:
-        subject.forward()
-        subject.backward()
+        subject.gradients()
     finally:
         sys.setprofile(None)
     words.rows |= {f"tanh({name})": np.tanh(array) for name, array in words.rows.items()    # a derivative at the output

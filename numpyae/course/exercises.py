@@ -18,11 +18,13 @@ import types
 
 from numpyae.course.judges import EXERCISES
 
+MEMORY = "# {name}: change it in place, {name} *= ... or {name}[...] = ...; = would lose it"
+VIEW = "# {name}: add in place, {name} += ..., for it is a view; = would lose it"
 
 def find(number):
     """Return the exercises of "4b", of all of lecture "4", or "all". ValueError for another number."""
-    wanted = number.lstrip("0")
-    found = [exercise for exercise in EXERCISES.values() if wanted in ("all", exercise.number, str(exercise.lecture))]
+    found = [exercise for exercise in EXERCISES.values()
+             if number.lstrip("0") in ("all", exercise.number, str(exercise.lecture))]
     if not found:
         lectures = sorted({exercise.lecture for exercise in EXERCISES.values()})
         raise ValueError(f"number must be that of an exercise, such as 4b, of a lecture "
@@ -32,10 +34,9 @@ def find(number):
 
 def listing():
     """Return all exercises by lecture, as text."""
-    lines = []
-    for lecture, found in itertools.groupby(EXERCISES.values(), lambda exercise: exercise.lecture):
-        lines += [f"lecture {lecture}", *(f"  {one.number:4} {one.title:38} {one.path}" for one in found)]
-    return "\n".join(lines)
+    by_lecture = itertools.groupby(EXERCISES.values(), lambda exercise: exercise.lecture)
+    return "\n".join(line for lecture, found in by_lecture for line in (
+        f"lecture {lecture}", *(f"  {one.number:4} {one.title:38} {one.path}" for one in found)))
 
 
 def write(number, folder):
@@ -123,12 +124,7 @@ class Body:
                  for place in reads}
         parts = [reads[start:start + 5] for start in range(0, len(reads), 5)]
         lines = [f"{', '.join(names[place] for place in part)} = self.{', self.'.join(part)}" for part in parts]
-        for place in grows:
-            name = names[place]
-            lines.append(f"# {name}: change it in place, {name} *= ... or {name}[...] = ...; = would lose it"
-                         if place in self.memory else
-                         f"# {name}: add in place, {name} += ..., for it is a view; = would lose it")
-        return lines
+        return lines + [(MEMORY if place in self.memory else VIEW).format(name=names[place]) for place in grows]
 
     def attributes(self):
         """Return the attributes of self that the hole reads, in its order, such as "dense.W", and those it changes."""

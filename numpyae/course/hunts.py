@@ -45,8 +45,8 @@ Level {level}: {kind}.
 def find(level, seed):
     """Return the Bug of this level and seed. Raise ValueError if there is no such level, or the seed is negative."""
     if level not in LEVELS or seed < 0:
-        levels = ", ".join(map(str, LEVELS))
-        raise ValueError(f"level must be one of {levels} and seed at least 0, got {level} and {seed}")
+        raise ValueError(f"level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, "
+                         f"got {level} and {seed}")
     bugs = [bug for bug in BUGS if bug.level == level]
     return bugs[np.random.default_rng(level).permutation(len(bugs))[seed % len(bugs)]]
 
@@ -110,18 +110,14 @@ def hints(level, seed):
 def place(bug, text):
     """Return in words where the wrong line is: its function, and the name that it gives a value."""
     number = 1 + [line.strip() for line in text.splitlines()].index(bug.right)
-    inside, node = [], ast.parse(text)
-    while node is not None:
-        inside += [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
-        last = node
-        node = next((child for child in getattr(node, "body", []) if child.lineno <= number <= child.end_lineno), None)
-    where = f"in {'.'.join(inside)}" if inside else "above all functions"
+    around = [node for node in ast.walk(ast.parse(text))             # from the outermost to the line itself
+              if isinstance(node, ast.stmt) and node.lineno <= number <= node.end_lineno]
+    inside = ".".join(node.name for node in around if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    where, last = f"in {inside}" if inside else "above all functions", around[-1]
     if isinstance(last, (ast.Assign, ast.AugAssign)):
         targets = last.targets if isinstance(last, ast.Assign) else [last.target]
         return f"{where}, the line that gives {', '.join(map(ast.unparse, targets))}"
-    if isinstance(last, ast.Return):
-        return f"{where}, what it returns"
-    return where
+    return f"{where}, what it returns" if isinstance(last, ast.Return) else where
 
 
 @functools.cache
@@ -138,11 +134,10 @@ def judge(level, seed, module, rng):
     "not yet": every line of code is as in the file that was written. The data are drawn with `rng`.
     """
     if untouched(level, seed, module):
-        hint = f"python -m numpyae bughunt --level {level} --seed {seed} --hint 1"
-        return "not yet", f"no line of code is changed; a hint: {hint}"
+        return "not yet", ("no line of code is changed; a hint: "
+                           f"python -m numpyae bughunt --level {level} --seed {seed} --hint 1")
     bug = find(level, seed)
-    sentence = examined(bug.program, right_program(level, seed), module, rng)
-    if sentence:
+    if sentence := examined(bug.program, right_program(level, seed), module, rng):
         return "wrong", sentence
     where = place(bug, right_source(level, seed))
     return "passed", f"{KINDS[bug.kind].why} It was {where}: `{bug.wrong}` for `{bug.right}`."
@@ -150,8 +145,7 @@ def judge(level, seed, module, rng):
 
 def examined(program, right, module, rng):
     """Return a sentence about what is wrong with the module, or None: its gradient first, then all other functions."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         exam = examination.EXAMS[program]
         try:
             return (examination.missing(exam, module) or examination.gradient(exam, right, module, rng).sentence()
@@ -163,8 +157,7 @@ def examined(program, right, module, rng):
 def untouched(level, seed, module):
     """Return whether the code, without comments and docstrings, is what was written out."""
     try:
-        text = pathlib.Path(module.__file__).read_text(encoding="utf-8")
-        return code(text) == code(source(level, seed))
+        return code(pathlib.Path(module.__file__).read_text(encoding="utf-8")) == code(source(level, seed))
     except (AttributeError, TypeError, OSError, ValueError, SyntaxError):
         return False
 

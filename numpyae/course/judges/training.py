@@ -285,24 +285,26 @@ def masking_noise(rng):
     again, *others = (noise.draw(x, np.random.default_rng(seed + k)) for k in range(4))
     must(isinstance(found, np.ndarray) and found.shape == shape,
          f"draw must return an array of the shape of x, {shape}, got {getattr(found, 'shape', type(found).__name__)}")
-    must(np.array_equal(found, again),
-         "the same rng gives two different masks: draw with rng.random, not with np.random")
-    must(not np.array_equal(found, others[0]), "two different rng give the same mask: draw with rng.random")
-    must(np.all((found == 0) | (found == 1)), "the mask must have nothing but 0 and 1" + (
-        ": this is x with its mask, which `apply` makes" if np.isin(found, x).mean() > 0.5 else ""))
-    must(found.dtype == x.dtype, f"the mask must be {x.dtype}, as x is, got {found.dtype}")
+    means = found.mean(axis=1), found.mean(axis=0)
     share, off = found.mean(), 6 * math.sqrt(p * (1 - p) / found.size)
     asked = f"a share of {share:.3f} is 1, and p = {p:.3f} was asked for"
-    must(abs(share - p) <= off or abs(share - (1 - p)) > off,
-         f"{asked}: 1 where it is masked, so the comparison is the wrong way round")
-    means = found.mean(axis=1), found.mean(axis=0)
-    must(not any(np.ptp(mean) == 1 and set(mean) <= {0, 1} for mean in means),
-         "whole rows or columns are masked together: each element is masked on its own")
-    must(all(np.ptp(mean) for mean in means),
-         "all rows, or all columns, have equally many masked elements: each element is masked on its own")
-    must(abs(share - p) <= off, asked)
-    must(any(other.sum() != found.sum() for other in others),
-         "every mask has equally many ones: each element is masked on its own, so their number is left to chance")
+    for right, sentence in (
+            (np.array_equal(found, again),
+             "the same rng gives two different masks: draw with rng.random, not with np.random"),
+            (not np.array_equal(found, others[0]), "two different rng give the same mask: draw with rng.random"),
+            (np.all((found == 0) | (found == 1)), "the mask must have nothing but 0 and 1" + (
+                ": this is x with its mask, which `apply` makes" if np.isin(found, x).mean() > 0.5 else "")),
+            (found.dtype == x.dtype, f"the mask must be {x.dtype}, as x is, got {found.dtype}"),
+            (abs(share - p) <= off or abs(share - (1 - p)) > off,
+             f"{asked}: 1 where it is masked, so the comparison is the wrong way round"),
+            (not any(np.ptp(mean) == 1 and set(mean) <= {0, 1} for mean in means),
+             "whole rows or columns are masked together: each element is masked on its own"),
+            (all(np.ptp(mean) for mean in means),
+             "all rows, or all columns, have equally many masked elements: each element is masked on its own"),
+            (abs(share - p) <= off, asked),
+            (any(other.sum() != found.sum() for other in others),
+             "every mask has equally many ones: each element is masked on its own, so their number is left to chance")):
+        must(right, sentence)
 
 
 @exercise("8b", "penalties.KLSparsity.distance", "kl sparsity",
