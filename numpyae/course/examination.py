@@ -221,8 +221,10 @@ def vocabulary(subject):
         function, inner = frame.f_code.co_name, "<" in frame.f_code.co_qualname
         if event != "return" or frame.f_code.co_filename != file or inner or function not in FUNCTIONS:
             return
-        for name, array in arrays_in(frame).items():
-            if name in subject.parameters or name.removesuffix("_new") in subject.parameters:
+        own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
+        for name, array in {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}.items():
+            is_array = isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim
+            if not is_array or name.removesuffix("_new") in subject.parameters:
                 continue
             if name.startswith("d") and function != "forward":
                 again = f"{name} ({1 + len(words.deltas)})" if name in words.deltas else name
@@ -238,14 +240,6 @@ def vocabulary(subject):
     words.rows |= {f"tanh({name})": np.tanh(array) for name, array in words.rows.items()    # a derivative at the output
                    if array.dtype.kind == "f" and array.ndim == 2 and -1 <= array.min() < 0 < array.max() <= 1}
     return words
-
-
-def arrays_in(frame):
-    """Return {name: array} of the variables of a function, and of the attributes of its self."""
-    own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
-    variables = {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}
-    return {name: array for name, array in variables.items()
-            if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim}
 
 
 def file_of(module):

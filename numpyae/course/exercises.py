@@ -144,10 +144,7 @@ class Body:
                 stored.add(place)
             elif place not in stored and place not in reads:
                 reads.append(place)
-                if adds or place in self.memory or self.is_gradient(place.rpartition(".")[2]):
-                    grows.append(place)
+                name = place.rpartition(".")[2]          # a window into the gradient is a property
+                gradient = name[0] == "d" and isinstance(getattr(self.exercise.owner, name, None), property)
+                grows += [place] * (adds or place in self.memory or name == "dW" or gradient)
         return reads, grows
-
-    def is_gradient(self, name):
-        """Return whether an attribute of this name is a window into the gradient."""
-        return name == "dW" or name[0] == "d" and isinstance(getattr(self.exercise.owner, name, None), property)

@@ -55,19 +55,19 @@ def find(level, seed):
 def right_source(level, seed):
     """Return the text of the program without the bug, in the sizes of this seed."""
     text = (FOLDER / f"{find(level, seed).program}.py").read_text(encoding="utf-8")
-    rng, lines = np.random.default_rng([level, seed]), text.splitlines()
-    for i, line in enumerate(lines):
-        left, _, right = line.partition(" = ")
-        names, (values, _, comment) = left.split(", "), right.partition("#")
-        if not VARIED.keys().isdisjoint(names):
-            new = [varied(name, old.strip(), rng) for name, old in zip(names, values.split(", "))]
-            lines[i] = f"{left} = {', '.join(new)}".ljust(38) + f"#{comment}"
-    return "\n".join(lines) + "\n"
+    rng = np.random.default_rng([level, seed])
+    return "\n".join(varied(line, rng) for line in text.splitlines()) + "\n"
 
 
-def varied(name, old, rng):
-    """Return another value of a size or setting, as text; the old one if it does not vary."""
-    return str(rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)) if name in VARIED else old
+def varied(line, rng):
+    """Return a line of a program, with other values if it sets sizes or settings that vary."""
+    left, _, right = line.partition(" = ")
+    names, (values, _, comment) = left.split(", "), right.partition("#")
+    if VARIED.keys().isdisjoint(names):
+        return line
+    new = [str(rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)) if name in VARIED else old
+           for name, old in zip(names, map(str.strip, values.split(", ")))]
+    return f"{left} = {', '.join(new)}".ljust(38) + f"#{comment}"
 
 
 def source(level, seed):

@@ -7,7 +7,7 @@ import numpy as np
 
 from numpyae.activations import mlp
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import gradients, hold, keeps, must, of_loss, primes, returned, table
+from numpyae.course.judges.tools import gradients, hold, keeps, moved, must, of_loss, primes, returned, table
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.losses import GaussianNLL, HeteroscedasticGaussianNLL
 from numpyae.priors import GaussianPrior
@@ -27,8 +27,7 @@ def a_vae(posterior, rng, **options):
     q = posterior(3)
     prior = GaussianPrior(q.d, rng.standard_normal(q.d), rng.uniform(0.5, 2, q.d))
     model = VAE(mlp([D, H, q.size], rng=rng), mlp([q.d, H, D], rng=rng), GaussianNLL(0.8), q, prior, **options)
-    model.w += 0.1 * rng.standard_normal(model.w.size)
-    return [(model, rng.standard_normal((N, D)))]
+    return [(moved(model, rng), rng.standard_normal((N, D)))]
 
 
 def returned_gradients(name, call, shapes):
@@ -288,9 +287,8 @@ exercise("14d", "losses.HeteroscedasticGaussianNLL.backward", "mean and noise, b
 def importance_weights(rng):
     for K in (5, 1):
         N, D, H = primes(rng, 3)
-        model = IWAE(mlp([D, H, 4], rng=rng), mlp([2, H, D], rng=rng), GaussianNLL(0.03), DiagonalGaussian(2),
-                     samples=K)
-        model.w += 0.1 * rng.standard_normal(model.w.size)
+        model = moved(IWAE(mlp([D, H, 4], rng=rng), mlp([2, H, D], rng=rng), GaussianNLL(0.03), DiagonalGaussian(2),
+                           samples=K), rng)
         x = rng.standard_normal((N, D))
         value = returned("loss", lambda x: model.loss(x, rng=int(rng.integers(2**32))), x)
         nll = model.likelihood.forward(model.decoder.forward(model.posterior.z.reshape(-1, 2)),

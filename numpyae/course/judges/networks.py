@@ -9,8 +9,8 @@ from numpyae import linear, training
 from numpyae.activations import ELU, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
 from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import (ONE_EACH, Wrong, gradients, hold, must, of_activation, of_loss, primes, returned,
-                                         table)
+from numpyae.course.judges.tools import (ONE_EACH, Wrong, gradients, hold, moved, must, of_activation, of_loss,
+                                         primes, returned, table)
 from numpyae.layers import Dense
 from numpyae.losses import BernoulliNLL, SoftmaxCrossEntropy, SquaredError
 
@@ -338,8 +338,7 @@ def online(rng):
     N, D, H, M = primes(rng, 4)
     epochs, alpha = 3, float(rng.uniform(0.02, 0.05))
     x, t = rng.standard_normal((N, D)), rng.standard_normal((N, M))
-    network = mlp([D, H, M], hidden=Tanh, output=Sigmoid, rng=rng)
-    network.w += 0.1 * rng.standard_normal(network.w.size)
+    network = moved(mlp([D, H, M], hidden=Tanh, output=Sigmoid, rng=rng), rng)
     start = network.w.copy()
     path = partial(online_by_sample, network, start, x, t, alpha, epochs=epochs)
     truth, errors = path()

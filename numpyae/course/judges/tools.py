@@ -30,6 +30,12 @@ def primes(rng, n):
     return [int(size) for size in rng.permutation([3, 5, 7, 11, 13])[:n]]
 
 
+def moved(model, rng):
+    """Return the model, its parameters off their initial values: no bias is 0."""
+    model.w += 0.1 * rng.standard_normal(model.w.size)
+    return model
+
+
 def gradients(make, names=()):
     """Return a judge that holds what make(rng) yields, (target, *batch), against finite differences.
 

@@ -10,7 +10,7 @@ from numpyae.activations import Sigmoid, Tanh, mlp
 from numpyae.autoencoder import Autoencoder
 from numpyae.corruption import MaskingNoise
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import Wrong, gradients, hold, keeps, must, near, primes, returned, table
+from numpyae.course.judges.tools import Wrong, gradients, hold, keeps, moved, must, near, primes, returned, table
 from numpyae.gradcheck import numerical
 from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
 from numpyae.linear import PCA
@@ -104,10 +104,10 @@ def follow(reference, w, grads, settings):
     return w + sum(reference(g, t, memory, **settings) for t, g in enumerate(grads, 1))
 
 
-def momentum(g, t, kept, alpha, mu, share=1.0, forget=False, late=False):
+def momentum(g, t, kept, alpha, mu, by="v", share=1.0, forget=False):
     old = 0 if forget else kept.get("v", 0)
-    kept["v"] = mu * old - share * alpha * g
-    return old if late else kept["v"]
+    kept["v"] = v = mu * old - share * alpha * g
+    return {"v": v, "old v": old, "ahead": mu * v - alpha * g, "ahead by old v": mu * old - alpha * g}[by]
 
 
 exercise("6a", "optimizers.Momentum.step", "momentum", 'lecture 6, "Why it is slow, and what momentum buys"', """
@@ -117,22 +117,16 @@ exercise("6a", "optimizers.Momentum.step", "momentum", 'lecture 6, "Why it is sl
          judge=partial(an_optimizer, Momentum, {"alpha": (0.01, 0.1), "mu": (0.6, 0.9)}, momentum, {
     "it goes up: the gradient is subtracted": {"share": -1.0},
     "v is forgotten after each step: change `velocity` in place": {"forget": True},
-    "v is updated after w, and must be before": {"late": True}}))
-
-
-def nesterov(g, t, kept, alpha, mu, plain=False, old=False):
-    before = kept.get("v", 0)
-    kept["v"] = mu * before - alpha * g
-    return kept["v"] if plain else mu * (before if old else kept["v"]) - alpha * g
-
+    "v is updated after w, and must be before": {"by": "old v"}}))
 
 exercise("6b", "optimizers.Nesterov.step", "nesterov", 'lecture 6, "Why it is slow, and what momentum buys"', """
   Momentum with the gradient taken where the velocity is about to lead. w holds the look-ahead point itself: the
   velocity becomes mu v - alpha grad as before, and w moves by mu times the new velocity, minus alpha grad. w (P,)
   changes in place; `velocity` is v.""", given=2,
-         judge=partial(an_optimizer, Nesterov, {"alpha": (0.01, 0.1), "mu": (0.6, 0.9)}, nesterov, {
-    "this is plain momentum, without the look ahead": {"plain": True},
-    "it looks ahead by the old velocity; the new one is meant": {"old": True}}))
+         judge=partial(an_optimizer, Nesterov, {"alpha": (0.01, 0.1), "mu": (0.6, 0.9)},
+                       partial(momentum, by="ahead"), {
+    "this is plain momentum, without the look ahead": {"by": "v"},
+    "it looks ahead by the old velocity; the new one is meant": {"by": "ahead by old v"}}))
 
 
 def rmsprop(g, t, kept, alpha, rho, epsilon, exchange=False, power=2, inside=False, root=True, average=True,
@@ -225,8 +219,7 @@ def a_tied(rng):
     N, D, H = primes(rng, 3)
     tied = TiedDense(Dense(D, H, rng=rng))
     dense = Dense(D, H, rng=rng)
-    whole = Autoencoder(Sequential(dense, Tanh()), Sequential(TiedDense(dense)), SquaredError())
-    whole.w += 0.1 * rng.standard_normal(whole.w.size)
+    whole = moved(Autoencoder(Sequential(dense, Tanh()), Sequential(TiedDense(dense)), SquaredError()), rng)
     return [(tied, rng.standard_normal((N, H))), (whole, rng.standard_normal((N, D)))]
 
 
@@ -246,8 +239,7 @@ def an_autoencoder(penalty, rng, activation=Sigmoid):
     N, D, H = primes(rng, 3)
     model = Autoencoder(mlp([D, H], output=activation, rng=rng), mlp([H, D], rng=rng), SquaredError(),
                         penalties=[penalty])
-    model.w += 0.1 * rng.standard_normal(model.w.size)
-    return model, rng.standard_normal((N, D))
+    return moved(model, rng), rng.standard_normal((N, D))
 
 
 def a_penalty(make, rng):

@@ -81,7 +81,7 @@ def forward(w, x, t):
 def backward(w, cache):
     """∂L/∂w."""
     layers, p, t = cache
-    first, last = layers[::2]
+    first, last = (layer for layer in layers if isinstance(layer, Dense))
     for layer in (first, last):
         layer.zero()
     delta = (p - t) / len(t)
