@@ -329,8 +329,7 @@ def other_draws(call, scope, right, module, known, rng):
     scopes = [{**scope, "rng": np.random.default_rng(seed)} for seed in rng.integers(2**63, size=2)]
     wanted, found = (np.asarray(getattr(program, name)(*copy.deepcopy([its[word] for word in given])), dtype=np.float64)
                      for program, its in zip((right, module), scopes))
-    form = wrong_form(found, wanted.shape)
-    if form:
+    if form := wrong_form(found, wanted.shape):
         return f"{name}({', '.join(given)}) {form}"
     for pair in [*zip(wanted.T, found.T), (wanted.mean(axis=1), found.mean(axis=1))]:
         if not apart(*pair) < KOLMOGOROV:
@@ -356,8 +355,7 @@ def initial_weights(exam, right, module, rng):
     if not isinstance(found, dict) or found.keys() != wanted.keys():
         return f"parameters: w must be a dict with {', '.join(wanted)}"
     for name, array in wanted.items():
-        form = wrong_form(found[name], array.shape)
-        if form:
+        if form := wrong_form(found[name], array.shape):
             return f"parameters: in these sizes {name} {form}"
         size, mean, std = np.std(array), np.mean(found[name]), np.std(found[name])
         if max(abs(std - size), abs(mean)) > 8 * size / np.sqrt(array.size):

@@ -41,9 +41,8 @@ def listing():
 
 def write(number, folder):
     """Write the stubs into a folder. Return (written, kept): the new paths, and those that were there and stay so."""
-    folder = pathlib.Path(folder)
-    stubs = {folder / exercise.file: stub(exercise.number) for exercise in find(number)}
-    folder.mkdir(parents=True, exist_ok=True)
+    stubs = {pathlib.Path(folder, exercise.file): stub(exercise.number) for exercise in find(number)}
+    os.makedirs(folder, exist_ok=True)
     kept = [path for path in stubs if os.path.lexists(path)]
     written = [path for path in stubs if path not in kept]
     for path in written:

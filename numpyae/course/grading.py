@@ -429,8 +429,8 @@ def of_many(outcomes):
     for student, found in best.items():
         passed = sum(status == "passed" for status in found.values())
         solved = [status == "passed" for name, status in found.items() if name not in EXERCISES]
-        row = aligned(lambda name: signs.get(found.get(name), " "))
-        lines.append(f"{plain(student):{width}}  {f'{passed}/{len(found)}':>7}  {row}"
+        lines.append(f"{plain(student):{width}}  {f'{passed}/{len(found)}':>7}  "
+                     + aligned(lambda name: signs.get(found.get(name), " "))
                      + f"  {sum(solved)}/{len(solved)}" * bool(solved))
     lines.append("+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)")
     return "\n".join(line.rstrip() for line in lines)

@@ -277,10 +277,10 @@ def index(found, pages):
         first = [" ".join(block) for kind, block in blocks(prose(opening)) if kind == "p"]
         short = lines.get(f"{number:02}", "").replace("\\|", "|")
         seconds = re.search(r"Takes about [^;.]*", " ".join(first))
-        command = f"<code>python -m numpyae lecture {number}</code>"
         entries.append(f'<article><h2><a href="{pages[number].name}">{inline(title)}</a></h2>\n'
                        + (f'<p class="short">{inline(short)}</p>\n' if short else "") + f"<p>{inline(first[0])}</p>\n"
-                       + (f'<p class="time">Runs by itself: {command}. {seconds[0]}.</p>\n' if seconds else "")
+                       + (f'<p class="time">Runs by itself: <code>python -m numpyae lecture {number}</code>. '
+                          f"{seconds[0]}.</p>\n" if seconds else "")
                        + "</article>\n")
     cited = "".join(f"<li>{html.escape(name)} {inline(words)}</li>" for name, words in documents)
     documents = f"<h2>The documents they follow</h2>\n<ul>{cited}</ul>\n" if cited else ""

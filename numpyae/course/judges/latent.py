@@ -168,8 +168,8 @@ def divergence(rng):
             return 0.5 * (m**2 + of_v(v) - v - 1).sum(axis=1)
 
         m, v = (mu - m0) / s0, logvar - 2 * np.log(s0)
-        name = "KL" if np.ndim(mu0) == 0 else "KL to N(μ₀, diag σ₀²)"
-        hold(name, returned("kl", lambda: posterior.kl(mu0, sigma0)), truth, {
+        hold("KL" if np.ndim(mu0) == 0 else "KL to N(μ₀, diag σ₀²)",
+             returned("kl", lambda: posterior.kl(mu0, sigma0)), truth, {
             "logvar is taken for log σ: σ² is e^logvar": formula(m, v, lambda v: np.exp(2 * v)),
             "logvar is taken for log σ: log σ² is logvar itself": 0.5 * (m**2 + np.exp(2 * v) - 2 * v - 1).sum(axis=1),
             "σ stands where σ² belongs": formula(m, v, lambda v: np.exp(0.5 * v)),
