@@ -160,11 +160,10 @@ def explained(subject, right, wrong, rng):
     for some in found:
         if some[0]["cause"] != "unexplained":
             return findings + some
-    why = subject.stepping and shrinks_with_the_rate(subject, wrong[-1]) or right_for_one_sample(subject, rng)
-    if why:
-        cause, sentence = why
-        findings.append(finding(cause, f"{cases[0][0]} {sentence}"))
-    return findings + [one for some in found for one in some]
+    title = cases[0][0]
+    why = (subject.stepping and shrinks_with_the_rate(subject, title, wrong[-1])
+           or right_for_one_sample(subject, title, rng))
+    return findings + [one for some in ([why] if why else [], *found) for one in some]
 
 
 def first_wrong(words, truth):
@@ -179,21 +178,19 @@ def first_wrong(words, truth):
     return None
 
 
-def shrinks_with_the_rate(subject, row):
-    """Return (cause, sentence) if the gradient that a step shows is ten times less wrong at a tenth of the rate."""
+def shrinks_with_the_rate(subject, title, row):
+    """Return a finding if the gradient that a step shows is ten times less wrong at a tenth of the rate, else None."""
     gaps = []
     for rate in (RATE / 10, RATE):
         subject.rate = rate
         gradient = subject.backward()[row["array"]].ravel()[row["values"]["index"]]
         gaps.append(np.max(np.abs(gradient - row["values"]["numerical"])))
-    if abs(gaps[1] / gaps[0] - 10) > 0.01:
-        return None
-    return "updates", ("has an error that shrinks with the learning rate: does it come from weights that were updated "
-                       "already?")
+    sentence = "has an error that shrinks with the learning rate: does it come from weights that were updated already?"
+    return None if abs(gaps[1] / gaps[0] - 10) > 0.01 else finding("updates", f"{title} {sentence}")
 
 
-def right_for_one_sample(subject, rng):
-    """Return (cause, sentence) if the gradient agrees for the first sample alone.
+def right_for_one_sample(subject, title, rng):
+    """Return a finding if the gradient agrees for the first sample alone, else None.
 
     If the gradient of two samples is the mean of those of each taken twice, no sample sees another: then N is wrong.
     """
@@ -202,20 +199,18 @@ def right_for_one_sample(subject, rng):
 
     def of(*samples):
         batch = {name: array[list(samples)] for name, array in subject.fixed.items()}
-        some = Program(subject.module, copies(subject.parameters), batch, {})
-        some.forward()
-        return some, copies(some.backward())
+        return Program(subject.module, copies(subject.parameters), batch, {})
 
     try:
-        one, gradients = of(0)
-        if any(row["verdict"] == VERDICTS[DISAGREE] for row in compare(one, gradients, {}, rng)):
+        one = of(0)
+        if any(row["verdict"] == VERDICTS[DISAGREE] for row in compare(one, copies(one.gradients()), {}, rng)):
             return None
-        first, second, both = (of(*samples)[1] for samples in ((0, 0), (1, 1), (0, 1)))
+        first, second, both = (copies(of(*samples).gradients()) for samples in ((0, 0), (1, 1), (0, 1)))
     except Exception:                                    # a program that needs more
         return None
     mixed = difference(both, {name: (first[name] + second[name]) / 2 for name in both})
     why = "what is summed, or averaged?" if mixed else "has one of its summands a 1/N too few, or too many?"
-    return "batch one", f"is right for a batch of one sample, and for no larger one: {why}"
+    return finding("batch one", f"{title} is right for a batch of one sample, and for no larger one: {why}")
 
 
 def vocabulary(subject):
@@ -226,8 +221,10 @@ def vocabulary(subject):
         function, inner = frame.f_code.co_name, "<" in frame.f_code.co_qualname
         if event != "return" or frame.f_code.co_filename != file or inner or function not in FUNCTIONS:
             return
-        for name, array in arrays_in(frame).items():
-            if name in subject.parameters or name.removesuffix("_new") in subject.parameters:
+        own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
+        for name, array in {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}.items():
+            is_array = isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim
+            if not is_array or name.removesuffix("_new") in subject.parameters:
                 continue
             if name.startswith("d") and function != "forward":
                 again = f"{name} ({1 + len(words.deltas)})" if name in words.deltas else name
@@ -237,21 +234,12 @@ def vocabulary(subject):
 
     sys.setprofile(look)
     try:
-        subject.forward()
-        subject.backward()
+        subject.gradients()
     finally:
         sys.setprofile(None)
     words.rows |= {f"tanh({name})": np.tanh(array) for name, array in words.rows.items()    # a derivative at the output
                    if array.dtype.kind == "f" and array.ndim == 2 and -1 <= array.min() < 0 < array.max() <= 1}
     return words
-
-
-def arrays_in(frame):
-    """Return {name: array} of the variables of a function, and of the attributes of its self."""
-    own = vars(frame.f_locals["self"]) if "self" in frame.f_locals else {}
-    variables = {**frame.f_locals, **{f"self.{name}": value for name, value in own.items()}}
-    return {name: array for name, array in variables.items()
-            if isinstance(array, np.ndarray) and array.dtype.kind in "fb" and array.ndim}
 
 
 def file_of(module):
@@ -341,8 +329,7 @@ def other_draws(call, scope, right, module, known, rng):
     scopes = [{**scope, "rng": np.random.default_rng(seed)} for seed in rng.integers(2**63, size=2)]
     wanted, found = (np.asarray(getattr(program, name)(*copy.deepcopy([its[word] for word in given])), dtype=np.float64)
                      for program, its in zip((right, module), scopes))
-    form = wrong_form(found, wanted.shape)
-    if form:
+    if form := wrong_form(found, wanted.shape):
         return f"{name}({', '.join(given)}) {form}"
     for pair in [*zip(wanted.T, found.T), (wanted.mean(axis=1), found.mean(axis=1))]:
         if not apart(*pair) < KOLMOGOROV:
@@ -368,8 +355,7 @@ def initial_weights(exam, right, module, rng):
     if not isinstance(found, dict) or found.keys() != wanted.keys():
         return f"parameters: w must be a dict with {', '.join(wanted)}"
     for name, array in wanted.items():
-        form = wrong_form(found[name], array.shape)
-        if form:
+        if form := wrong_form(found[name], array.shape):
             return f"parameters: in these sizes {name} {form}"
         size, mean, std = np.std(array), np.mean(found[name]), np.std(found[name])
         if max(abs(std - size), abs(mean)) > 8 * size / np.sqrt(array.size):

@@ -29,11 +29,8 @@ class HalfSquaredError(Loss):
 def two_two_two():
     """The 2-2-2 network of logistic units of M. Mazur, "A Step by Step Backpropagation Example" (2015): model, x, t."""
     model = Regression(mlp([2, 2, 2], hidden=Sigmoid, output=Sigmoid, rng=0), HalfSquaredError())
-    first, _, second, _ = model.network.layers
-    first.W = [[0.15, 0.25], [0.20, 0.30]]               # w1 w3 / w2 w4: w1 and w2 lead into h1
-    first.b = [0.35, 0.35]
-    second.W = [[0.40, 0.50], [0.45, 0.55]]              # w5 w7 / w6 w8
-    second.b = [0.60, 0.60]
+    model.w = [0.15, 0.25, 0.20, 0.30, 0.35, 0.35,       # W: w1 w3 / w2 w4, w1 and w2 lead into h1; b: b1 b1
+               0.40, 0.50, 0.45, 0.55, 0.60, 0.60]       # W: w5 w7 / w6 w8; b: b2 b2
     return model, np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
 
 

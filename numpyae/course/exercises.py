@@ -18,11 +18,13 @@ import types
 
 from numpyae.course.judges import EXERCISES
 
+MEMORY = "# {name}: change it in place, {name} *= ... or {name}[...] = ...; = would lose it"
+VIEW = "# {name}: add in place, {name} += ..., for it is a view; = would lose it"
 
 def find(number):
     """Return the exercises of "4b", of all of lecture "4", or "all". ValueError for another number."""
-    wanted = number.lstrip("0")
-    found = [exercise for exercise in EXERCISES.values() if wanted in ("all", exercise.number, str(exercise.lecture))]
+    found = [exercise for exercise in EXERCISES.values()
+             if number.lstrip("0") in ("all", exercise.number, str(exercise.lecture))]
     if not found:
         lectures = sorted({exercise.lecture for exercise in EXERCISES.values()})
         raise ValueError(f"number must be that of an exercise, such as 4b, of a lecture "
@@ -32,17 +34,15 @@ def find(number):
 
 def listing():
     """Return all exercises by lecture, as text."""
-    lines = []
-    for lecture, found in itertools.groupby(EXERCISES.values(), lambda exercise: exercise.lecture):
-        lines += [f"lecture {lecture}", *(f"  {one.number:4} {one.title:38} {one.path}" for one in found)]
-    return "\n".join(lines)
+    by_lecture = itertools.groupby(EXERCISES.values(), lambda exercise: exercise.lecture)
+    return "\n".join(line for lecture, found in by_lecture for line in (
+        f"lecture {lecture}", *(f"  {one.number:4} {one.title:38} {one.path}" for one in found)))
 
 
 def write(number, folder):
     """Write the stubs into a folder. Return (written, kept): the new paths, and those that were there and stay so."""
-    folder = pathlib.Path(folder)
-    stubs = {folder / exercise.file: stub(exercise.number) for exercise in find(number)}
-    folder.mkdir(parents=True, exist_ok=True)
+    stubs = {pathlib.Path(folder, exercise.file): stub(exercise.number) for exercise in find(number)}
+    os.makedirs(folder, exist_ok=True)
     kept = [path for path in stubs if os.path.lexists(path)]
     written = [path for path in stubs if path not in kept]
     for path in written:
@@ -123,12 +123,7 @@ class Body:
                  for place in reads}
         parts = [reads[start:start + 5] for start in range(0, len(reads), 5)]
         lines = [f"{', '.join(names[place] for place in part)} = self.{', self.'.join(part)}" for part in parts]
-        for place in grows:
-            name = names[place]
-            lines.append(f"# {name}: change it in place, {name} *= ... or {name}[...] = ...; = would lose it"
-                         if place in self.memory else
-                         f"# {name}: add in place, {name} += ..., for it is a view; = would lose it")
-        return lines
+        return lines + [(MEMORY if place in self.memory else VIEW).format(name=names[place]) for place in grows]
 
     def attributes(self):
         """Return the attributes of self that the hole reads, in its order, such as "dense.W", and those it changes."""
@@ -148,10 +143,7 @@ class Body:
                 stored.add(place)
             elif place not in stored and place not in reads:
                 reads.append(place)
-                if adds or place in self.memory or self.is_gradient(place.rpartition(".")[2]):
-                    grows.append(place)
+                name = place.rpartition(".")[2]          # a window into the gradient is a property
+                gradient = name[0] == "d" and isinstance(getattr(self.exercise.owner, name, None), property)
+                grows += [place] * (adds or place in self.memory or name == "dW" or gradient)
         return reads, grows
-
-    def is_gradient(self, name):
-        """Return whether an attribute of this name is a window into the gradient."""
-        return name == "dW" or name[0] == "d" and isinstance(getattr(self.exercise.owner, name, None), property)

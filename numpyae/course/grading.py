@@ -129,8 +129,8 @@ def folders_in(path):
 def overlooked(path):
     """Return the names of folders with tasks that are not graded because the folder around them has tasks itself."""
     path = pathlib.Path(path)
-    here = path.is_dir() and tasks_in(path)
-    return [folder.name for folder in folders_in(path) if tasks_in(folder)] if here else []
+    inner = folders_in(path) if path.is_dir() and tasks_in(path) else []
+    return [folder.name for folder in inner if tasks_in(folder)]
 
 
 def grade(path, seed=0, seconds=SECONDS, progress=None):
@@ -382,13 +382,11 @@ def attempt(path, name, hunt, seed):
 
 def as_dict(outcomes, seed):
     """Return students, their scores as in the table, and all their files, for JSON."""
-    best = {student: best_of(found) for student, found in outcomes.items()}
-    files = {student: [{"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status,
-                        "sentence": outcome.sentence, "output": outcome.output, "seconds": round(outcome.seconds, 2)}
-                       for outcome in found] for student, found in outcomes.items()}
     return {"seed": seed, "students": [
-        {"student": student, "passed": list(best[student].values()).count("passed"), "tasks": len(best[student]),
-         "outcomes": files[student]} for student in outcomes]}
+        {"student": student, "passed": list(best_of(found).values()).count("passed"), "tasks": len(best_of(found)),
+         "outcomes": [{"task": outcome.task.name, "file": str(outcome.task.path), "status": outcome.status,
+                       "sentence": outcome.sentence, "output": outcome.output, "seconds": round(outcome.seconds, 2)}
+                      for outcome in found]} for student, found in outcomes.items()]}
 
 
 def report(outcomes):
@@ -406,10 +404,9 @@ def of_one(found):
         lines.append(f"{outcome.task.name:{width}}  {outcome.status:8} {title}")
         if outcome.status == "wrong" or outcome.task.name not in EXERCISES and outcome.sentence:
             lines.append(f"{'':{width}}  {outcome.sentence}")
-        if outcome.status == "wrong":
-            printed = outcome.output.strip().splitlines()
-            lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
-            lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)
+        printed = outcome.output.strip().splitlines() if outcome.status == "wrong" else []
+        lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
+        lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)
     counts = {status: sum(outcome.status == status for outcome in found) for status in STATUSES}
     return "\n".join([*lines, ", ".join(f"{counts[status]} {status}" for status in STATUSES)])
 
@@ -420,8 +417,8 @@ def of_many(outcomes):
     best = {student: best_of(found) for student, found in outcomes.items()}
     columns = [name for name in EXERCISES if any(name in found for found in best.values())]
     hunted = any(name not in EXERCISES for found in best.values() for name in found)
-    lectures = dict.fromkeys(EXERCISES[name].lecture for name in columns)
-    groups = {str(lecture): [name for name in columns if EXERCISES[name].lecture == lecture] for lecture in lectures}
+    groups = {str(lecture): [name for name in columns if EXERCISES[name].lecture == lecture]
+              for lecture in dict.fromkeys(EXERCISES[name].lecture for name in columns)}
     width = max(len(student) for student in [*outcomes, "student"])
 
     def aligned(sign):                                   # sign(name) of all exercises, the lectures apart
@@ -432,8 +429,8 @@ def of_many(outcomes):
     for student, found in best.items():
         passed = sum(status == "passed" for status in found.values())
         solved = [status == "passed" for name, status in found.items() if name not in EXERCISES]
-        row = aligned(lambda name: signs.get(found.get(name), " "))
-        lines.append(f"{plain(student):{width}}  {f'{passed}/{len(found)}':>7}  {row}"
+        lines.append(f"{plain(student):{width}}  {f'{passed}/{len(found)}':>7}  "
+                     + aligned(lambda name: signs.get(found.get(name), " "))
                      + f"  {sum(solved)}/{len(solved)}" * bool(solved))
     lines.append("+ passed   . not yet   - wrong   (the sentences: --json, or grade one of the folders)")
     return "\n".join(line.rstrip() for line in lines)

@@ -221,34 +221,30 @@ def page(number, path, title, full=False, around=()):
 
 def build(number, title, parts, done, around, few_colours):
     """Return the page, from the cells of a lecture and what they did."""
-    out, sections = [], []
-    wanted, example, words = STEPPERS.get(number, (None, None, None))
-
-    def show_stepper_once(due):
-        nonlocal example
-        if due and example and sections[-1:] == [wanted]:
-            model, *batch = example()
-            out.append(f'<section class="step"><p>{html.escape(words)}</p>\n'
-                       f"{fragment(trace(model, *batch, rng=0))}</section>\n")
-            example = None
-
+    wanted, example, words = STEPPERS.get(number, ("", None, ""))
+    out, sections = [], [""]                             # out: (section, HTML, is the example named there?)
     for (is_prose, first, lines), results in zip(parts, done):
         for kind, block in blocks(prose(lines)) if is_prose else ():
-            if kind == "h2":
-                show_stepper_once(True)                  # no cell of the section names the example
-                sections.append(block[0])
-            out.append(block_html(kind, block))
+            sections += [block[0]] * (kind == "h2")
+            out.append((sections[-1], block_html(kind, block), False))
         if not is_prose:
-            out += [code_html(lines, first), *(result_html(result, few_colours) for result in results)]
-            show_stepper_once(example and any(f"{example.__name__}(" in line for line in lines))
-    contents = "".join(f'<li><a href="#{anchor(name)}">{inline(name)}</a></li>' for name in sections)
-    body = "".join(out)
+            shown = "".join(result_html(result, few_colours) for result in results)
+            out.append((sections[-1], code_html(lines, first) + shown,
+                        example and any(f"{example.__name__}(" in line for line in lines)))
+    within = [k for k, (section, *_) in enumerate(out) if example and section == wanted]
+    if within:
+        model, *batch = example()
+        last = next((k for k in within if out[k][2]), within[-1])
+        out.insert(last + 1, (wanted, f'<section class="step"><p>{html.escape(words)}</p>\n'
+                              f"{fragment(trace(model, *batch, rng=0))}</section>\n", True))
+    body = "".join(text for _, text, _ in out)
     heading, rest = body.split("</h1>", 1) if "</h1>" in body else (f"<h1>{html.escape(title)}", body)
     intro, mark, rest = rest.partition("<h2")
     links = " ".join(f'<a href="{address}">{html.escape(name)}</a>' for address, name in around)
     links = f"<nav>{links}</nav>\n" if around else ""
-    contents = f'<details open class="contents"><summary>Sections</summary><ul>{contents}</ul></details>'
-    return frame(title, f"{links}{heading}</h1>\n{intro}{contents}\n{mark}{rest}{links}")
+    contents = "".join(f'<li><a href="#{anchor(name)}">{inline(name)}</a></li>' for name in sections[1:])
+    return frame(title, f"{links}{heading}</h1>\n{intro}<details open class=\"contents\"><summary>Sections</summary>"
+                 f"<ul>{contents}</ul></details>\n{mark}{rest}{links}")
 
 
 def result_html(result, few_colours):
@@ -281,10 +277,10 @@ def index(found, pages):
         first = [" ".join(block) for kind, block in blocks(prose(opening)) if kind == "p"]
         short = lines.get(f"{number:02}", "").replace("\\|", "|")
         seconds = re.search(r"Takes about [^;.]*", " ".join(first))
-        command = f"<code>python -m numpyae lecture {number}</code>"
         entries.append(f'<article><h2><a href="{pages[number].name}">{inline(title)}</a></h2>\n'
                        + (f'<p class="short">{inline(short)}</p>\n' if short else "") + f"<p>{inline(first[0])}</p>\n"
-                       + (f'<p class="time">Runs by itself: {command}. {seconds[0]}.</p>\n' if seconds else "")
+                       + (f'<p class="time">Runs by itself: <code>python -m numpyae lecture {number}</code>. '
+                          f"{seconds[0]}.</p>\n" if seconds else "")
                        + "</article>\n")
     cited = "".join(f"<li>{html.escape(name)} {inline(words)}</li>" for name, words in documents)
     documents = f"<h2>The documents they follow</h2>\n<ul>{cited}</ul>\n" if cited else ""

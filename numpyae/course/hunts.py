@@ -45,8 +45,8 @@ Level {level}: {kind}.
 def find(level, seed):
     """Return the Bug of this level and seed. Raise ValueError if there is no such level, or the seed is negative."""
     if level not in LEVELS or seed < 0:
-        levels = ", ".join(map(str, LEVELS))
-        raise ValueError(f"level must be one of {levels} and seed at least 0, got {level} and {seed}")
+        raise ValueError(f"level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, "
+                         f"got {level} and {seed}")
     bugs = [bug for bug in BUGS if bug.level == level]
     return bugs[np.random.default_rng(level).permutation(len(bugs))[seed % len(bugs)]]
 
@@ -55,19 +55,19 @@ def find(level, seed):
 def right_source(level, seed):
     """Return the text of the program without the bug, in the sizes of this seed."""
     text = (FOLDER / f"{find(level, seed).program}.py").read_text(encoding="utf-8")
-    rng, lines = np.random.default_rng([level, seed]), text.splitlines()
-    for i, line in enumerate(lines):
-        left, _, right = line.partition(" = ")
-        names, (values, _, comment) = left.split(", "), right.partition("#")
-        if not VARIED.keys().isdisjoint(names):
-            new = [varied(name, old.strip(), rng) for name, old in zip(names, values.split(", "))]
-            lines[i] = f"{left} = {', '.join(new)}".ljust(38) + f"#{comment}"
-    return "\n".join(lines) + "\n"
+    rng = np.random.default_rng([level, seed])
+    return "\n".join(varied(line, rng) for line in text.splitlines()) + "\n"
 
 
-def varied(name, old, rng):
-    """Return another value of a size or setting, as text; the old one if it does not vary."""
-    return str(rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)) if name in VARIED else old
+def varied(line, rng):
+    """Return a line of a program, with other values if it sets sizes or settings that vary."""
+    left, _, right = line.partition(" = ")
+    names, (values, _, comment) = left.split(", "), right.partition("#")
+    if VARIED.keys().isdisjoint(names):
+        return line
+    new = [str(rng.choice(VARIED[name]) + (int(old) if name == "H" else 0)) if name in VARIED else old
+           for name, old in zip(names, map(str.strip, values.split(", ")))]
+    return f"{left} = {', '.join(new)}".ljust(38) + f"#{comment}"
 
 
 def source(level, seed):
@@ -110,18 +110,14 @@ def hints(level, seed):
 def place(bug, text):
     """Return in words where the wrong line is: its function, and the name that it gives a value."""
     number = 1 + [line.strip() for line in text.splitlines()].index(bug.right)
-    inside, node = [], ast.parse(text)
-    while node is not None:
-        inside += [node.name] if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else []
-        last = node
-        node = next((child for child in getattr(node, "body", []) if child.lineno <= number <= child.end_lineno), None)
-    where = f"in {'.'.join(inside)}" if inside else "above all functions"
+    around = [node for node in ast.walk(ast.parse(text))             # from the outermost to the line itself
+              if isinstance(node, ast.stmt) and node.lineno <= number <= node.end_lineno]
+    inside = ".".join(node.name for node in around if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    where, last = f"in {inside}" if inside else "above all functions", around[-1]
     if isinstance(last, (ast.Assign, ast.AugAssign)):
         targets = last.targets if isinstance(last, ast.Assign) else [last.target]
         return f"{where}, the line that gives {', '.join(map(ast.unparse, targets))}"
-    if isinstance(last, ast.Return):
-        return f"{where}, what it returns"
-    return where
+    return f"{where}, what it returns" if isinstance(last, ast.Return) else where
 
 
 @functools.cache
@@ -138,11 +134,10 @@ def judge(level, seed, module, rng):
     "not yet": every line of code is as in the file that was written. The data are drawn with `rng`.
     """
     if untouched(level, seed, module):
-        hint = f"python -m numpyae bughunt --level {level} --seed {seed} --hint 1"
-        return "not yet", f"no line of code is changed; a hint: {hint}"
+        return "not yet", ("no line of code is changed; a hint: "
+                           f"python -m numpyae bughunt --level {level} --seed {seed} --hint 1")
     bug = find(level, seed)
-    sentence = examined(bug.program, right_program(level, seed), module, rng)
-    if sentence:
+    if sentence := examined(bug.program, right_program(level, seed), module, rng):
         return "wrong", sentence
     where = place(bug, right_source(level, seed))
     return "passed", f"{KINDS[bug.kind].why} It was {where}: `{bug.wrong}` for `{bug.right}`."
@@ -150,8 +145,7 @@ def judge(level, seed, module, rng):
 
 def examined(program, right, module, rng):
     """Return a sentence about what is wrong with the module, or None: its gradient first, then all other functions."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
         exam = examination.EXAMS[program]
         try:
             return (examination.missing(exam, module) or examination.gradient(exam, right, module, rng).sentence()
@@ -163,8 +157,7 @@ def examined(program, right, module, rng):
 def untouched(level, seed, module):
     """Return whether the code, without comments and docstrings, is what was written out."""
     try:
-        text = pathlib.Path(module.__file__).read_text(encoding="utf-8")
-        return code(text) == code(source(level, seed))
+        return code(pathlib.Path(module.__file__).read_text(encoding="utf-8")) == code(source(level, seed))
     except (AttributeError, TypeError, OSError, ValueError, SyntaxError):
         return False
 

@@ -17,10 +17,11 @@ import functools
 import runpy
 import sys
 import types
+from unittest import mock
 
 import numpy as np
 
-from numpyae.course.judges import backward, descent, forward, latent, regularised, tools  # their records are then there
+from numpyae.course.judges import latent, networks, tools, training           # their records are then there
 from numpyae.course.judges.record import EXERCISES
 from numpyae.course.judges.tools import Wrong, must
 from numpyae.gradcheck.sentences import raised
@@ -75,7 +76,7 @@ def blocked(number):
               and vars(other).get(name) is right]
     with contextlib.ExitStack() as stack:
         for place in {exercise.owner, *places}:
-            stack.enter_context(replaced(place, {name: missing}))
+            stack.enter_context(mock.patch.object(place, name, missing))
         yield
 
 
@@ -94,24 +95,10 @@ def installed(exercise, module, errors):
     must(isinstance(found.get(name), types.FunctionType), f"the file must have {where}, as it was written out")
     others = sorted(key for key in found if key != name and hasattr(owner, key))
     must(not others, f"only {kind}.{name} is yours to write, and the file also has {', '.join(others)}")
-    with replaced(owner, {**found, name: watched(found[name], errors)}):
+    with contextlib.ExitStack() as stack:
+        for key, value in {**found, name: watched(found[name], errors)}.items():
+            stack.enter_context(mock.patch.object(owner, key, value, create=True))
         yield
-
-
-@contextlib.contextmanager
-def replaced(owner, values):
-    """Give a class or module these attributes, {name: value}, and afterwards its own again."""
-    before = {name: vars(owner)[name] for name in values if name in vars(owner)}
-    for name, value in values.items():
-        setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        for name in values:
-            if name in before:
-                setattr(owner, name, before[name])
-            else:
-                delattr(owner, name)
 
 
 def watched(function, errors):

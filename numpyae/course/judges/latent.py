@@ -7,7 +7,7 @@ import numpy as np
 
 from numpyae.activations import mlp
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import gradients, hold, keeps, must, of_loss, primes, returned, table
+from numpyae.course.judges.tools import gradients, hold, keeps, moved, must, of_loss, primes, returned, table
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.losses import GaussianNLL, HeteroscedasticGaussianNLL
 from numpyae.priors import GaussianPrior
@@ -27,8 +27,7 @@ def a_vae(posterior, rng, **options):
     q = posterior(3)
     prior = GaussianPrior(q.d, rng.standard_normal(q.d), rng.uniform(0.5, 2, q.d))
     model = VAE(mlp([D, H, q.size], rng=rng), mlp([q.d, H, D], rng=rng), GaussianNLL(0.8), q, prior, **options)
-    model.w += 0.1 * rng.standard_normal(model.w.size)
-    return [(model, rng.standard_normal((N, D)))]
+    return [(moved(model, rng), rng.standard_normal((N, D)))]
 
 
 def returned_gradients(name, call, shapes):
@@ -169,8 +168,8 @@ def divergence(rng):
             return 0.5 * (m**2 + of_v(v) - v - 1).sum(axis=1)
 
         m, v = (mu - m0) / s0, logvar - 2 * np.log(s0)
-        name = "KL" if np.ndim(mu0) == 0 else "KL to N(μ₀, diag σ₀²)"
-        hold(name, returned("kl", lambda: posterior.kl(mu0, sigma0)), truth, {
+        hold("KL" if np.ndim(mu0) == 0 else "KL to N(μ₀, diag σ₀²)",
+             returned("kl", lambda: posterior.kl(mu0, sigma0)), truth, {
             "logvar is taken for log σ: σ² is e^logvar": formula(m, v, lambda v: np.exp(2 * v)),
             "logvar is taken for log σ: log σ² is logvar itself": 0.5 * (m**2 + np.exp(2 * v) - 2 * v - 1).sum(axis=1),
             "σ stands where σ² belongs": formula(m, v, lambda v: np.exp(0.5 * v)),
@@ -224,7 +223,7 @@ def log_draw(rng):
             "the sum over the numbers of a code is missing": each}, {"the size of the code": d})
 
 
-@exercise("13a", "vae.VAE.backward", "ELBO, backward",
+exercise("13a", "vae.VAE.backward", "ELBO, backward",
           '[000] "Deriving the evidence lower bound"; [001] "Training the Model"', """
   The loss is -ELBO = reconstruction + KL, and loss() has run forward: encoder, h = (μ, logvar), z = μ + σ ε, decoder,
   likelihood. Go back:
@@ -237,10 +236,9 @@ def log_draw(rng):
   weights are ∂L/∂(value of each sample): 1/N, with beta in that of the KL. Where `sampled` is true, the KL was
   estimated from the z drawn, log q(z|x) - log p(z): then prior.backward(-dkl) is one more summand of dz, and dh is
   posterior.backward(dz, dlog_q=dkl). `added` has the deltas of penalties, of which there are none here. End with
-  `return grad`.""", given=1)
-def elbo_backward(rng):
-    for options in ({}, {"beta": 0.4}, {"samples": 4}, {"kl": "sampled", "samples": 4}):
-        gradients(partial(a_vae, DiagonalGaussian, **options))(rng)
+  `return grad`.""", given=1,
+         judge=gradients(lambda rng: (a_vae(DiagonalGaussian, rng, **options)[0] for options in (
+             {}, {"beta": 0.4}, {"samples": 4}, {"kl": "sampled", "samples": 4}))))
 
 
 exercise("14a", "latent.FullGaussian.sample_backward", "full covariance, backward",
@@ -289,9 +287,8 @@ exercise("14d", "losses.HeteroscedasticGaussianNLL.backward", "mean and noise, b
 def importance_weights(rng):
     for K in (5, 1):
         N, D, H = primes(rng, 3)
-        model = IWAE(mlp([D, H, 4], rng=rng), mlp([2, H, D], rng=rng), GaussianNLL(0.03), DiagonalGaussian(2),
-                     samples=K)
-        model.w += 0.1 * rng.standard_normal(model.w.size)
+        model = moved(IWAE(mlp([D, H, 4], rng=rng), mlp([2, H, D], rng=rng), GaussianNLL(0.03), DiagonalGaussian(2),
+                           samples=K), rng)
         x = rng.standard_normal((N, D))
         value = returned("loss", lambda x: model.loss(x, rng=int(rng.integers(2**32))), x)
         nll = model.likelihood.forward(model.decoder.forward(model.posterior.z.reshape(-1, 2)),

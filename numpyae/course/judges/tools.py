@@ -30,6 +30,12 @@ def primes(rng, n):
     return [int(size) for size in rng.permutation([3, 5, 7, 11, 13])[:n]]
 
 
+def moved(model, rng):
+    """Return the model, its parameters off their initial values: no bias is 0."""
+    model.w += 0.1 * rng.standard_normal(model.w.size)
+    return model
+
+
 def gradients(make, names=()):
     """Return a judge that holds what make(rng) yields, (target, *batch), against finite differences.
 
@@ -69,9 +75,13 @@ def returned(name, call, *arrays):
     return found
 
 
-def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9):
-    """Raise Wrong unless found is the array `truth`. mistakes: {sentence: what it gives}; sizes: {name: number}."""
+def hold(name, found, truth, mistakes=(), sizes=(), tolerance=1e-9, infinite=""):
+    """Raise Wrong unless found is the array `truth`. mistakes: {sentence: what it gives}; sizes: {name: number}.
+
+    infinite: a sentence for numbers that are not finite, instead of the usual one.
+    """
     truth = np.asarray(truth)
+    must(not infinite or not isinstance(found, np.ndarray) or np.all(np.isfinite(found)), infinite)
     must(isinstance(found, (np.ndarray, np.floating, float)), f"{name} must be an array, got {type(found).__name__}")
     found = np.asarray(found)
     must(found.dtype == truth.dtype or not near(found, truth, 1e-2),

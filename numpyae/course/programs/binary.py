@@ -73,7 +73,6 @@ if __name__ == "__main__":
     w = parameters(rng, D=2)
     for k in range(3001):
         L, cache = forward(w, x, t)
-        grads = backward(w, cache)
-        w = {name: w[name] - 1.0 * grads[name] for name in w}
+        w = {name: w[name] - 1.0 * dw for name, dw in backward(w, cache).items()}
         if k % 500 == 0:
             print(f"step {k:4}   L = {L:.5f}   {accuracy(w, x, t):.1%} right")

@@ -75,7 +75,6 @@ if __name__ == "__main__":
     w = parameters(rng, D=2)
     for k in range(601):
         L, cache = forward(w, x, one_hot(labels))
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.5 * grads[name] for name in w}
+        w = {name: w[name] - 0.5 * dw for name, dw in backward(w, cache).items()}
         if k % 100 == 0:
             print(f"step {k:4}   L = {L:.5f}   {accuracy(w, x, labels):.1%} right")

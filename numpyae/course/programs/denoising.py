@@ -74,8 +74,7 @@ if __name__ == "__main__":
     for k in range(2001):
         noise = draw_noise(rng, x.shape)
         L, cache = forward(w, x, noise)
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.3 * grads[name] for name in w}
+        w = {name: w[name] - 0.3 * dw for name, dw in backward(w, cache).items()}
         if k % 400 == 0:
             gap = np.mean(np.abs(reconstruct(w, corrupt(x, noise)) - x))
             print(f"step {k:4}   L = {L:.5f}   repaired to {gap:.4f}")

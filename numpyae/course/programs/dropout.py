@@ -65,7 +65,6 @@ if __name__ == "__main__":
     w = parameters(rng, M=1)
     for k in range(2001):
         L, cache = forward(w, x, t, draw_mask(rng, (len(x), H)))
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.02 * grads[name] for name in w}
+        w = {name: w[name] - 0.02 * dw for name, dw in backward(w, cache).items()}
         if k % 400 == 0:
             print(f"step {k:4}   L = {L:.5f}   without noise {np.mean((predict(w, x) - t)**2):.5f}")

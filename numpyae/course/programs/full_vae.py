@@ -83,7 +83,6 @@ if __name__ == "__main__":
     w = parameters(rng)
     for k in range(1501):
         L, cache = forward(w, x, rng.standard_normal((len(x), 2)))
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.01 * grads[name] for name in w}
+        w = {name: w[name] - 0.01 * dw for name, dw in backward(w, cache).items()}
         if k % 300 == 0:
             print(f"step {k:4}   -ELBO = {L:.4f}   mean correlation {np.mean(correlation(w, x)):.3f}")

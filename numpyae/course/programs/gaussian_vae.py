@@ -43,20 +43,16 @@ def backward(w, cache):
     x, epsilon, mu, sigma, z, h, r, squares = cache
     do = r * np.exp(-rho) / len(x)
     drho = np.mean(0.5 * x.shape[1] - 0.5 * squares, keepdims=True)
-    dW2 = h.T @ do
-    db2 = np.sum(do, axis=0)
+    dW2, db2 = h.T @ do, np.sum(do, axis=0)
     dh = do @ W2.T
     da = dh * (1 - h**2)
-    dW1 = z.T @ da
-    db1 = np.sum(da, axis=0)
+    dW1, db1 = z.T @ da, np.sum(da, axis=0)
     dz = da @ W1.T
     dmu = dz + mu / len(x)
     dsigma = dz * epsilon
     dlogvar = dsigma * 0.5 * sigma + 0.5 * (sigma**2 - 1) / len(x)
-    dWm = x.T @ dmu
-    dbm = np.sum(dmu, axis=0)
-    dWv = x.T @ dlogvar
-    dbv = np.sum(dlogvar, axis=0)
+    dWm, dbm = x.T @ dmu, np.sum(dmu, axis=0)
+    dWv, dbv = x.T @ dlogvar, np.sum(dlogvar, axis=0)
     return {"Wm": dWm, "bm": dbm, "Wv": dWv, "bv": dbv, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "rho": drho}
 
 
@@ -76,7 +72,6 @@ if __name__ == "__main__":
     w = parameters(rng)
     for k in range(3001):
         L, cache = forward(w, x, rng.standard_normal((len(x), K)))
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.02 * grads[name] for name in w}
+        w = {name: w[name] - 0.02 * dw for name, dw in backward(w, cache).items()}
         if k % 500 == 0:
             print(f"step {k:4}   -ELBO = {L:.4f}   s = {np.exp(0.5 * w['rho'][0]):.4f}")

@@ -14,11 +14,6 @@ import numpy as np
 D, J = 6, 2                           # features, numbers in the code
 
 
-def sigmoid(a):
-    """σ(a) = 1 / (1 + e^-a)."""
-    return 1 / (1 + np.exp(-a))
-
-
 def parameters(rng, D=D, J=J):
     """w: weights N(0, 1/n_in), biases 0."""
     return {"Wm": rng.normal(0, 1 / np.sqrt(D), (D, J)), "bm": np.zeros(J),
@@ -51,17 +46,15 @@ def backward(w, cache):
     x, epsilon, sigma, z, o, log_w, most, total = cache
     share = np.exp(log_w - most) / total
     dlog_w = -share / len(x)
-    do = dlog_w[:, :, None] * (x - sigmoid(o))
+    do = dlog_w[:, :, None] * (x - 1 / (1 + np.exp(-o)))                     # x - σ(o)
     dW = np.sum(np.swapaxes(z, 1, 2) @ do, axis=0)
     db = np.sum(do, axis=(0, 1))
     dz = do @ W.T - dlog_w[:, :, None] * z
     dmu = np.sum(dz, axis=0)
     dsigma = np.sum(dz * epsilon, axis=0)
     dlogvar = dsigma * 0.5 * sigma + 0.5 * np.sum(dlog_w, axis=0)[:, None]
-    dWm = x.T @ dmu
-    dbm = np.sum(dmu, axis=0)
-    dWv = x.T @ dlogvar
-    dbv = np.sum(dlogvar, axis=0)
+    dWm, dbm = x.T @ dmu, np.sum(dmu, axis=0)
+    dWv, dbv = x.T @ dlogvar, np.sum(dlogvar, axis=0)
     return {"Wm": dWm, "bm": dbm, "Wv": dWv, "bv": dbv, "W": dW, "b": db}
 
 
@@ -83,7 +76,6 @@ if __name__ == "__main__":
     w = parameters(rng, D=6)
     for k in range(1501):
         L, cache = forward(w, x, rng.standard_normal((5, len(x), J)))
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.2 * grads[name] for name in w}
+        w = {name: w[name] - 0.2 * dw for name, dw in backward(w, cache).items()}
         if k % 300 == 0:
             print(f"step {k:4}   L = {L:.4f}   {np.mean(effective_draws(cache[5])):.2f} of 5 draws count")

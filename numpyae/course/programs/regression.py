@@ -53,9 +53,8 @@ def predict(w, x):
 
 def explained(w, x, t):
     """R² = 1 - Σ (t - o)² / Σ (t - m)², m (M,) the mean of each output; 1 is perfect, 0 no better than m."""
-    left = np.sum((t - predict(w, x))**2)
     spread = np.sum((t - np.mean(t, axis=0))**2)
-    return 1 - left / spread
+    return 1 - np.sum((t - predict(w, x))**2) / spread
 
 
 if __name__ == "__main__":

@@ -69,7 +69,6 @@ if __name__ == "__main__":
     w = parameters(rng)
     for k in range(2001):
         L, cache = forward(w, x)
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.2 * grads[name] for name in w}
+        w = {name: w[name] - 0.2 * dw for name, dw in backward(w, cache).items()}
         if k % 400 == 0:
             print(f"step {k:4}   L = {L:.5f}   mean activity {np.mean(activity(w, x)):.3f}")

@@ -96,7 +96,6 @@ if __name__ == "__main__":
     w = parameters(rng, D=8)
     for k in range(3001):
         L, cache = forward(w, x, draw_epsilon(rng, (len(x), K)))
-        grads = backward(w, cache)
-        w = {name: w[name] - 0.1 * grads[name] for name in w}
+        w = {name: w[name] - 0.1 * dw for name, dw in backward(w, cache).items()}
         if k % 500 == 0:
             print(f"step {k:4}   -ELBO = {L:.4f}   KL = {np.mean(information(w, x)):.4f} nats")
