@@ -48,8 +48,8 @@ def repaired(findings, subject, rows):
         return findings
     owner, method, old, new = slip
     title = findings[0]["sentence"].partition(" is wrong in ")[0]
-    sentence = f"{title} is wrong, and all is right when in {owner}.{method} the line `{old}` reads `{new}`"
-    return [finding("slip", sentence, findings[0]["array"]) | {"layer": owner}]
+    return [finding("slip", f"{title} is wrong, and all is right when in {owner}.{method} the line `{old}` reads "
+                    f"`{new}`", findings[0]["array"]) | {"layer": owner}]
 
 
 def explain_delta(subject, taps, tap, method, row):

@@ -245,10 +245,9 @@ def products(shape, words):
 
 def matrix_products(shape, rows, parameters):
     """Yield (name, array of this shape): pᵀ q, p W and W p of these rows p, q and parameters W, or their transposes."""
-    turned = [(f"{name}ᵀ", p.T) for name, p in rows]
     matrices = [(name, W) for name, W in parameters.items() if W.ndim == 2]
     matrices += [(f"{name}ᵀ", W.T) for name, W in matrices]
-    for lefts, rights in ((turned, rows), (rows, matrices), (matrices, rows)):
+    for lefts, rights in (([(f"{name}ᵀ", p.T) for name, p in rows], rows), (rows, matrices), (matrices, rows)):
         yield from ((f"{left} {right}", p @ q) for (left, p), (right, q) in itertools.product(lefts, rights)
                     if p.shape[1] == len(q) and (len(p), q.shape[1]) == shape)
 
@@ -279,8 +278,8 @@ def has_another_factor(case, words):
 def mixes_wrong_axes(case, words):
     """Yours minus the truth comes from a wrong sum inside: over other axes, as a mean, or with a factor t too few."""
     pairs = sums_over_features(case, words) if case.whole and len(case.shape) == 2 else ()
-    bases = ((said, off.ravel()) for said, off in pairs)
-    yield from (said for said, c in case.multiples(bases, 0.0, case.yours - case.truth) if abs(abs(c) - 1) < 1e-6)
+    found = case.multiples(((said, off.ravel()) for said, off in pairs), 0.0, case.yours - case.truth)
+    yield from (said for said, c in found if abs(abs(c) - 1) < 1e-6)
 
 
 def sums_over_features(case, words):
@@ -319,8 +318,8 @@ def depends_on_others(case, words):
 def is_unexplained(case, words):
     """No cause is known: the angle and the ratio to the truth, and the worst element."""
     yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
-    angle = case.yours @ case.truth / (yours * truth)
-    yield "unexplained", (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio "
+    cosine = case.yours @ case.truth / (yours * truth)
+    yield "unexplained", (f"is wrong {case.share()}, unexplained: cosine {cosine:.4f} and norm ratio "
                           f"{yours / truth:.4g} to the truth; {case.worst()}")
 
 

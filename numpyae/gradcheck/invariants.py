@@ -79,17 +79,14 @@ def raises(method, error):
     """Return the finding for a method that failed: whose it is, and the line."""
     if isinstance(error, WrongReturn):
         return finding("shape", f"{method} {error}")
-    owners = [owner for frame, _ in traceback.walk_tb(error.__traceback__) if (owner := owner_of(frame)) is not None]
-    found = finding("raises", raised(error, lambda frame: owner_of(frame) is not None, method))
-    if owners:
-        found["layer"] = repr(owners[-1]) if not owners[-1]._parts else type(owners[-1]).__name__
-    return found
+    owners = [frame.f_locals["self"] for frame, _ in traceback.walk_tb(error.__traceback__) if is_of_part(frame)]
+    layer = next((type(owner).__name__ if owner._parts else repr(owner) for owner in owners[-1:]), "")
+    return finding("raises", raised(error, is_of_part, method)) | {"layer": layer}
 
 
-def owner_of(frame):
-    """Return the part of a model whose method runs in this frame, or None."""
-    owner = frame.f_locals.get("self")
-    return owner if isinstance(owner, Parametric) else None
+def is_of_part(frame):
+    """Return whether the method of a part of a model runs in this frame."""
+    return isinstance(frame.f_locals.get("self"), Parametric)
 
 
 def wrong_gradients(subject, gradients):
@@ -163,8 +160,9 @@ def stale(subject, gradients, values):
 def not_linear(subject, gradients, values, rng):
     """Return findings from backward(v) and backward(u + v): B(u + v) = B(u) + B(v), and B(0) = 0."""
     others = [rng.standard_normal(delta.shape) * (np.abs(delta).max(initial=0) or 1) for delta in subject.deltas]
-    both, none = [u + v for u, v in zip(subject.deltas, others)], [0 * u for u in subject.deltas]
-    at_v, at_both, at_none = (another_pass(subject, values, deltas) for deltas in (others, both, none))
+    both = [u + v for u, v in zip(subject.deltas, others)]
+    at_v, at_both, at_none = (another_pass(subject, values, deltas)
+                              for deltas in (others, both, [0 * u for u in subject.deltas]))
     findings, sizes = [], [max(1.0, largest(array)) for array in subject.arrays.values()]
     lost = CANCELLED * sum(np.abs(delta).sum() for delta in others) * math.prod(sizes)   # where summands cancel: 1 - h²
     for name, u in gradients.items():

@@ -105,13 +105,11 @@ def methods(*chosen):
 
     A method that runs on the way back only is mutated by all operators, one of the way forward by those of FORWARD.
     """
-    owners = [*chosen, *(base for cls in chosen for base in cls.__mro__ if not base.__module__.startswith("numpyae."))]
-    if not chosen:
-        chosen = classes()
-        owners = [base for cls in chosen for base in cls.__mro__ if base.__module__.startswith("numpyae.")]
-    known = methods_of(owners)
+    tried, ours = chosen or classes(), not chosen
+    known = methods_of([*chosen, *(base for cls in tried for base in cls.__mro__
+                                   if base.__module__.startswith("numpyae.") == ours)])
     forward, back = {}, {}
-    for cls, trial in ((cls, trial) for cls in chosen for trial in trials_of(cls)):
+    for cls, trial in ((cls, trial) for cls in tried for trial in trials_of(cls)):
         subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
         for reached, run in ((forward, subject.forward), (back, lambda: subject.backward(subject.deltas))):
             for method in methods_run(run, known):
@@ -169,8 +167,8 @@ def mutants_of(cls, method, trials=None, operators=BACKWARD):
             same = ast.dump(ast.parse(changed))
             if same not in seen:
                 seen.add(same)
-                line, mutated = (version.splitlines()[row].split("  #")[0].strip() for version in (source, changed))
-                found.append(Mutant(cls, method, trials, operator, changed, line, mutated, expected))
+                lines = (version.splitlines()[row].split("  #")[0].strip() for version in (source, changed))
+                found.append(Mutant(cls, method, trials, operator, changed, *lines, expected))
     if not found and operators is not FORWARD:
         raise RuntimeError(f"mutants: nothing to mutate in {cls.__name__}.{method}")
     return found

@@ -88,8 +88,8 @@ def richardson(f, w, rng):
         indices = list(np.ndindex(w.shape))
         R, error = first_look(f, w, indices, scale, noise, rng)
         for i in np.flatnonzero(~(error <= GOOD * np.abs(R))):
-            second = second_look(f, w, indices[i], scale[indices[i]], noise)
-            R[i], error[i] = min((R[i], error[i]), second, key=error_or_inf)
+            R[i], error[i] = min((R[i], error[i]), second_look(f, w, indices[i], scale[indices[i]], noise),
+                                 key=error_or_inf)
     return R.reshape(w.shape), error.reshape(w.shape)
 
 

@@ -53,10 +53,10 @@ class Report:
 
     def as_dict(self):
         """Return the report for JSON; None stands for a number that is NaN or infinite, which JSON does not know."""
-        rows = [{key: value for key, value in row.items() if key != "values"} for row in self.rows]
         told = {"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
                 "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
-                "taylor": self.taylor, "rows": rows}
+                "taylor": self.taylor,
+                "rows": [{key: value for key, value in row.items() if key != "values"} for row in self.rows]}
         return json.loads(json.dumps(told), parse_constant=lambda not_finite: None)
 
     def sentence(self):

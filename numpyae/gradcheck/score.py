@@ -34,21 +34,19 @@ def exact_causes(mutant):
         try:
             with mutant.apply(), quiet():
                 wrong = gradients_of(subjects)
-            found = [(exact_factor(right, wrong[at]), at) for at, right in trial.right.items()]
-            broken = {"shape"} if any(right.shape != wrong[at].shape for at, right in trial.right.items()) else set()
-        except Exception:             # whatever a mutant breaks
-            broken = {"raises"}
-        if broken:
-            causes |= broken
+            found = [(term, *relation(right, wrong[number, term, name]))
+                     for (number, term, name), right in trial.right.items()]
+        except Exception:             # whatever a mutant breaks, a shape among it
+            causes.add("raises")
             explained.append(False)
             continue
-        changed = (factor_of_changed(right, wrong[at]) for at, right in trial.right.items())
-        factors += [c for c in (*changed, *(c for c, _ in found)) if c not in (None, 1)]
+        factors += [c for _, whole, some, _ in found for c in (some, whole) if c not in (None, 1)]
         true = {"precision": nearly_right(trial.right, wrong),
-                "not zeroed": any(off_by_a_number(right, wrong[at]) for at, right in trial.right.items()),
-                "term": any(c not in (None, 1) and term is not None for c, (_, term, _) in found)}
+                "not zeroed": any(shifted for *_, shifted in found),
+                "term": any(whole not in (None, 1) and term is not None for term, whole, *_ in found)}
         causes |= {cause for cause, holds in true.items() if holds}
-        explained += [None not in dict(found)] if any(c != 1 for c, _ in found) else []
+        wholes = {whole for _, whole, *_ in found}
+        explained += [None not in wholes] if wholes != {1} else []
     causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
     return causes, factors, explained[:1] == [True]
 
@@ -62,7 +60,7 @@ def nearly_right(right, wrong):
 def exact_factor(right, wrong):
     """Return c where wrong = c right to rounding, 1 when they are equal, else None."""
     largest = np.abs(wrong).max(initial=0)
-    if wrong.shape != right.shape or not np.isfinite(largest):
+    if not np.isfinite(largest):
         return None
     if np.abs(wrong - right).max(initial=0) <= 1e-12 * np.abs(right).max(initial=0):
         return 1
@@ -72,16 +70,17 @@ def exact_factor(right, wrong):
     return c if np.abs(wrong - c * right).max(initial=0) <= 1e-11 * largest else None
 
 
-def factor_of_changed(right, wrong):
-    """Return the `exact_factor` of the elements that are wrong, where there are several."""
-    changed = np.abs(wrong - right) > 1e-12 * np.abs(right).max(initial=0)
-    return exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None
+def relation(right, wrong):
+    """Return (`exact_factor`, that of the elements that are wrong, whether all elements are off by one number).
 
-
-def off_by_a_number(right, wrong):
-    """Return whether all elements, if there are several, are off by one number."""
+    The second is None, and the third False, where there are not several. Raise ValueError for another shape.
+    """
+    if wrong.shape != right.shape:
+        raise ValueError(f"relation: expected shape {right.shape}, got {wrong.shape}")
     gap = wrong - right
-    return gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max())
+    changed = np.abs(gap) > 1e-12 * np.abs(right).max(initial=0)
+    return (exact_factor(right, wrong), exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None,
+            gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max()))
 
 
 class Outcome(collections.namedtuple("Outcome", "mutant fate why causes diagnosis place",
@@ -184,9 +183,9 @@ def table(killed):
     """Return lines, a row for each operator; in the columns are the causes found, each counted once per mutant."""
     counts = collections.Counter((o.mutant.operator, cause) for o in killed for cause in set(o.causes))
     columns = sorted({cause for _, cause in counts})
-    lines = [f"{'':31}" + "".join(f"{cause:>12}" for cause in columns)]
-    return lines + [f"{operator:31}" + "".join(f"{counts[operator, cause] or '.':>12}" for cause in columns)
-                    for operator in sorted({o.mutant.operator for o in killed})]
+    return [f"{'':31}" + "".join(f"{cause:>12}" for cause in columns),
+            *(f"{operator:31}" + "".join(f"{counts[operator, cause] or '.':>12}" for cause in columns)
+              for operator in sorted({o.mutant.operator for o in killed}))]
 
 
 def of_all(progress=None, *chosen):

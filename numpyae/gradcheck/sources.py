@@ -193,9 +193,9 @@ def slips(site):
     texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
     if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
         texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
-    if isinstance(site.node, ast.UnaryOp):
+    elif isinstance(site.node, ast.UnaryOp):
         texts.append(f"({ast.unparse(site.node.operand)})")
-    if site.text.startswith("np.mean("):
+    elif site.text.startswith("np.mean("):
         texts.append(site.text.replace("np.mean", "np.add.reduce"))
     return texts + others(site)
 

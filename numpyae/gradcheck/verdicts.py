@@ -35,9 +35,7 @@ def compare(subject, gradients, by_term, rng):
 
 def compare_array(subject, name, array, yours, rng):
     """Return the rows of one array: yours is [(term, gradient), ...], the first for the whole of f."""
-    def f(_):
-        return subject.value()
-
+    f = Component(subject, ...)
     with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
         scale = scale_of(array)
         noise = noise_of(f, array, scale, rng)
@@ -82,7 +80,7 @@ def along_directions(f, array, gradient, scale, noise, values, rng):
 
 
 class Component:
-    """A function of an array that f reads: f itself, or one of its terms, at this place of what f gives."""
+    """A function of an array that f reads: f itself or one of its terms, by its column in what f gives; `...`: all."""
 
     def __init__(self, subject, column):
         self.subject, self.column = subject, column
@@ -151,8 +149,8 @@ def look_again(f, array, index, scale, noise, values, i):
                 if yours == 0 and not told:              # a 0 is measured by how steep f is beside it
                     told = error <= 1e-6 * max(map(abs, one_sided(f, array, index, 1e-2 * scale)))
                 return AGREE if told else CANNOT_TELL
-        other = DISAGREE if np.isfinite(error) or np.isnan(yours) else CANNOT_TELL
-        return on_a_kink(f, array, index, scale, noise, values, i, known) or other
+        return (on_a_kink(f, array, index, scale, noise, values, i, known)
+                or (DISAGREE if np.isfinite(error) or np.isnan(yours) else CANNOT_TELL))
 
 
 def on_a_kink(f, array, index, scale, noise, values, i, known):

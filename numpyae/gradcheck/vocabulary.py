@@ -69,8 +69,8 @@ class Vocabulary:
     def names_of(self, c, tolerance=1e-6):
         """Return at most three names of the larger of c and 1/c, all equally simple."""
         c = max(abs(c), 1 / abs(c)) if c else 0.0
-        named = ([name for name, value in level.items() if abs(c / value - 1) < tolerance] for level in self.levels())
-        return next(filter(None, named), [])[:3]
+        return next(filter(None, ([name for name, value in level.items() if abs(c / value - 1) < tolerance]
+                                  for level in self.levels())), [])[:3]
 
     def levels(self):
         """Yield {name: number}, simple numbers first, then those around and their squares, then products of two."""

@@ -140,8 +140,8 @@ def explain(subject, taps, rows, rng):
     if not taps:
         return diagnosis.explain(subject, rows)
     first_wrong, right = walk_back(subject, taps, rng)
-    findings = [found for tap in right for found in placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)]
-    findings = findings or wrong_penalties(subject, taps, rng)
+    findings = ([found for tap in right for found in placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)]
+                or wrong_penalties(subject, taps, rng))
     if findings:
         return findings
     outer = record(subject, containers(subject.target))
@@ -168,8 +168,8 @@ def wrong_penalties(subject, taps, rng):
     for term, penalty, name, layers in getattr(subject.target, "penalised", ()):
         tap = next((tap for tap in taps if tap.place == f"{name}.0" or not name and tap.place.endswith(".0")), None)
         if tap is not None:
-            whole = subject.target._parts[tap.place.removesuffix(".0")]
-            network = Sequential(*copy.deepcopy(whole).layers[:len(layers)])
+            network = copy.deepcopy(subject.target._parts[tap.place.removesuffix(".0")])
+            network = Sequential(*network.layers[:len(layers)])
             alone = PenaltySubject(copy.copy(penalty), (network, tap.inputs["forward"][0]), rng)
             findings += [{**found, "place": term, "layer": found["layer"] or repr(penalty)}
                          for found in wrong_alone(alone, rng)]
