@@ -8,8 +8,9 @@ any smooth function is a straight line, third differences are noise and nothing 
     error = |R - B| + noise / (h/2) + the last digit of f(w ± h), divided by h
 
 There are two looks at an element. The first takes one step, the same for the whole array, the one that served a few of
-its elements best: that costs four values of f. Only where this leaves a doubt, a second look climbs down a ladder of
-steps, and a step counts only when the next smaller one agrees with it, since a small |R - B| can be an accident.
+its elements best: that costs four values of f. A difference from it is confirmed by four steps that are far apart. Only
+where a doubt is left, a second look climbs down a ladder of steps, and a step counts only when the next smaller one
+agrees with it, since a small |R - B| can be an accident.
 
 At a kink, such as a ReLU at exactly 0, f is a straight line on either side, and no step shows it: there the slopes to
 the left and to the right differ, however small the step.
@@ -19,7 +20,8 @@ import numpy as np
 
 from numpyae.checks import check_choice
 
-STEPS = (1e-4, 1e-3, 1e-2, 1e-5, 1e-1, 1e-6)       # the usual best first
+STEPS = (1e-4, 1e-5, 1e-3, 1e-2, 1e-1, 1e-6)       # the usual best first
+FAR_APART = (1e-2, 1e-6, 1e-8, 1e-11)              # steps between which a kink or a stair near the point would show
 LADDER = tuple(10.0 ** (-k / 2) for k in range(2, 23))                       # 1e-1 ... 1e-11
 GOOD = 1e-6                                        # relative error at which the first look is enough
 EPS = np.finfo(np.float64).eps
@@ -126,6 +128,12 @@ def best_step(f, w, indices, scale, noise, rng):
         if typical[step] < 1e-3 * GOOD:
             break
     return min(typical, key=typical.get)
+
+
+def confirmed(f, w, index, scale, noise, R, error):
+    """Return whether steps that are far apart give R, too, to within the error bars, so that no ladder is needed."""
+    found = (halved(f, w, index, step * scale, noise) for step in FAR_APART)
+    return all(abs(now - R) <= bar + error for now, bar in found)
 
 
 def second_look(f, w, index, scale, noise, same_side=None):

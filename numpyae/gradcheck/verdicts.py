@@ -11,7 +11,8 @@ side in it, so *kink* means that the point itself sits on one. For other code th
 
 import numpy as np
 
-from numpyae.gradcheck.numerical import first_look, noise_of, one_sided, scale_of, second_look, slopes, values_at
+from numpyae.gradcheck.numerical import (confirmed, first_look, noise_of, one_sided, scale_of, second_look, slopes,
+                                         values_at)
 from numpyae.gradcheck.sentences import place_of
 
 AGREE, DISAGREE, CANNOT_TELL, KINK = range(4)
@@ -138,7 +139,9 @@ def look_again(f, array, index, scale, noise, values, i):
         return all(np.array_equal(side, known[1]) for side in f.sides(array, index, -h, h))
 
     with np.errstate(all="ignore"):
-        R, error = second_look(f, array, index, scale, noise, same_side if known else None)
+        R, error = values["numerical"][i], values["error"][i]
+        if not (abs(yours - R) > SAFETY * error and confirmed(f, array, index, scale, noise, R, error)):
+            R, error = second_look(f, array, index, scale, noise, same_side if known else None)
         if abs(yours - values["numerical"][i]) <= SAFETY * values["error"][i] and not error < values["error"][i]:
             R, error = values["numerical"][i], values["error"][i]            # the first look was no worse
         if np.isfinite(error):
