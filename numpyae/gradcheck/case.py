@@ -31,8 +31,8 @@ class Case:
         allowed = tolerance * np.max(np.abs(exact), initial=0) + 1e-300
         with np.errstate(invalid="ignore"):
             wrong = ~(np.abs(yours - exact) <= allowed)
-        error = np.full(yours.size, allowed / SAFETY)
-        return cls(np.shape(truth), np.arange(yours.size), yours, exact, error, wrong, np.zeros_like(wrong))
+        return cls(np.shape(truth), np.arange(yours.size), yours, exact, np.full(yours.size, allowed / SAFETY), wrong,
+                   np.zeros_like(wrong))
 
     @classmethod
     def of_row(cls, row, columns=None):
@@ -45,8 +45,8 @@ class Case:
             judged = judged & (first <= column) & (column < behind)
             index, shape = sample * (behind - first) + column - first, (*shape[:-1], behind - first)
         yours, truth, error, kinked = (values[key][judged] for key in ("yours", "numerical", "error", "kinked"))
-        terms = {term: part[judged] for term, part in values.get("by_name", {}).items()}
-        return cls(shape, index[judged], yours, truth, error, values["verdict"][judged] == DISAGREE, kinked, terms)
+        return cls(shape, index[judged], yours, truth, error, values["verdict"][judged] == DISAGREE, kinked,
+                   {term: part[judged] for term, part in values.get("by_name", {}).items()})
 
     @property
     def differs(self):
@@ -55,8 +55,8 @@ class Case:
 
     def narrowed(self):
         """Return the case of the wrong elements alone."""
-        arrays = (self.index, self.yours, self.truth, self.error, self.wrong, self.kinked)
-        return Case(self.shape, *(array[self.wrong] for array in arrays))
+        return Case(self.shape, *(array[self.wrong] for array in (self.index, self.yours, self.truth, self.error,
+                                                                  self.wrong, self.kinked)))
 
     def at(self, array):
         """Return the elements of an array of the whole shape that are here."""
@@ -78,8 +78,7 @@ class Case:
         slack = SAFETY * abs(c) * error + EXACT * np.maximum(np.abs(target), abs(c) * size).max()
         slack = slack + size * SAFETY * abs(c) * np.max(error / size.max())
         slack = slack + (0 if target is self.yours else SAFETY * self.error)
-        good = np.isfinite(c) and c != 0 and np.all(np.abs(target - c * basis) <= slack)
-        return c if good else None
+        return c if np.isfinite(c) and c != 0 and np.all(np.abs(target - c * basis) <= slack) else None
 
     def multiples(self, bases, error=0.0, target=None):
         """Yield (name, c) for every (name, basis) of which the target is c times, to within |c| error."""
@@ -99,8 +98,7 @@ class Case:
         for axis, word in enumerate(("row", "column")[:at.shape[1]]):
             lines = sorted(set(at[:, axis]))
             if not set(lines) & set(rest[:, axis]):
-                some = ", ".join(map(str, lines[:5])) + " ..." * (len(lines) > 5)
-                return f"{word}{'s' if len(lines) > 1 else ''} {some}"
+                return word + "s" * (len(lines) > 1) + f" {', '.join(map(str, lines[:5]))}" + " ..." * (len(lines) > 5)
         return f"at {at[0].tolist()}" if len(at) == 1 else f"the first at {at[0].tolist()}"
 
     def worst(self):

@@ -5,14 +5,17 @@
     verdicts    agree, disagree, cannot tell, kink                    verdicts.py
     where       the first layer that is wrong, only when one is       where.py
     what        the likely mistake, tested against the numbers        diagnosis.py
-    the point   a check is only as good as the point it is done at    point.py
+    the point   a check is only as good as the point it is done at    here
+
+At a bias of 0 a decayed bias looks right; with one sample a sum is a mean; with a batch of 5 and a layer of 5 a factor
+of 5 has two names; a square W can be transposed unseen. So the report says so.
 """
 
 import copy
 
 import numpy as np
 
-from numpyae.gradcheck import diagnosis, invariants, point, where
+from numpyae.gradcheck import diagnosis, invariants, where
 from numpyae.gradcheck.cases import examples_of
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.report import Report
@@ -78,8 +81,8 @@ def check_function(f, grad, w):
     """
     single = not isinstance(w, dict)
     arrays = {name: as_float64(f"check_function: {name}", array) for name, array in ({"w": w} if single else w).items()}
-    subject = FunctionSubject(f, grad, arrays, single)
-    return examine(getattr(f, "__name__", "function"), subject, fresh(np.random.default_rng(0)))
+    return examine(getattr(f, "__name__", "function"), FunctionSubject(f, grad, arrays, single),
+                   fresh(np.random.default_rng(0)))
 
 
 def check_layer(forward, backward, x, params=None):
@@ -117,11 +120,10 @@ def examine(name, subject, rng):
         rows = compare(subject, gradients, by_term, rng)
         if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
             findings = diagnosis.in_order(where.explain(subject, taps, rows, rng), findings)
-        taylor = point.taylor(subject, gradients, rng)
-    whole = repr(subject.target) if set(subject.parts) == {""} else type(subject.target).__name__
-    whole = whole if subject.parts else ""
+        taylor = taylor_test(subject, gradients, rng)
+    whole = repr(subject.target) if set(subject.parts) == {""} else type(subject.target).__name__ * bool(subject.parts)
     findings = diagnosis.at_owners([{**found, "layer": found["layer"] or whole} for found in findings], subject.parts)
-    return Report(name, rows, diagnosis.without_echoes(findings), point.warnings(subject, rows), taylor)
+    return Report(name, rows, diagnosis.without_echoes(findings), doubts(subject, rows), taylor)
 
 
 def as_float64(name, array, labels=False):
@@ -140,3 +142,66 @@ def as_float64(name, array, labels=False):
     if not np.all(np.isfinite(array)):
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return array.astype(np.float64)
+
+
+# The point of the check
+
+def doubts(subject, rows):
+    """Return sentences about what this point can hide: zeros and equal sizes, silent units, a term that drowns."""
+    parameters, batch = subject.parameters, {**subject.inputs, **subject.fixed}
+    still = [name for name, array in parameters.items() if array.size and not np.any(array)]
+    square = [name for name, array in parameters.items() if array.ndim == 2 and array.shape[0] == array.shape[1] > 1]
+    widths = {size for array in parameters.values() if array.ndim == 2 for size in array.shape}
+    widths |= {array.shape[1] for array in batch.values() if np.ndim(array) == 2}
+    n = next((len(array) for array in batch.values() if np.ndim(array)), 0)
+    flat = [row["array"] for row in rows if row["checked"] > 1 and row["term"] is None and row["verdict"] == "agree"
+            and not np.any(row["values"]["yours"])]
+    terms = {name: abs(value) for name, value in (getattr(subject.target, "terms", None) or {}).items()}
+    largest = max(terms, key=terms.get, default=None)
+    small = [name for name, size in terms.items() if size < 1e-6 * terms[largest]]
+    sentences = ((still, f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a "
+                  "little noise first"),
+                 (n == 1, "the batch has one sample: a sum over the batch, a mean and no sum at all look the same"),
+                 (square, f"{', '.join(square)}: square, so a transpose too many or too few fits the shapes"),
+                 (n > 1 and n in widths,
+                  f"the batch size {n} is also the width of a layer: a factor of {n} has two names"),
+                 *((True, sentence) for sentence in silent_units(subject)),
+                 *((True, f"the gradient of {name} is 0 everywhere at this point") for name in flat),
+                 (small, f"the term {largest} dominates: {', '.join(small)} is less than a millionth of it"))
+    return [sentence for holds, sentence in sentences if holds]
+
+
+def silent_units(subject):
+    """Yield which units are off for every sample."""
+    for name, side in subject.active_sets().items():
+        leaf = subject.parts[name]
+        if side.ndim == 2 and not side.any(axis=0).all() and not hasattr(leaf, "k"):
+            off = np.sum(~side.any(axis=0))
+            yield (f"{leaf!r}" + f" ({name})" * bool(name) + f": {off} of {side.shape[1]} units are off for every "
+                   "sample, and nothing behind them is tested")
+
+
+def taylor_test(subject, gradients, rng):
+    """Return the Taylor test along one random direction v of all arrays: {"h", "first", "second", "noise"}.
+
+    first = |f(w + h v) - f(w)| falls as h; second = |f(w + h v) - f(w) - h g·v| as h² when the gradient g is right,
+    else as h.
+    """
+    arrays = {name: array for name, array in subject.arrays.items() if array.size}
+    starts = subject.values()
+    v = {name: rng.standard_normal(array.shape) * (np.sqrt(np.mean(array**2)) or 1) for name, array in arrays.items()}
+
+    def value(h):
+        for name, array in arrays.items():
+            array[...] = starts[name] + h * v[name]
+        return float(np.atleast_1d(subject.f())[0])
+
+    steps, slope = 10.0 ** np.arange(-1, -8.5, -0.5), float(sum(np.sum(gradients[name] * v[name]) for name in arrays))
+    try:
+        with np.errstate(all="ignore"):
+            middle, *values = [value(h) for h in (0, *steps)]
+    finally:
+        subject.restore(starts)
+    change = np.array(values) - middle
+    return {"h": steps.tolist(), "first": np.abs(change).tolist(), "second": np.abs(change - steps * slope).tolist(),
+            "noise": 4 * np.finfo(np.float64).eps * abs(middle)}

@@ -14,7 +14,7 @@ because their backward is the exact gradient of a wrong forward. Those need a te
 value, the moments of a sampler, a closed form. `invisible` says which.
 """
 
-from typing import Callable, NamedTuple
+from collections import namedtuple
 
 import numpy as np
 
@@ -341,10 +341,9 @@ def loss(build):
 
 def regression(model=Regression, dense=Dense, hidden=Tanh):
     """Return the point of a network with one hidden layer."""
-    def make(rng):
-        network = Sequential(dense(D, H, rng=rng), hidden(), dense(H, C, rng=rng))
-        return somewhere(rng, model(network, SquaredError()), rng.standard_normal((N, D)), rng.standard_normal((N, C)))
-    return make
+    return lambda rng: somewhere(
+        rng, model(Sequential(dense(D, H, rng=rng), hidden(), dense(H, C, rng=rng)), SquaredError()),
+        rng.standard_normal((N, D)), rng.standard_normal((N, C)))
 
 
 def autoencoder(model=Autoencoder, top=Sigmoid, dense=Dense, tied=None):
@@ -358,10 +357,9 @@ def autoencoder(model=Autoencoder, top=Sigmoid, dense=Dense, tied=None):
 
 def vae(model=VAE, posterior=DiagonalGaussian):
     """Return the point of a VAE of Gaussian likelihood."""
-    def make(rng):
-        encoder, decoder = mlp([D, 2 * K], rng=rng), mlp([K, 2, D], rng=rng)
-        return somewhere(rng, model(encoder, decoder, GaussianNLL(0.7), posterior(K)), rng.standard_normal((N, D)))
-    return make
+    return lambda rng: somewhere(
+        rng, model(mlp([D, 2 * K], rng=rng), mlp([K, 2, D], rng=rng), GaussianNLL(0.7), posterior(K)),
+        rng.standard_normal((N, D)))
 
 
 def at_zero(rng):
@@ -378,18 +376,11 @@ def sure(rng):
     return BernoulliNLL38(), (o, t)
 
 
-class Bug(NamedTuple):
+class Bug(namedtuple("Bug", "number name make cause place invisible", defaults=(None,))):
     """A common bug, and make(rng) -> (target, batch), where it shows.
 
     `cause`: what the check calls it; `place`: the class's name; `invisible`: the test that sees it where no check does.
     """
-
-    number: int
-    name: str
-    make: Callable
-    cause: str | None
-    place: str
-    invisible: str | None = None
 
 
 BUGS = [

@@ -16,9 +16,9 @@ import numpy as np
 
 from numpyae.gradcheck import locality, vocabulary
 from numpyae.gradcheck.case import Case
-from numpyae.gradcheck.hypotheses import LEVELS, SINGLE, VALUES
-from numpyae.gradcheck.repairs import repair
+from numpyae.gradcheck.hypotheses import ALONE, LEVELS, SINGLE, VALUES
 from numpyae.gradcheck.sentences import finding, wrong_form
+from numpyae.gradcheck.sources import repair
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 SPOILS = {"in place", "updates", "redrawn", "stale"}     # by these a part makes wrong what others do
@@ -48,26 +48,25 @@ def repaired(findings, subject, rows):
         return findings
     owner, method, old, new = slip
     title = findings[0]["sentence"].partition(" is wrong in ")[0]
-    sentence = f"{title} is wrong, and all is right when in {owner}.{method} the line `{old}` reads `{new}`"
-    return [{**finding("slip", sentence, findings[0]["array"]), "layer": owner}]
+    return [finding("slip", f"{title} is wrong, and all is right when in {owner}.{method} the line `{old}` reads "
+                    f"`{new}`", findings[0]["array"]) | {"layer": owner}]
 
 
 def explain_delta(subject, taps, tap, method, row):
     """Return the findings for a delta that arrives wrong, although all parts behind it are right."""
     words, shape = vocabulary.of_subject(subject), tuple(row["shape"])
-    outputs = {f"the {which if which != 'forward' else 'output'} of {other.place}": output
-               for other in taps for which, output in other.outputs.items()}
-    words.rows = {name: array for name, array in outputs.items()
-                  if array.ndim and vocabulary.as_rows(array, shape) is not None}
+    words.rows = {f"the {which if which != 'forward' else 'output'} of {other.place}": output
+                  for other in taps for which, output in other.outputs.items()
+                  if output.ndim and vocabulary.as_rows(output, shape) is not None}
     words.rows |= {f"the delta of {other.place}": other.deltas[0] for other in taps
                    if other is not tap and other.deltas[0].shape == shape}
-    before = f"{tap.part!r} ({tap.place})" + (f".{method}" if method != "forward" else "")
-    case, title = Case.of_row(row), f"the delta that reaches {before}"
+    title = f"the delta that reaches {tap.part!r} ({tap.place})" + f".{method}" * (method != "forward")
+    case = Case.of_row(row)
     for other in taps:                                   # a value used twice gets the sum of what comes back
         back = case.at(other.returned) if np.shape(other.returned) == shape else np.zeros(1)
         if back.any() and case.fits(case.truth - back, case.error):
-            lacks = f"{title} lacks what comes back from {other.part!r} ({other.place}): it must be added"
-            return [finding("term", lacks, "delta")]
+            return [finding("term", f"{title} lacks what comes back from {other.part!r} ({other.place}): it must be "
+                            "added", "delta")]
     return diagnose(case, words, title, "delta")
 
 
@@ -100,9 +99,10 @@ def diagnose(case, words, title, array):
 
 def explanations(case, words, levels):
     """Return [(cause, sentence), ...], with the factor where it is one: at most three, of the first level that fits."""
+    tried = levels if case.wrong.any() else (levels[0], levels[-1])
     with np.errstate(all="ignore"):
-        tried = levels if case.wrong.any() else (levels[0], levels[-1])
-        return next(filter(None, (list(itertools.islice(level(case, words), 3)) for level in tried)))
+        return next(filter(None, (list(itertools.islice(level(case, words), 1 if level in ALONE else 3))
+                                  for level in tried)))
 
 
 def difference(found, wanted, numbers=(), tolerance=1e-8):
@@ -121,8 +121,7 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
     if form := wrong_form(found, np.shape(wanted)):
         return form
     case, words = Case.of(found, wanted, tolerance), vocabulary.Vocabulary(numbers=dict(numbers))
-    levels = VALUES if case.shape else SINGLE
-    return explanations(case, words, levels)[0][1] if case.differs else ""
+    return explanations(case, words, VALUES if case.shape else SINGLE)[0][1] if case.differs else ""
 
 
 def parts_of(value):
@@ -137,20 +136,18 @@ def in_order(explained, manners):
     spoilers = {found["place"] for found in manners if found["cause"] in SPOILS}
     if spoilers:                                         # what goes wrong between the parts comes from them
         return manners + [found for found in explained if found["place"] and found["place"] not in spoilers]
-    if any(found["cause"] == "precision" and found["place"] for found in manners):
-        return [found for found in explained if found["place"]] + manners
-    return explained + manners
+    rounded = any(found["cause"] == "precision" and found["place"] for found in manners)
+    return [found for found in explained if found["place"] or not rounded] + manners
 
 
 def without_echoes(findings):
     """Return the findings, each thing once, without what a more precise finding explains."""
-    kept = []
+    kept = {}
     for found in findings:
         said = ("array", "cause") if found["cause"] == "precision" else ("sentence",)
-        repeated = any(all(found[key] == other[key] for key in ("place", *said)) for other in kept)
-        if not repeated and not is_echo(found, findings):
-            kept.append(found)
-    return sorted(kept, key=lambda found: found["cause"] == "unexplained")
+        if not is_echo(found, findings):
+            kept.setdefault((found["place"], *(found[key] for key in said)), found)
+    return sorted(kept.values(), key=lambda found: found["cause"] == "unexplained")
 
 
 def is_echo(found, findings):
@@ -158,10 +155,9 @@ def is_echo(found, findings):
     cause, place, array = found["cause"], found["place"], found["array"]
     here = {other["cause"] for other in findings if other["place"] == place}
     of_array = {other["cause"] for other in findings if other["place"] == place and other["array"] == array}
-    everywhere = {other["cause"] for other in findings}
     return (cause == "factor" and "not zeroed" in here
             or cause in ("elementwise", "unexplained") and "dtype" in of_array
             or cause == "redrawn" and "updates" in here
             or cause == "nonlinear" and ("updates" in here or of_array - {"unexplained", "nonlinear", "factor"})
             or not place and any(other["place"] and other["cause"] == cause for other in findings)
-            or cause == "unexplained" and MANNERS & (here if place else everywhere))
+            or cause == "unexplained" and MANNERS & (here if place else {other["cause"] for other in findings}))

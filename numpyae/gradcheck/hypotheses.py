@@ -21,8 +21,8 @@ def is_not_finite(case, words):
     """Some elements are NaN or infinite."""
     number = case.not_finite.size
     if number:
-        first = place_of(case.not_finite[0], case.shape)
-        where = f" in {number} of {number + len(case.yours)} elements, the first at {first}" if case.shape else ""
+        where = (f" in {number} of {number + len(case.yours)} elements, the first at "
+                 f"{place_of(case.not_finite[0], case.shape)}") if case.shape else ""
         yield "unexplained", f"is NaN or infinite{where}: does something overflow, or is a logarithm taken of 0?"
 
 
@@ -30,15 +30,15 @@ def is_off_a_kink(case, words):
     """Only elements on kinks are wrong: they lie between no two slopes."""
     if np.all(case.kinked[case.wrong]):
         i = int(np.argmax(case.wrong))
-        left, right = case.truth[i] - case.error[i], case.truth[i] + case.error[i]
         yield "kink", (f"is wrong only where f has a kink: backward gives {case.yours[i]:.6g}, the slopes to the left "
-                       f"and to the right are {left:.6g} and {right:.6g}, and only what lies between is right")
+                       f"and to the right are {case.truth[i] - case.error[i]:.6g} and "
+                       f"{case.truth[i] + case.error[i]:.6g}, and only what lies between is right")
 
 
 def is_zero(case, words, why=": backward never computes it"):
     """Nothing is there."""
-    nothing = np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0)
-    if (case.wrong.sum() > 1 or not case.shape) and np.all(nothing):
+    nothing = np.all(np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0))
+    if nothing and (case.wrong.sum() > 1 or not case.shape):
         yield "zero", "is 0 everywhere" + (", up to rounding" if np.any(case.yours) else why)
 
 
@@ -67,7 +67,6 @@ def is_a_multiple(case, words):
         if c is not None and abs(c - 1) > 1e-6 and (words.names_of(c) or one.wrong.sum() >= FEW):
             where = "" if one is case else f"{case.share()} ({case.stretch()}) "
             yield "sign" if abs(c + 1) < 1e-6 else "factor", where + words.multiple(c), c
-            return
 
 
 def is_arranged_wrongly(case, words):
@@ -75,7 +74,6 @@ def is_arranged_wrongly(case, words):
     for cause, sentence, candidate in arrangements(case, words) if case.whole else ():
         if candidate.shape == case.shape and case.fits(candidate.ravel(), case.error.sum()):
             yield cause, sentence
-            return
 
 
 def arrangements(case, words):
@@ -103,8 +101,8 @@ def lacks_a_term(case, words):
     """A named term of the loss is missing, doubled, or of the wrong sign."""
     terms = case.terms.items() if len(case.yours) > 1 else ()
     for term, c in case.multiples(terms, case.error, case.yours - case.truth):
-        how = {-1.0: "misses {}", 1.0: "has {} twice", -2.0: "has {} with the wrong sign"}.get(round(c, 6))
-        how = how or f"has {{}} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
+        how = f"has {{}} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
+        how = {-1.0: "misses {}", 1.0: "has {} twice", -2.0: "has {} with the wrong sign"}.get(round(c, 6), how)
         yield "term", how.format(f"the gradient of the term {term}")
 
 
@@ -133,8 +131,8 @@ def should_be_zero(case, words):
     """It is right but for elements where f is flat, or for elements that are left at 0."""
     flat = np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong])
     if case.wrong.sum() > 1 and not np.any(case.yours[case.wrong]):
-        cause = "axes" if case.stretch().startswith(("row", "column")) else "elementwise"
-        yield cause, f"is 0 {case.share()} ({case.stretch()}), and right elsewhere"
+        yield ("axes" if case.stretch().startswith(("row", "column")) else "elementwise",
+               f"is 0 {case.share()} ({case.stretch()}), and right elsewhere")
     elif flat and not case.wrong.all():
         yield "elementwise", (f"is not 0 {case.share()} ({case.stretch()}) where the truth is 0, and right elsewhere: "
                               "is something clipped or masked in forward, and not in backward?")
@@ -142,11 +140,10 @@ def should_be_zero(case, words):
 
 def is_something_else(case, words):
     """It is a quantity that delta does not multiply."""
-    bases = ((name, case.at(q)) for name, q in quantities(words.rows, case.shape, PLAIN))
-    for name, c in case.multiples(bases if len(case.yours) >= FEW else ()):
+    rows = quantities(words.rows, case.shape, PLAIN) if len(case.yours) >= FEW else ()
+    for name, c in case.multiples((name, case.at(q)) for name, q in rows):
         if words.names_of(c):
             yield "operand", f"is {coefficient(c)}{name}, whatever delta is"
-            return
 
 
 def is_another_expression(case, words):
@@ -164,8 +161,8 @@ def is_another_expression(case, words):
 
 def expression(case, words, target):
     """Return the target in words if it is `c delta q`, else ""."""
-    fitting = case.multiples(times_delta(case, words), 0.0, target)
-    return next((coefficient(c) + name for name, c in fitting if words.names_of(c)), "")
+    return next((coefficient(c) + name for name, c in case.multiples(times_delta(case, words), 0.0, target)
+                 if words.names_of(c)), "")
 
 
 def times_delta(case, words):
@@ -187,10 +184,8 @@ def misses_a_summand(case, words):
     slack = SAFETY * case.error + EXACT * np.abs(off).max()
     if len(off) > 2 and case.wrong.all() and np.ptp(case.truth) > 0 and np.all(np.abs(off - off[0]) <= slack):
         same = f"is off by the same number, {off[0]:.6g}, in every element"
-        if words.names_of(off[0]):
-            yield "term", f"{same}{words.called(off[0])}: a summand is missing or too many"
-        else:
-            yield "not zeroed", f"{same}: does it start from zero?"
+        yield (("term", f"{same}{words.called(off[0])}: a summand is missing or too many") if words.names_of(off[0])
+               else ("not zeroed", f"{same}: does it start from zero?"))
         return
     same_shape = [(name, W) for name, W in words.parameters.items() if W.shape == case.shape]
     alone = ((name, case.at(array)) for name, array in quantities(words.rows, case.shape) + same_shape)
@@ -217,7 +212,6 @@ def misses_a_scaled_parameter(case, words):
                 numbers = ", ".join(f"{u:.4g}" for u in v.ravel()[:4])
                 yield "term", (f"is off by {name} times one number for each {word} ({numbers} ...): a summand of this "
                                "form, such as the gradient of a penalty, is missing or wrong")
-                return
 
 
 def is_another_product(case, words):
@@ -238,7 +232,7 @@ def is_another_product(case, words):
 def products(shape, words):
     """Yield (name, array of this shape): sums over samples and matrix products of what lies about."""
     floats = [pair for pair in {**words.deltas, **words.rows}.items() if pair[1].dtype.kind == "f"]
-    rows = [(name, array) for name, array in floats if array.ndim == 2]
+    rows = [pair for pair in floats if pair[1].ndim == 2]
     rows += [(f"({delta_name} {name})", delta * q) for delta_name, delta in words.deltas.items() if delta.ndim == 2
              for name, q in quantities(words.rows, delta.shape, TRANSFORMS[:5])]
     if len(shape) == 2:
@@ -251,10 +245,9 @@ def products(shape, words):
 
 def matrix_products(shape, rows, parameters):
     """Yield (name, array of this shape): pᵀ q, p W and W p of these rows p, q and parameters W, or their transposes."""
-    turned = [(f"{name}ᵀ", p.T) for name, p in rows]
     matrices = [(name, W) for name, W in parameters.items() if W.ndim == 2]
     matrices += [(f"{name}ᵀ", W.T) for name, W in matrices]
-    for lefts, rights in ((turned, rows), (rows, matrices), (matrices, rows)):
+    for lefts, rights in (([(f"{name}ᵀ", p.T) for name, p in rows], rows), (rows, matrices), (matrices, rows)):
         yield from ((f"{left} {right}", p @ q) for (left, p), (right, q) in itertools.product(lefts, rights)
                     if p.shape[1] == len(q) and (len(p), q.shape[1]) == shape)
 
@@ -280,35 +273,32 @@ def has_another_factor(case, words):
         if i != j and np.all(np.isfinite(candidate)) and case.fits(candidate, error):
             yield "elementwise", (f"is {coefficient(sign)}{wide[i][0]} / {wide[j][0]} times what it should be: one "
                                   "stands where the other belongs")
-            return
 
 
 def mixes_wrong_axes(case, words):
     """Yours minus the truth comes from a wrong sum inside: over other axes, as a mean, or with a factor t too few."""
     pairs = sums_over_features(case, words) if case.whole and len(case.shape) == 2 else ()
-    bases = ((said, off.ravel()) for said, off in pairs)
-    found = (said for said, c in case.multiples(bases, 0.0, case.yours - case.truth) if abs(abs(c) - 1) < 1e-6)
-    yield from itertools.islice(found, 1)
+    found = case.multiples(((said, off.ravel()) for said, off in pairs), 0.0, case.yours - case.truth)
+    yield from (said for said, c in found if abs(abs(c) - 1) < 1e-6)
 
 
 def sums_over_features(case, words):
     """Yield ((cause, sentence), by how much it is off): wrong sums of delta t over the features, times t or not."""
     ones = np.ones(case.shape)
-    factors = [("", ones), *quantities(words.rows, case.shape)]
-    for (delta_name, delta), (name, t) in itertools.product(fitting(words.deltas, case), factors):
+    for (delta_name, delta), (name, t) in itertools.product(
+            fitting(words.deltas, case), [("", ones), *quantities(words.rows, case.shape)]):
         summand = f"{delta_name} {name}".strip()
         total = np.sum(delta * t, axis=1, keepdims=True)
         others = (("axes", "over the samples", np.sum(delta * t, axis=0, keepdims=True)),
                   ("axes", "over both axes", np.sum(delta * t, keepdims=True)),
                   ("term", "as a mean", total / t.shape[1]))
-        bare = (f"has Σ {delta_name} in it where Σ {summand} belongs, or the other way round: a factor inside the sum "
-                "is missing, or too many")
-        coupled = f"is off by Σ {summand}: the part of the Jacobian that couples the outputs is not right"
         for outer in (ones, t):
             yield from (((cause, f"has {summand} summed {word}, where it must be summed over the features"),
                          outer * (total - other)) for cause, word, other in others)
-            yield ("elementwise", bare), outer * (np.sum(delta, axis=1, keepdims=True) - total)
-            yield ("diagonal", coupled), outer * total
+            yield ("elementwise", f"has Σ {delta_name} in it where Σ {summand} belongs, or the other way round: a "
+                   "factor inside the sum is missing, or too many"), outer * (delta.sum(axis=1, keepdims=True) - total)
+            yield ("diagonal", f"is off by Σ {summand}: the part of the Jacobian that couples the outputs is not "
+                   "right"), outer * total
 
 
 def depends_on_others(case, words):
@@ -328,8 +318,8 @@ def depends_on_others(case, words):
 def is_unexplained(case, words):
     """No cause is known: the angle and the ratio to the truth, and the worst element."""
     yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
-    angle = case.yours @ case.truth / (yours * truth)
-    yield "unexplained", (f"is wrong {case.share()}, unexplained: cosine {angle:.4f} and norm ratio "
+    cosine = case.yours @ case.truth / (yours * truth)
+    yield "unexplained", (f"is wrong {case.share()}, unexplained: cosine {cosine:.4f} and norm ratio "
                           f"{yours / truth:.4g} to the truth; {case.worst()}")
 
 
@@ -337,6 +327,10 @@ def is_another_value(case, words):
     """No cause is known of an array that is no gradient."""
     yield "unexplained", f"is wrong {case.share()}, {case.worst()}" if case.shape else case.worst()
 
+
+# levels of which the first explanation counts; three of the others may stand side by side
+ALONE = {is_a_multiple, is_arranged_wrongly, is_something_else, misses_a_scaled_parameter, has_another_factor,
+         mixes_wrong_axes}
 
 # how a gradient can be wrong, another array, and a single number, which is a multiple of any other
 LEVELS = (is_not_finite, is_off_a_kink, is_zero, has_other_rounding, is_a_multiple, is_arranged_wrongly, lacks_a_term,

@@ -56,16 +56,13 @@ def run(subject, rng):
 
 def changed(now, before, sentence, cause="in place"):
     """Return a list with the finding for the first array that is not what it was."""
-    for name in now:
-        if not np.array_equal(now[name], before[name], equal_nan=np.asarray(now[name]).dtype.kind == "f"):
-            return [finding(cause, sentence.format(name), name if isinstance(name, str) else None)]
-    return []
+    return [finding(cause, sentence.format(name), name if isinstance(name, str) else None) for name in now
+            if not np.array_equal(now[name], before[name], equal_nan=np.asarray(now[name]).dtype.kind == "f")][:1]
 
 
 def caches(subject):
     """Return {name: array} of all that the parts have kept from forward."""
-    keepers = {**subject.parts, **subject.keepers}
-    found = {f"{place}.{name}".lstrip("."): value for place, part in keepers.items()
+    found = {f"{place}.{name}".lstrip("."): value for place, part in {**subject.parts, **subject.keepers}.items()
              for name, value in vars(part).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
     return found | flat("cache", getattr(subject, "cache", None))
 
@@ -82,17 +79,14 @@ def raises(method, error):
     """Return the finding for a method that failed: whose it is, and the line."""
     if isinstance(error, WrongReturn):
         return finding("shape", f"{method} {error}")
-    owners = [owner for frame, _ in traceback.walk_tb(error.__traceback__) if (owner := owner_of(frame)) is not None]
-    found = finding("raises", raised(error, lambda frame: owner_of(frame) is not None, method))
-    if owners:
-        found["layer"] = repr(owners[-1]) if not owners[-1]._parts else type(owners[-1]).__name__
-    return found
+    owners = [frame.f_locals["self"] for frame, _ in traceback.walk_tb(error.__traceback__) if is_of_part(frame)]
+    layer = next((type(owner).__name__ if owner._parts else repr(owner) for owner in owners[-1:]), "")
+    return finding("raises", raised(error, is_of_part, method)) | {"layer": layer}
 
 
-def owner_of(frame):
-    """Return the part of a model whose method runs in this frame, or None."""
-    owner = frame.f_locals.get("self")
-    return owner if isinstance(owner, Parametric) else None
+def is_of_part(frame):
+    """Return whether the method of a part of a model runs in this frame."""
+    return isinstance(frame.f_locals.get("self"), Parametric)
 
 
 def wrong_gradients(subject, gradients):
@@ -115,8 +109,9 @@ def another_pass(subject, values, deltas=None, from_zero=True):
     """Return {name: gradient} of one more forward and backward at these values; deltas are the subject's by default."""
     subject.restore(values)
     subject.forward()
-    gradients = subject.backward([delta.copy() for delta in deltas or subject.deltas], from_zero)
-    return {name: np.array(gradient, dtype=np.float64) for name, gradient in gradients.items()}
+    deltas = [delta.copy() for delta in deltas or subject.deltas]
+    return {name: np.array(gradient, dtype=np.float64)
+            for name, gradient in subject.backward(deltas, from_zero).items()}
 
 
 def wrong_when_repeated(subject, gradients, values):
@@ -127,16 +122,16 @@ def wrong_when_repeated(subject, gradients, values):
     for name, first in gradients.items():
         added = adds and name in subject.parameters
         from_zero, doubled = same(afresh[name], first), same(again[name], 2 * first)
-        reasons = ((doubled if added else same(again[name], first), "", ""),
-                   (added and from_zero, "overwrites", f"backward must add to d{name} (`+=`) and change nothing that "
-                    "is there: a second call does not give twice the gradient"),
-                   (doubled and not subject.linear, "not zeroed",
-                    f"backward called twice doubles the gradient of {name}: does it start from zero?"),
-                   (from_zero, "redrawn", "backward called twice, with nothing set to 0 in between, gives another "
-                    f"gradient of {name}: does it read what the first call left behind?"),
-                   (True, "redrawn",
-                    f"backward called twice gives another gradient of {name}: is noise drawn anew in it?"))
-        findings += first_true(reasons, name)
+        findings += first_true((
+            (doubled if added else same(again[name], first), "", ""),
+            (added and from_zero, "overwrites", f"backward must add to d{name} (`+=`) and change nothing that is "
+             "there: a second call does not give twice the gradient"),
+            (doubled and not subject.linear, "not zeroed",
+             f"backward called twice doubles the gradient of {name}: does it start from zero?"),
+            (from_zero, "redrawn", "backward called twice, with nothing set to 0 in between, gives another gradient "
+             f"of {name}: does it read what the first call left behind?"),
+            (True, "redrawn", f"backward called twice gives another gradient of {name}: is noise drawn anew in it?")),
+            name)
     return findings or stale(subject, gradients, values)
 
 
@@ -165,8 +160,9 @@ def stale(subject, gradients, values):
 def not_linear(subject, gradients, values, rng):
     """Return findings from backward(v) and backward(u + v): B(u + v) = B(u) + B(v), and B(0) = 0."""
     others = [rng.standard_normal(delta.shape) * (np.abs(delta).max(initial=0) or 1) for delta in subject.deltas]
-    both, none = [u + v for u, v in zip(subject.deltas, others)], [0 * u for u in subject.deltas]
-    at_v, at_both, at_none = (another_pass(subject, values, deltas) for deltas in (others, both, none))
+    both = [u + v for u, v in zip(subject.deltas, others)]
+    at_v, at_both, at_none = (another_pass(subject, values, deltas)
+                              for deltas in (others, both, [0 * u for u in subject.deltas]))
     findings, sizes = [], [max(1.0, largest(array)) for array in subject.arrays.values()]
     lost = CANCELLED * sum(np.abs(delta).sum() for delta in others) * math.prod(sizes)   # where summands cancel: 1 - h²
     for name, u in gradients.items():
@@ -194,9 +190,8 @@ def gradients_by_term(subject, gradients):
     """Return {term: {name: gradient}} if these add up to the whole, else {}: then backward knows no terms."""
     by_term = {term: subject.gradients(term) for term in subject.terms}
     for name, whole in gradients.items() if by_term else ():
-        parts = [by_term[term][name] for term in by_term]
-        size = max(map(largest, (whole, *parts)))
-        if not np.all(np.abs(sum(parts) - whole) <= ROUNDING * size):
+        parts = [gradient[name] for gradient in by_term.values()]
+        if not np.all(np.abs(sum(parts) - whole) <= ROUNDING * max(map(largest, (whole, *parts)))):
             return {}
     return by_term
 
@@ -206,8 +201,8 @@ def terms(subject):
     value, *parts = np.atleast_1d(subject.f())
     if not parts or abs(value - sum(parts)) <= ROUNDING * max(map(abs, (value, *parts))):
         return []
-    total = f"add up to {sum(parts):.8g}, but the loss is {value:.8g}"
-    return [finding("term", f"the terms {', '.join(subject.names)} {total}")]
+    return [finding("term", f"the terms {', '.join(subject.names)} add up to {sum(parts):.8g}, but the loss is "
+                    f"{value:.8g}")]
 
 
 def same(a, b):

@@ -98,8 +98,8 @@ def features(subject):
 
 def movable(subject):
     """Return the arrays that have a row for each sample."""
-    arrays = (*subject.inputs.values(), *subject.fixed.values(), *subject.deltas)
-    return [array for array in arrays if array.dtype.kind == "f"]
+    return [array for array in (*subject.inputs.values(), *subject.fixed.values(), *subject.deltas)
+            if array.dtype.kind == "f"]
 
 
 def additive(subject, array, first, second):

@@ -11,6 +11,7 @@ every class at its examples: those that its backward calls and its forward does 
 """
 
 import ast
+import collections
 import functools
 import itertools
 
@@ -58,18 +59,15 @@ EQUIVALENT = {
 }
 
 
-class Trial:
+class Trial(collections.namedtuple("Trial", "name target batch")):
     """A target and a batch at which mutants are checked; `right`: the gradients without a mistake."""
-
-    def __init__(self, name, target, batch):
-        self.name, self.target, self.batch = name, target, batch
 
     def subjects(self):
         """Return the Subject of the target, and those of its parts alone, at the x and delta that they had."""
         rng = fresh(np.random.default_rng(0))            # the deltas that `check` draws
         whole = subject_of(self.target, self.batch, rng)
-        parts = whole.parts | where.containers(whole.target)
-        return [whole, *(tap.kind.alone(tap, rng) for tap in where.record(whole, parts))]
+        taps = where.record(whole, whole.parts | where.containers(whole.target))
+        return [whole, *(tap.kind.alone(tap, rng) for tap in taps)]
 
     @functools.cached_property
     def right(self):
@@ -107,25 +105,17 @@ def methods(*chosen):
 
     A method that runs on the way back only is mutated by all operators, one of the way forward by those of FORWARD.
     """
-    owners = [*chosen, *(base for cls in chosen for base in cls.__mro__ if not base.__module__.startswith("numpyae."))]
-    if not chosen:
-        chosen = classes()
-        owners = [base for cls in chosen for base in cls.__mro__ if base.__module__.startswith("numpyae.")]
-    known = methods_of(owners)
+    tried, ours = chosen or classes(), not chosen
+    known = methods_of([*chosen, *(base for cls in tried for base in cls.__mro__
+                                   if base.__module__.startswith("numpyae.") == ours)])
     forward, back = {}, {}
-    for cls in chosen:
-        for trial in trials_of(cls):
-            for reached, run in zip((forward, back), ways(trial)):
-                for method in methods_run(run, known):
-                    reached.setdefault(method, {}).setdefault(cls, []).append(trial)
+    for cls, trial in ((cls, trial) for cls in tried for trial in trials_of(cls)):
+        subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
+        for reached, run in ((forward, subject.forward), (back, lambda: subject.backward(subject.deltas))):
+            for method in methods_run(run, known):
+                reached.setdefault(method, {}).setdefault(cls, []).append(trial)
     return {method: (nearest(method[0], {**forward, **back}[method]), FORWARD if method in forward else BACKWARD)
             for method in known.values() if method in forward or method in back}
-
-
-def ways(trial):
-    """Return the way forward and the way back, two functions; the second uses what the last way forward kept."""
-    subject = subject_of(trial.target, trial.batch, np.random.default_rng(0))
-    return subject.forward, lambda: subject.backward(subject.deltas)
 
 
 def nearest(cls, trials):
@@ -134,8 +124,7 @@ def nearest(cls, trials):
     if cls in trials:
         return [*trials[cls], *(trial for other in below if other is not cls for trial in trials[other])]
     own_first = [sorted(trials[other], key=lambda trial: not isinstance(trial.target, cls)) for other in below]
-    mixed = itertools.chain.from_iterable(itertools.zip_longest(*own_first))
-    return [trial for trial in mixed if trial is not None][:TRIALS]
+    return [trial for turn in itertools.zip_longest(*own_first) for trial in turn if trial is not None][:TRIALS]
 
 
 # Making mutants
@@ -178,10 +167,8 @@ def mutants_of(cls, method, trials=None, operators=BACKWARD):
             same = ast.dump(ast.parse(changed))
             if same not in seen:
                 seen.add(same)
-                line, mutated = (version.splitlines()[row].split("  #")[0].strip() for version in (source, changed))
-                found.append(Mutant(cls, method, trials, operator, changed, line, mutated, expected))
+                lines = (version.splitlines()[row].split("  #")[0].strip() for version in (source, changed))
+                found.append(Mutant(cls, method, trials, operator, changed, *lines, expected))
     if not found and operators is not FORWARD:
         raise RuntimeError(f"mutants: nothing to mutate in {cls.__name__}.{method}")
     return found
-
-

@@ -42,10 +42,8 @@ def numerical_gradient(f, w, method="central"):
         return richardson(f, w, np.random.default_rng(0))[0]
     if method == "complex":
         return complex_step(f, w)
-    gradient = np.empty(w.shape)
-    for index in np.ndindex(w.shape):
-        gradient[index] = central(f, w, index, 6e-6 * max(1.0, abs(w[index])))[0]
-    return gradient
+    slopes = [central(f, w, index, 6e-6 * max(1.0, abs(w[index])))[0] for index in np.ndindex(w.shape)]
+    return np.array(slopes, dtype=np.float64).reshape(w.shape)
 
 
 def complex_step(f, w):
@@ -92,8 +90,8 @@ def richardson(f, w, rng):
         indices = list(np.ndindex(w.shape))
         R, error = first_look(f, w, indices, scale, noise, rng)
         for i in np.flatnonzero(~(error <= GOOD * np.abs(R))):
-            second = second_look(f, w, indices[i], scale[indices[i]], noise)
-            R[i], error[i] = min((R[i], error[i]), second, key=error_or_inf)
+            R[i], error[i] = min((R[i], error[i]), second_look(f, w, indices[i], scale[indices[i]], noise),
+                                 key=error_or_inf)
     return R.reshape(w.shape), error.reshape(w.shape)
 
 
@@ -124,8 +122,8 @@ def best_step(f, w, indices, scale, noise, rng):
     for step in STEPS:
         found = [halved(f, w, index, step * scale[index], noise) for index in few]
         size, error = np.sum(np.abs(found), axis=0)
-        matters = size > error                           # a term that is 0 has no relative error
-        relative = np.max(np.divide(error, size, out=np.zeros(np.shape(size)), where=matters))
+        # a term that is 0 has no relative error
+        relative = np.max(np.divide(error, size, out=np.zeros(np.shape(size)), where=size > error))
         typical[step] = relative if relative > 0 else np.inf
         if typical[step] < 1e-3 * GOOD:
             break
@@ -158,8 +156,7 @@ def second_look(f, w, index, scale, noise, same_side=None):
     best, before = (np.nan, np.inf), (np.nan, np.inf)
     for h, A, B in pairs:
         now = extrapolated(A, B, h, noise)
-        if not np.isfinite(now[1]):
-            now = (np.nan, np.inf)
+        now = now if np.isfinite(now[1]) else (np.nan, np.inf)
         if abs(before[0] - now[0]) <= before[1] + now[1] < np.inf:
             nearer = min(before, now, key=error_or_inf)
             overruled = abs(nearer[0] - best[0]) > 8 * (nearer[1] + best[1])
@@ -171,8 +168,8 @@ def second_look(f, w, index, scale, noise, same_side=None):
 def noise_of(f, w, scale, rng):
     """Return the rounding noise of f near w, from third differences along steps so small that f is a straight line."""
     direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
-    lines = [[w + k * share * direction for k in range(9)] for share in (1e-6, 1e-8, 1e-10)]
-    return least_noise([values_at(f, w, ..., points) for points in lines])
+    return least_noise([values_at(f, w, ..., [w + k * share * direction for k in range(9)])
+                        for share in (1e-6, 1e-8, 1e-10)])
 
 
 def values_at(f, w, index, points):

@@ -6,35 +6,29 @@ Each operator is a function of a Site, a node of a method's source, and returns 
 
 import ast
 import re
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 
 
-class Site(NamedTuple):
-    """A node of a method's source, with what is known about the place."""
+class Site(namedtuple("Site", "node text around arrays windows upstream sums in_loop")):
+    """A node of a method's source, with what is known about the place.
 
-    node: ast.AST
-    text: str
-    around: list                      # the nodes around it, from its statement down
-    arrays: dict                      # {name: array} in scope, as when the method first ran
-    windows: frozenset                # the names among them whose array is part of grad
-    upstream: tuple                   # the method's argument: delta, weight, dz …
-    sums: bool                        # whether the method's gradient is a sum of terms that have a name
-    in_loop: bool
+    `around`: the nodes around it, from its statement down; `arrays`: {name: array} in scope, as when the method first
+    ran; `windows`: the names among them whose array is part of grad; `upstream`: the method's argument, delta, weight,
+    dz …; `sums`: whether the method's gradient is a sum of terms that have a name; `in_loop`: whether it stands in one.
+    """
 
 
 def scaled(site):
     """Negate; multiply or divide by 2, N, D; cast to float32."""
-    if is_zeros(site.node):
+    if is_zeros(site.node) or not (is_whole(site) or is_summand(site)):
         return []
-    found, labels = [], scale_labels(site)
-    if is_whole(site) or is_summand(site):
-        found.append(("negate", f"(-({site.text}))", labels))
+    labels = scale_labels(site)
+    found = [("negate", f"(-({site.text}))", labels)]
     if is_whole(site):
-        for name, c in numbers(site):
-            found.append((f"times {name}", f"(({site.text}) * {c})", labels))
-            found.append((f"divided by {name}", f"(({site.text}) / {c})", labels))
+        found += [(f"{word} {name}", f"(({site.text}) {sign} {c})", labels)
+                  for name, c in numbers(site) for word, sign in (("times", "*"), ("divided by", "/"))]
         found.append(("cast to float32", f"({site.text}).astype(np.float32)", {"precision", "dtype"}))
     return found
 
@@ -45,8 +39,8 @@ def numbers(site):
         return []
     rows = [("N", f"len({name})") for name, array in site.arrays.items() if array.ndim]
     columns = [("D", f"{name}.shape[1]") for name, array in site.arrays.items()
-               if array.ndim == 2 and array.shape[1] > 1]
-    return [("2", "2"), *rows[:1], *(columns[:1] if not site.in_loop else [])]
+               if array.ndim == 2 and array.shape[1] > 1 and not site.in_loop]
+    return [("2", "2"), *rows[:1], *columns[:1]]
 
 
 def dropped(site):
@@ -71,8 +65,8 @@ def transposed(site):
     if isinstance(site.node, ast.Attribute) and site.node.attr == "T":
         return [("drop .T", ast.unparse(site.node.value), labels)]
     if isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.MatMult):
-        swapped = f"(({ast.unparse(site.node.right)}) @ ({ast.unparse(site.node.left)}))"
-        return [("swap the operands of @", swapped, labels)]
+        return [("swap the operands of @", f"(({ast.unparse(site.node.right)}) @ ({ast.unparse(site.node.left)}))",
+                 labels)]
     return []
 
 
@@ -90,14 +84,12 @@ def summed(site):
 
 def renamed(site):
     """Put another cached array, or local name, of the same shape here: two of them are enough."""
-    found = []
-    for other in others(site)[:2]:
-        labels = {"elementwise", "operand"} | scale_labels(site)
-        labels |= {"nonlinear"}                          # exact, where it is said: delta is there twice, or not at all
-        labels |= {"redrawn", "overwrites"} if other in site.windows else set()      # it grows from call to call
-        labels |= {"updates", "zero", "in place"} if site.text in site.windows else set()
-        found.append(("another cached value", other, labels))
-    return found
+    labels = {"elementwise", "operand"} | scale_labels(site)
+    labels |= {"nonlinear"}                              # exact, where it is said: delta is there twice, or not at all
+    labels |= {"updates", "zero", "in place"} if site.text in site.windows else set()
+    grows = {"redrawn", "overwrites"}                    # from call to call
+    return [("another cached value", other, labels | grows if other in site.windows else labels)
+            for other in others(site)[:2]]
 
 
 def others(site):
@@ -117,9 +109,9 @@ def constants(site):
                  scale_labels(site) | {"elementwise", "term", "nonlinear"})]
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         filled = site.around and ast.unparse(site.around[-1]).startswith("self._grad.fill")
-        labels = {"not zeroed", "term"} if filled else scale_labels(site) | {"elementwise"}
-        other = "1" if node.value in (0, 0.5) else str(2 * node.value)
-        return [("1/2 to 1" if node.value == 0.5 else "another constant", other, labels)]
+        return [("1/2 to 1" if node.value == 0.5 else "another constant",
+                 "1" if node.value in (0, 0.5) else str(2 * node.value),
+                 {"not zeroed", "term"} if filled else scale_labels(site) | {"elementwise"})]
     if site.text == "self.mask":
         return [("mask to ones", "1", {"elementwise"})]
     if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Gt, ast.GtE, ast.Lt)):
@@ -134,7 +126,7 @@ def statements(site):
     """Change `+=` to `=`; compute in place; leave a call out."""
     node = site.node
     if isinstance(node, ast.AugAssign):
-        sign = "-" if isinstance(node.op, ast.Sub) else ""
+        sign = "-" * isinstance(node.op, ast.Sub)
         return [("+= to =", f"{ast.unparse(node.target)}[...] = {sign}({ast.unparse(node.value)})",
                  {"overwrites", "term", "zero"})]
     if isinstance(node, ast.Expr) and not re.match(r"(self\.)?_?(check|require)", site.text):
@@ -144,8 +136,8 @@ def statements(site):
         owners = [array for other, array in site.arrays.items() if other in site.upstream or other.startswith("self.")]
         if any(site.arrays.get(name) is array for array in owners):          # others hold it too
             end = f"return {name}" if isinstance(node, ast.Return) else f"{ast.unparse(node.targets[0])} = {name}"
-            labels = {"in place", "term"} if site.sums else {"in place"}     # elsewhere that delta has a term too many
-            return [("in place", "; ".join([*steps, end]), labels)]
+            return [("in place", "; ".join([*steps, end]),               # elsewhere that delta has a term too many
+                     {"in place", "term"} if site.sums else {"in place"})]
     return []
 
 
@@ -165,14 +157,12 @@ def is_whole(site):
     """Return whether it is a value that is returned, added or kept, or an argument of another backward."""
     if not site.around or not isinstance(site.node, VALUES) or "np.empty" in site.text:
         return False
-    parent = site.around[-1]
-    if isinstance(parent, ast.Assign):
-        return not isinstance(parent.targets[0], ast.Tuple) and isinstance(site.node, (ast.BinOp, ast.Call))
-    if isinstance(parent, ast.Call):
-        return ast.unparse(parent.func).endswith("backward")
-    if isinstance(parent, (ast.Tuple, ast.Dict)):
-        return isinstance(site.around[0], ast.Return)
-    return isinstance(parent, (ast.Return, ast.AugAssign))
+    parent, statement = site.around[-1], site.around[0]
+    kept = isinstance(parent, ast.Assign) and not isinstance(parent.targets[0], ast.Tuple)
+    return (kept and isinstance(site.node, (ast.BinOp, ast.Call))
+            or isinstance(parent, ast.Call) and ast.unparse(parent.func).endswith("backward")
+            or isinstance(parent, (ast.Tuple, ast.Dict)) and isinstance(statement, ast.Return)
+            or isinstance(parent, (ast.Return, ast.AugAssign)))
 
 
 def is_summand(site):
@@ -194,9 +184,8 @@ def scale_labels(site):
     """
     if site.sums:
         return {"term"}
-    if site.upstream == ("o",):       # the mean, of which a loss subtracts its target
-        return {"term", "elementwise"}
     inside = any(isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)) for node in site.around)
+    inside = inside or site.upstream == ("o",)           # the mean, of which a loss subtracts its target
     return {"term", "elementwise"} if inside or site.around and isinstance(site.around[0], ast.Assign) else set()
 
 

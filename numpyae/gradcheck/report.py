@@ -1,5 +1,7 @@
 """The report of a gradient check: a sentence, all findings, the table, and doubts about the point of the check."""
 
+import json
+
 import numpy as np
 
 from numpyae.gradcheck.sentences import ended
@@ -27,14 +29,16 @@ class Report:
         """"disagree" when an element does or anything else is wrong, "cannot tell" of an array, else "agree"."""
         if self.findings or any(row["verdict"] == DISAGREES for row in self.rows):
             return DISAGREES
-        unclear = any(row["verdict"] == CANNOT_TELL and not self.is_nothing(row) for row in self.rows)
-        return CANNOT_TELL if unclear else VERDICTS[0]
+        return CANNOT_TELL if self.unclear() else VERDICTS[0]
 
-    def is_nothing(self, row):
-        """Return whether this gradient is 0 to rounding beside the others, as that of a bias before a normalisation."""
-        largest = max(np.max(np.abs(other["values"]["yours"]), initial=0) for other in self.rows)
-        size = np.maximum(np.abs(row["values"]["yours"]), row["values"]["error"])
-        return bool(np.max(size, initial=0) <= NOTHING * largest)
+    def unclear(self):
+        """Return the rows that cannot be told, without gradients that are 0 to rounding beside the others.
+
+        Such is that of a bias before a normalisation.
+        """
+        largest = max((np.max(np.abs(row["values"]["yours"]), initial=0) for row in self.rows), default=0)
+        return [row for row in self.rows if row["verdict"] == CANNOT_TELL and not np.max(
+            np.maximum(np.abs(row["values"]["yours"]), row["values"]["error"]), initial=0) <= NOTHING * largest]
 
     @property
     def ok(self):
@@ -49,10 +53,11 @@ class Report:
 
     def as_dict(self):
         """Return the report for JSON; None stands for a number that is NaN or infinite, which JSON does not know."""
-        rows = [{key: value for key, value in row.items() if key != "values"} for row in self.rows]
-        return finite({"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
-                       "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
-                       "taylor": self.taylor, "rows": rows})
+        told = {"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
+                "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
+                "taylor": self.taylor,
+                "rows": [{key: value for key, value in row.items() if key != "values"} for row in self.rows]}
+        return json.loads(json.dumps(told), parse_constant=lambda not_finite: None)
 
     def sentence(self):
         """Return the sentence that a reader needs first."""
@@ -62,15 +67,14 @@ class Report:
         """Return a sentence about each thing that is wrong; where nothing is, the verdict."""
         if self.findings:
             return [located(self.name, found) for found in self.findings]
-        unclear = [label(row) for row in self.rows if row["verdict"] == CANNOT_TELL and not self.is_nothing(row)]
+        unclear = [label(row) for row in self.unclear()]
         if unclear:
             return [f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite "
                     "differences is too large there."]
-        whole = [row for row in self.rows if row["term"] is None]
         counts = [f"{total} {one if total == 1 else many}" for key, one, many in
                   (("cannot_tell", "element cannot be told", "elements cannot be told"),
                    ("kinks", "element is on a kink", "elements are on a kink"))
-                  if (total := sum(row[key] for row in whole))]
+                  if (total := sum(row[key] for row in self.rows if row["term"] is None))]
         return [f"{self.name}: all gradients agree, median relative error {self.median_error:.1e}"
                 + "; " * bool(counts) + ", ".join(counts) + "."]
 
@@ -83,19 +87,10 @@ class Report:
             lines += [line(row) for row in self.rows if row["term"] is None or row["verdict"] == DISAGREES]
             terms = list(dict.fromkeys(row["term"] for row in self.rows if row["term"] is not None))
             lines += [f"each term of it was checked alone too: {', '.join(terms)}"] if terms else []
-        lines += ["", *(f"warning: {warning}" for warning in self.warnings)] if self.warnings else []
+        lines += [""] * bool(self.warnings) + [f"warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     __repr__ = __str__
-
-
-def finite(value):
-    """Return a nest of dicts and lists with None for every number that is not finite."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def located(name, found):
@@ -120,6 +115,5 @@ def line(row):
         along = row.get("directions", ())
         counts.append(f"{row['checked']} of {row['elements']} elements sampled, and {len(along)} directions, of which "
                       f"{sum(found[3] == 1 for found in along)} disagree")
-    count = f" ({', '.join(counts)})" if counts else ""
     return (f"{label(row):24} {shape:>12} {index:>12} {row['yours']:15.8g} {row['numerical']:15.8g} "
-            f"{row['error']:9.1e}  {row['verdict']}{count}")
+            f"{row['error']:9.1e}  {row['verdict']}" + f" ({', '.join(counts)})" * bool(counts))

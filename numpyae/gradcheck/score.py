@@ -6,16 +6,16 @@ is named.
 """
 
 import collections
+import itertools
 import random
 import traceback
-from typing import NamedTuple
 
 import numpy as np
 
 from numpyae import gradcheck
 from numpyae.described import with_subclasses
-from numpyae.gradcheck.mutants import EQUIVALENT, Mutant, gradients_of, mutants
-from numpyae.gradcheck.repairs import quiet
+from numpyae.gradcheck.mutants import EQUIVALENT, gradients_of, mutants
+from numpyae.gradcheck.sources import quiet
 from numpyae.penalties import Penalty
 
 ENOUGH = 1                            # so many trials that a mutant fails in are looked at
@@ -34,22 +34,19 @@ def exact_causes(mutant):
         try:
             with mutant.apply(), quiet():
                 wrong = gradients_of(subjects)
-            found = [(exact_factor(right, wrong[at]), at) for at, right in trial.right.items()]
-        except Exception:             # whatever a mutant breaks
+            found = [(term, *relation(right, wrong[number, term, name]))
+                     for (number, term, name), right in trial.right.items()]
+        except Exception:             # whatever a mutant breaks, a shape among it
             causes.add("raises")
             explained.append(False)
             continue
-        if any(right.shape != wrong[at].shape for at, right in trial.right.items()):
-            causes.add("shape")
-            explained.append(False)
-            continue
-        causes |= {"precision"} if nearly_right(trial.right, wrong) else set()
-        some = [factor_of_changed(right, wrong[at]) for at, right in trial.right.items()]
-        factors += [c for c in (*some, *(c for c, _ in found)) if c not in (None, 1)]
-        shifted = any(off_by_a_number(right, wrong[at]) for at, right in trial.right.items())
-        causes |= {"not zeroed"} if shifted else set()
-        causes |= {"term"} if any(c not in (None, 1) and term is not None for c, (_, term, _) in found) else set()
-        explained += [None not in dict(found)] if any(c != 1 for c, _ in found) else []
+        factors += [c for _, whole, some, _ in found for c in (some, whole) if c not in (None, 1)]
+        true = {"precision": nearly_right(trial.right, wrong),
+                "not zeroed": any(shifted for *_, shifted in found),
+                "term": any(whole not in (None, 1) and term is not None for term, whole, *_ in found)}
+        causes |= {cause for cause, holds in true.items() if holds}
+        wholes = {whole for _, whole, *_ in found}
+        explained += [None not in wholes] if wholes != {1} else []
     causes |= {"zero" if c == 0 else "sign" if abs(c + 1) < 1e-9 else "factor" for c in factors}
     return causes, factors, explained[:1] == [True]
 
@@ -63,7 +60,7 @@ def nearly_right(right, wrong):
 def exact_factor(right, wrong):
     """Return c where wrong = c right to rounding, 1 when they are equal, else None."""
     largest = np.abs(wrong).max(initial=0)
-    if wrong.shape != right.shape or not np.isfinite(largest):
+    if not np.isfinite(largest):
         return None
     if np.abs(wrong - right).max(initial=0) <= 1e-12 * np.abs(right).max(initial=0):
         return 1
@@ -73,31 +70,26 @@ def exact_factor(right, wrong):
     return c if np.abs(wrong - c * right).max(initial=0) <= 1e-11 * largest else None
 
 
-def factor_of_changed(right, wrong):
-    """Return the `exact_factor` of the elements that are wrong, where there are several."""
-    changed = np.abs(wrong - right) > 1e-12 * np.abs(right).max(initial=0)
-    return exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None
+def relation(right, wrong):
+    """Return (`exact_factor`, that of the elements that are wrong, whether all elements are off by one number).
 
-
-def off_by_a_number(right, wrong):
-    """Return whether all elements, if there are several, are off by one number."""
+    The second is None, and the third False, where there are not several. Raise ValueError for another shape.
+    """
+    if wrong.shape != right.shape:
+        raise ValueError(f"relation: expected shape {right.shape}, got {wrong.shape}")
     gap = wrong - right
-    return gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max())
+    changed = np.abs(gap) > 1e-12 * np.abs(right).max(initial=0)
+    return (exact_factor(right, wrong), exact_factor(right[changed], wrong[changed]) if np.sum(changed) > 1 else None,
+            gap.size > 1 and gap.flat[0] != 0 and bool(np.ptp(gap) <= 1e-9 * np.abs(gap).max()))
 
 
-class Outcome(NamedTuple):
+class Outcome(collections.namedtuple("Outcome", "mutant fate why causes diagnosis place",
+                                     defaults=("", (), None, None))):
     """The outcome of a mutant: its fate "killed", "survived" or "equivalent" (and why), and the causes found.
 
     The diagnosis is "right", "wrong" or "unexplained"; `place` tells whether the place is right, None where none was
     named.
     """
-
-    mutant: Mutant
-    fate: str
-    why: str = ""
-    causes: tuple = ()
-    diagnosis: str | None = None
-    place: bool | None = None
 
 
 def run(mutants, progress=None, enough=ENOUGH):
@@ -112,13 +104,8 @@ def run(mutants, progress=None, enough=ENOUGH):
 
 def outcome(mutant, enough=ENOUGH):
     """Return the outcome of one mutant, checked at its trials until it has failed so many of them."""
-    reports = []
-    for trial in mutant.trials:
-        with mutant.apply(), quiet():
-            findings = findings_of(trial)
-        reports += [findings] if findings is not None else []
-        if len(reports) == enough:
-            break
+    tried = (findings_of(trial, mutant) for trial in mutant.trials)
+    reports = list(itertools.islice((findings for findings in tried if findings is not None), enough))
     if not reports:
         why = EQUIVALENT.get((mutant.name, mutant.operator, mutant.mutated), "")
         return Outcome(mutant, "equivalent" if why else "survived", why)
@@ -132,20 +119,17 @@ def outcome(mutant, enough=ENOUGH):
     judged = {judge(findings, expected, factors) for findings in reports}
     diagnosis = next(word for word in ("wrong", "right", "unexplained") if word in judged)
     named = [findings[0]["layer"] for findings in reports if findings and findings[0]["layer"]]
-    place = all(layer.startswith(right_places(mutant)) for layer in named) if named else None
+    asking = {type(trial.target) for trial in mutant.trials if isinstance(trial.target, Penalty)}
+    places = tuple(cls.__name__ for cls in (*with_subclasses(mutant.cls), *asking))
+    place = all(layer.startswith(places) for layer in named) if named else None
     return Outcome(mutant, "killed", "", tuple(found["cause"] for found in every), diagnosis, place)
 
 
-def right_places(mutant):
-    """Return the classes at which the mistake may be found: its own, those below it, a penalty that asks it."""
-    asking = {type(trial.target) for trial in mutant.trials if isinstance(trial.target, Penalty)}
-    return tuple(cls.__name__ for cls in (*with_subclasses(mutant.cls), *asking))
-
-
-def findings_of(trial):
-    """Return None when the check passes, else its findings."""
+def findings_of(trial, mutant):
+    """Return None when the check passes with this mistake, else its findings."""
     try:
-        report = gradcheck.check(trial.target, *trial.batch)
+        with mutant.apply(), quiet():
+            report = gradcheck.check(trial.target, *trial.batch)
     except Exception as error:        # of the model, before there is anything to compare; or the check itself is broken
         broken = "gradcheck" in traceback.extract_tb(error.__traceback__)[-1].filename
         return [{"place": "", "layer": "", "cause": "broken check" if broken else "raises", "sentence": str(error)}]
@@ -181,19 +165,17 @@ def in_words(outcomes):
     fates, words = collections.Counter(o.fate for o in outcomes), collections.Counter(o.diagnosis for o in killed)
     placed = [o.place for o in killed if o.place is not None]
     lines = [f"{len(outcomes)} mutants: "
-             + ", ".join(f"{fates[fate]} {fate}" for fate in ("killed", "survived", "equivalent"))]
-    lines += [f"cause {word}: {100 * words[word] / max(len(killed), 1):.1f} %"
-              for word in ("right", "wrong", "unexplained")]
-    lines += [f"place right: {100 * sum(placed) / max(len(placed), 1):.1f} % of {len(placed)}", ""]
-    lines += table(killed)
+             + ", ".join(f"{fates[fate]} {fate}" for fate in ("killed", "survived", "equivalent")),
+             *(f"cause {word}: {100 * words[word] / max(len(killed), 1):.1f} %"
+               for word in ("right", "wrong", "unexplained")),
+             f"place right: {100 * sum(placed) / max(len(placed), 1):.1f} % of {len(placed)}", "", *table(killed)]
     for title, chosen in (("survived", [o for o in outcomes if o.fate == "survived"]),
                           ("wrong cause", [o for o in killed if o.diagnosis == "wrong"]),
                           ("wrong place", [o for o in killed if o.place is False]),
                           ("equivalent", [o for o in outcomes if o.fate == "equivalent"])):
         lines += ["", f"{title}: {len(chosen)}"]
-        for o in chosen:
-            causes = f"  [{', '.join(sorted(set(o.causes)))}]" if o.causes else ""
-            lines.append(f"  {o.mutant!r}{causes}  {o.why}".rstrip())
+        lines += [f"  {o.mutant!r}" + f"  [{', '.join(sorted(set(o.causes)))}]" * bool(o.causes) + f"  {o.why}".rstrip()
+                  for o in chosen]
     return "\n".join(lines)
 
 
@@ -201,9 +183,9 @@ def table(killed):
     """Return lines, a row for each operator; in the columns are the causes found, each counted once per mutant."""
     counts = collections.Counter((o.mutant.operator, cause) for o in killed for cause in set(o.causes))
     columns = sorted({cause for _, cause in counts})
-    lines = [f"{'':31}" + "".join(f"{cause:>12}" for cause in columns)]
-    return lines + [f"{operator:31}" + "".join(f"{counts[operator, cause] or '.':>12}" for cause in columns)
-                    for operator in sorted({o.mutant.operator for o in killed})]
+    return [f"{'':31}" + "".join(f"{cause:>12}" for cause in columns),
+            *(f"{operator:31}" + "".join(f"{counts[operator, cause] or '.':>12}" for cause in columns)
+              for operator in sorted({o.mutant.operator for o in killed}))]
 
 
 def of_all(progress=None, *chosen):

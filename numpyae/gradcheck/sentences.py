@@ -35,23 +35,19 @@ def place_of(flat, shape):
 
 def wrong_form(found, shape, samples=0):
     """Return a sentence if `found` is no real array of this shape, else "". A sum over `samples` may be missing."""
-    if not is_real(found):
-        wanted = "an array of real numbers" if isinstance(found, np.ndarray) else "an array"
-        return f"must be {wanted}, got {getattr(found, 'dtype', type(found).__name__)}"
+    try:
+        real = np.asarray(found).dtype.kind in "fiub"
+    except ValueError:                                   # a nest of unequal lengths
+        real = False
+    if not real:
+        return ("must be an array" + " of real numbers" * isinstance(found, np.ndarray)
+                + f", got {getattr(found, 'dtype', type(found).__name__)}")
     got, hint = np.shape(found), ""
     if samples > 1 and got == (samples, *shape):
         hint = f": is the sum over the {samples} samples missing?"
     elif got == shape[::-1]:
         hint = ": is it transposed?"
     return "" if got == shape else f"must have shape {shape}, got {got}{hint}"
-
-
-def is_real(array):
-    """Return whether this is an array of real numbers, or a nest of numbers that makes one."""
-    try:
-        return np.asarray(array).dtype.kind in "fiub"
-    except ValueError:
-        return False
 
 
 def raised(error, is_theirs, name=""):

@@ -1,4 +1,10 @@
-"""The source of a backward, taken apart: its methods, the places where it computes, another text in a place."""
+"""The source of a backward, taken apart: its methods, the places where it computes, another text in a place.
+
+`repair` takes one slip out again: small changes of the source are tried one by one until all gradients are right. The
+operators that put a mistake into right code (operators.py) also take one out: a value that was negated is negated
+again, one that was doubled is halved, another array gets its place back. This is asked last, where no formula explains
+a gradient. It needs no vocabulary, only that a backward that is right in every element, to nine digits, is right.
+"""
 
 import ast
 import contextlib
@@ -8,11 +14,13 @@ import linecache
 import sys
 import textwrap
 import types
+import warnings
 
 import numpy as np
 
 from numpyae.described import Described
-from numpyae.gradcheck.operators import Site
+from numpyae.gradcheck.case import Case
+from numpyae.gradcheck.operators import Site, dropped, is_summand, is_whole, others, scaled, summed, transposed
 from numpyae.latent import DiagonalGaussian
 from numpyae.layers import Sequential
 from numpyae.models import Model
@@ -20,6 +28,11 @@ from numpyae.parameters import Parametric
 
 NUMBER = itertools.count()
 DEEPEST = 6                           # so many nodes around a site: what lies deeper is below every error bar
+MOST = 1000                           # so many changes are tried
+
+# the parts of a node that compute, where others do not: a target, an index, a condition, a key
+FIELDS = {ast.Assign: ("value",), ast.AugAssign: ("value",), ast.Subscript: ("value",), ast.Dict: ("values",),
+          ast.If: ("body", "orelse"), ast.For: ("body", "orelse"), ast.IfExp: ("body", "orelse")}
 
 
 def methods_of(classes):
@@ -55,9 +68,15 @@ def source_of(cls, method):
 
 @contextlib.contextmanager
 def in_its_place(cls, method, source):
-    """Put the function of this source in the place of a method; afterwards the method is what it was."""
-    original, file = vars(cls)[method], f"<{cls.__name__}.{method}, {next(NUMBER)}>"
-    setattr(cls, method, compiled(source, cls, method, file))
+    """Put the function of this source in the place of a method; afterwards the method is what it was.
+
+    The function has the globals of its class, and super() finds the class, as in its body.
+    """
+    original, file, namespace = vars(cls)[method], f"<{cls.__name__}.{method}, {next(NUMBER)}>", {}
+    text = f"def body(__class__):\n{textwrap.indent(source, '    ')}\n    return {method}"
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # here `inspect` finds it
+    exec(compile(text, file, "exec"), vars(sys.modules[cls.__module__]), namespace)
+    setattr(cls, method, namespace["body"](cls))
     try:
         yield
     finally:
@@ -65,21 +84,12 @@ def in_its_place(cls, method, source):
         del linecache.cache[file]
 
 
-def compiled(source, cls, method, file):
-    """Return the function of this source, with the globals of its class; super() finds the class, as in its body."""
-    namespace = {}
-    text = f"def body(__class__):\n{textwrap.indent(source, '    ')}\n    return {method}"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file        # here `inspect` finds it
-    exec(compile(text, file, "exec"), vars(sys.modules[cls.__module__]), namespace)
-    return namespace["body"](cls)
-
-
 def replaced(source, node, text):
     """Return the source with another text for this node."""
     lines = source.encode().splitlines(keepends=True)    # ast counts bytes
-    start = sum(map(len, lines[:node.lineno - 1])) + node.col_offset
-    stop = sum(map(len, lines[:node.end_lineno - 1])) + node.end_col_offset
-    return (b"".join(lines)[:start] + text.encode() + b"".join(lines)[stop:]).decode()
+    before = b"".join(lines[:node.lineno - 1]) + lines[node.lineno - 1][:node.col_offset]
+    behind = lines[node.end_lineno - 1][node.end_col_offset:] + b"".join(lines[node.end_lineno:])
+    return (before + text.encode() + behind).decode()
 
 
 def sites(cls, method, subject):
@@ -105,29 +115,21 @@ def sites(cls, method, subject):
         yield source, Site(node, ast.get_source_segment(source, node), around, scope, windows, upstream, sums, in_loop)
         inner = [] if isinstance(node, (ast.If, ast.For)) else [*around, node]
         in_loop = in_loop or isinstance(node, ast.For)
-        stack += [(child, inner, in_loop) for child in reversed(list(ast.iter_child_nodes(node)))
-                  if computes(child, node)]
+        stack += [(child, inner, in_loop) for child in reversed(computing(node))]
 
 
-def computes(child, parent):
-    """Return whether this part of a node goes into the gradient."""
-    if isinstance(parent, ast.Call):
-        called = ast.unparse(parent.func)
-        skip = called in ("range", "len", "np.empty") or not isinstance(child, ast.expr)
-        skip = skip or called.endswith(".reshape") and child is not parent.func
-        method_of_call = isinstance(child, ast.Attribute) and isinstance(child.value, ast.Call)
-        return not skip and (child is not parent.func or method_of_call)
-    if isinstance(parent, (ast.Assign, ast.AugAssign, ast.Subscript)):
-        return child is parent.value
-    if isinstance(parent, (ast.If, ast.For)):
-        return isinstance(child, ast.stmt)
-    if isinstance(parent, ast.IfExp):
-        return child is not parent.test
-    if isinstance(parent, ast.Dict):
-        return child in parent.values
-    if isinstance(parent, ast.Attribute):
-        return isinstance(child, ast.expr) and parent.attr in ("T", "reshape")
-    return isinstance(child, (ast.expr, ast.stmt))
+def computing(node):
+    """Return the statements and expressions inside a node that go into the gradient."""
+    fields = FIELDS.get(type(node), node._fields)
+    if isinstance(node, ast.Attribute) and node.attr not in ("T", "reshape"):
+        fields = ()
+    elif isinstance(node, ast.Call):
+        called, of_call = ast.unparse(node.func), isinstance(getattr(node.func, "value", None), ast.Call)
+        shape = called in ("range", "len", "np.empty") or called.endswith(".reshape")
+        fields = ("func",) * of_call + ("args",) * (not shape)
+    values = [getattr(node, field) for field in fields]
+    return [part for value in values for part in (value if isinstance(value, list) else [value])
+            if isinstance(part, (ast.expr, ast.stmt))]
 
 
 def arrays_in(cls, method, subject):
@@ -150,6 +152,84 @@ def arrays_in(cls, method, subject):
     finally:
         sys.setprofile(None)
     arrays = {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}
-    windows = subject.windows.values()
     return arrays, frozenset(name for name in arrays
-                             if any(np.may_share_memory(arrays[name], window) for window in windows))
+                             if any(np.may_share_memory(arrays[name], window) for window in subject.windows.values()))
+
+
+# One slip, taken out again
+
+def repair(subject, rows):
+    """Return the first change after which these rows are right: (class, method, old line, new line), or None.
+
+    The backward of a part is left alone where the subject is what is around it: the part was checked by itself.
+    """
+    owners = {base for part in (subject.target, *subject.parts.values()) for base in type(part).__mro__}
+    before = subject.values()
+    try:
+        subject.forward()
+        run = [(cls, method)
+               for cls, method in methods_run(lambda: subject.backward(subject.deltas), methods_of(owners))
+               if method != "backward" or isinstance(subject.target, cls)]
+        tried = (change for texts in (slips, losses) for cls, method in run[::-1]
+                 for change in changes(cls, method, subject, texts))
+        return next(((cls.__name__, method, old, new) for cls, method, text, old, new in itertools.islice(tried, MOST)
+                     if becomes_right(subject, rows, before, cls, method, text)), None)
+    except Exception:                 # its source cannot be read, or it does not run
+        return None
+    finally:
+        subject.restore(before)
+
+
+def changes(cls, method, subject, texts):
+    """Yield (class, method, source, old line, new line) of every change that puts one of texts(site) at a site."""
+    for source, site in sites(cls, method, subject):
+        line = site.node.lineno - 1
+        for changed in (replaced(source, site.node, text) for text in texts(site)):
+            yield cls, method, changed, source.splitlines()[line].strip(), changed.splitlines()[line].strip()
+
+
+def slips(site):
+    """Return what may have stood here before a slip: another sign, factor, axis, transpose, constant or array."""
+    texts = [text for operator in (scaled, dropped, transposed, summed) for _, text, _ in operator(site)]
+    if isinstance(site.node, ast.Constant) and type(site.node.value) in (int, float):
+        texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
+    elif isinstance(site.node, ast.UnaryOp):
+        texts.append(f"({ast.unparse(site.node.operand)})")
+    elif site.text.startswith("np.mean("):
+        texts.append(site.text.replace("np.mean", "np.add.reduce"))
+    return texts + others(site)
+
+
+def losses(site):
+    """Return what may have stood here before a factor or a summand was lost: in a sum, a call, a product, or alone."""
+    parent = site.around[-1] if site.around else None
+    alone = isinstance(parent, (ast.Call, ast.Assign)) or isinstance(getattr(parent, "op", None), ast.MatMult)
+    alone = alone or isinstance(site.node, (ast.Constant, ast.UnaryOp)) or is_whole(site) or is_summand(site)
+    return [f"({site.text}) {sign} {name}" for name in (*site.arrays, "1") for sign in "*/+-"] if alone else []
+
+
+def becomes_right(subject, rows, before, cls, method, source):
+    """Return whether every gradient of these rows is the truth with this source in the place of a method."""
+    subject.restore(before)
+    try:
+        with quiet(), in_its_place(cls, method, source):
+            subject.forward()
+            gradients = {term: subject.gradients(term) for term in {row["term"]: None for row in rows}}
+            return all(fits(np.asarray(gradients[row["term"]][row["array"]]), row) for row in rows)
+    except Exception:                 # whatever the change breaks
+        return False
+
+
+def fits(gradient, row):
+    """Return whether this gradient is the truth of the row, to within its error bars."""
+    if gradient.shape != tuple(row["shape"]):
+        return False
+    case = Case.of_row({**row, "values": row["values"] | {"yours": gradient.ravel()[row["values"]["index"]]}})
+    return not case.not_finite.size and case.fits(case.truth, case.error)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Turn warnings off: a change may overflow or divide by zero."""
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        yield

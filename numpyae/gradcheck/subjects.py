@@ -78,17 +78,16 @@ class Subject:
         """Return {name: gradient}: what comes back for the first input, and what was added for the parameters."""
         for window in self.windows.values() if from_zero else ():
             window.fill(0)
-        returned = self.way_back(*deltas)
-        return {next(iter(self.inputs)): returned, **copies(self.windows)}
+        return {next(iter(self.inputs)): self.way_back(*deltas), **copies(self.windows)}
 
     def way_back(self, *deltas):
         """Return what the backward of the target returns."""
         return self.target.backward(*deltas)
 
     def gradients(self, term=None):
-        """Return {name: gradient} of f, or of one of its terms, by a forward and a backward."""
+        """Return {name: gradient} of f, or of one of its terms, by a forward and a backward, which gets copies."""
         self.forward()
-        return self.backward([delta if term in (None, name) else 0 * delta
+        return self.backward([delta.copy() if term in (None, name) else 0 * delta
                               for delta, name in itertools.zip_longest(self.deltas, self.terms)])
 
     def active_sets(self):
@@ -103,11 +102,11 @@ class Subject:
 class PartSubject(Subject):
     """A part at a batch: f = Σ u y with these `deltas` u."""
 
-    def __init__(self, part, batch, deltas):
+    def __init__(self, part, batch, rng, deltas=None):
         first, *others = self.batch_names
         self.target, self.parts = part, self.parts or {"": part}
         self.inputs, self.fixed = {first: batch[0]}, dict(zip(others, batch[1:]))
-        self.deltas = [delta.copy() for delta in deltas]
+        self.deltas = [delta.copy() for delta in deltas or [rng.standard_normal(batch[0].shape[:-1])]]
         inside = set(map(id, self.parts.values()))
         owners = {"": part} | {f"{name}.{attribute}": partner for name, leaf in self.parts.items()
                                for attribute, partner in leaf.partners().items() if id(partner) not in inside}
@@ -126,29 +125,24 @@ class PartSubject(Subject):
 
 
 class LayerSubject(PartSubject):
-    """A layer at x. training=False: without noise."""
+    """A layer at x; where it comes from a model, with the noise that it had there."""
 
     batch_names = ("x",)
 
-    def __init__(self, layer, batch, rng, deltas=None, training=True):
+    def __init__(self, layer, batch, rng, deltas=None):
         self.parts = layer.leaves()
         drawing = [leaf for leaf in self.parts.values() if getattr(leaf, "noise_name", None)]
         for leaf in drawing:
+            recorded = leaf is layer and deltas is not None
+            leaf.replay = getattr(leaf, leaf.noise_name) if recorded else leaf.replay
             if leaf.replay is None:
-                leaf.rng, leaf.training = rng, training
+                leaf.rng, leaf.training = rng, not recorded
         y = layer.forward(batch[0].copy())
         if not isinstance(y, np.ndarray):
             raise TypeError(f"check: {type(layer).__name__}.forward must return an array, got {type(y).__name__}")
         for leaf in drawing:
             leaf.replay = getattr(leaf, leaf.noise_name)
-        super().__init__(layer, batch, deltas or [rng.standard_normal(y.shape)])
-
-    @classmethod
-    def alone(cls, tap, rng):
-        name = getattr(tap.part, "noise_name", None)
-        if name:
-            tap.part.replay = getattr(tap.part, name)
-        return cls(tap.part, tap.inputs["forward"], rng, tap.deltas, training=not name or tap.part.replay is not None)
+        super().__init__(layer, batch, rng, deltas or [rng.standard_normal(y.shape)])
 
 
 class LossSubject(PartSubject):
@@ -157,7 +151,7 @@ class LossSubject(PartSubject):
     batch_names = ("output", "target")
 
     def __init__(self, loss, batch, rng):
-        super().__init__(loss, batch, [rng.standard_normal(len(batch[0]))])
+        super().__init__(loss, batch, rng, [rng.standard_normal(len(batch[0]))])
         if loss.outputs_per_feature == 2:
             width = batch[0].shape[-1]
             self.pieces = {"output": [("mu", 0, width // 2), ("logvar", width // 2, width)]}
@@ -173,9 +167,6 @@ class PriorSubject(PartSubject):
     batch_names = ("z",)
     tapped = ("log_density",)
 
-    def __init__(self, prior, batch, rng, deltas=None):
-        super().__init__(prior, batch, deltas or [rng.standard_normal(batch[0].shape[:-1])])
-
 
 class PosteriorSubject(PartSubject):
     """A posterior at h, and epsilon if it is given: f = Σ u z + Σ v kl, its two parts are its terms.
@@ -189,7 +180,8 @@ class PosteriorSubject(PartSubject):
     def __init__(self, posterior, batch, rng, deltas=None, drawn=False):
         h, d, self.drawn = batch[0], posterior.d, drawn
         epsilon = batch[1] if len(batch) > 1 else rng.standard_normal((len(h), d))
-        super().__init__(posterior, [h], deltas or [rng.standard_normal(epsilon.shape), rng.standard_normal(len(h))])
+        super().__init__(posterior, [h], rng,
+                         deltas or [rng.standard_normal(epsilon.shape), rng.standard_normal(len(h))])
         self.terms = self.names = ("draw", "log q" if drawn else "kl")
         self.fixed = {"epsilon": epsilon}
         pieces = ("mu", 0, d), ("logvar", d, min(2 * d, h.shape[1])), ("below", 2 * d, h.shape[1])
@@ -200,8 +192,8 @@ class PosteriorSubject(PartSubject):
         return cls(tap.part, tap.inputs["sample"], rng, tap.deltas, tap.drawn)
 
     def run(self, inputs):
-        z = self.target.sample(inputs["h"], self.fixed["epsilon"])
-        return [z, self.target.log_density() if self.drawn else self.target.kl()]
+        return [self.target.sample(inputs["h"], self.fixed["epsilon"]),
+                self.target.log_density() if self.drawn else self.target.kl()]
 
     def way_back(self, dz, dcost):
         return self.target.backward(dz, dlog_q=dcost) if self.drawn else self.target.backward(dz, dcost)
@@ -261,13 +253,10 @@ class ModelSubject(Subject):
 
     def gradients(self, term=None):
         self.forward()
-        kept = self.target.weights
-        if term is not None:
-            self.target.weights = {name: weight if name == term else 0 * weight for name, weight in kept.items()}
-        try:
-            return self.backward()
-        finally:
-            self.target.weights = kept
+        if term is not None:                             # the next forward sets all weights anew
+            self.target.weights = {name: weight if name == term else 0 * weight
+                                   for name, weight in self.target.weights.items()}
+        return self.backward()
 
     def backward(self, deltas=(), from_zero=True):
         """Return the vector that backward returns, which is what an optimizer gets, cut into arrays."""

@@ -36,9 +36,7 @@ def compare(subject, gradients, by_term, rng):
 
 def compare_array(subject, name, array, yours, rng):
     """Return the rows of one array: yours is [(term, gradient), ...], the first for the whole of f."""
-    def f(_):
-        return subject.value()
-
+    f = Component(subject, ...)
     with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
         scale = scale_of(array)
         noise = noise_of(f, array, scale, rng)
@@ -48,8 +46,8 @@ def compare_array(subject, name, array, yours, rng):
         rows = []
         for term, gradient in yours:
             one = Component(subject, 1 + subject.names.index(term) if term else 0)
-            some = np.array([gradient[index] for index in indices], dtype=np.float64)
-            values = {"index": np.array(flat, dtype=int), "yours": some, "numerical": one.of(R), "error": one.of(error),
+            values = {"index": np.array(flat, dtype=int), "numerical": one.of(R), "error": one.of(error),
+                      "yours": np.array([gradient[index] for index in indices], dtype=np.float64),
                       "kinked": np.zeros(len(flat), dtype=bool)}
             if term is None and subject.names:
                 values["by_name"] = {name: np.asarray(R)[:, 1 + k] for k, name in enumerate(subject.names)}
@@ -68,8 +66,8 @@ def along_directions(f, array, gradient, scale, noise, values, rng):
 
     Where one is wrong and no element that was judged is, the wrong element is hunted down and put among the values.
     """
-    directions = (scale * rng.standard_normal(array.shape) for _ in range(DIRECTIONS))
-    found = [slope_along(f, array, gradient, v, noise) for v in directions]
+    found = [slope_along(f, array, gradient, scale * rng.standard_normal(array.shape), noise)
+             for _ in range(DIRECTIONS)]
     if any(verdict == DISAGREE for *_, verdict in found) and not np.any(values["verdict"] == DISAGREE):
         flat = hunted_down(f, array, gradient, scale, noise, rng)
         index = np.unravel_index(flat, array.shape)
@@ -83,7 +81,7 @@ def along_directions(f, array, gradient, scale, noise, values, rng):
 
 
 class Component:
-    """A function of an array that f reads: f itself, or one of its terms, at this place of what f gives."""
+    """A function of an array that f reads: f itself or one of its terms, by its column in what f gives; `...`: all."""
 
     def __init__(self, subject, column):
         self.subject, self.column = subject, column
@@ -118,14 +116,12 @@ def verdicts(f, array, indices, scale, noise, values, rng):
     """Return the verdicts, (n,); where a second look was needed, `values` gets its numerical gradient and error."""
     yours, numerical, error = values["yours"], values["numerical"], values["error"]
     gap, size = np.abs(yours - numerical), np.maximum(np.abs(yours), np.abs(numerical))
-    apart = np.flatnonzero(~(gap <= SAFETY * error))
+    apart = ~(gap <= SAFETY * error)
     sure = (error <= VAGUE * size) & (gap <= np.maximum(error, 1e-9 * size))
-    vague = np.flatnonzero((gap <= SAFETY * error) & (gap > 0) & ~sure)
-    verdict = np.where((gap > 0) & ~(error <= USELESS * size), CANNOT_TELL, AGREE)
-    verdict[apart] = DISAGREE
-    for doubtful, enough in ((apart, CONFIRM_WRONG), (vague, CONFIRM)):
+    verdict = np.where(apart, DISAGREE, np.where((gap > 0) & ~(error <= USELESS * size), CANNOT_TELL, AGREE))
+    for doubtful, enough in ((apart, CONFIRM_WRONG), (~apart & (gap > 0) & ~sure, CONFIRM)):
         alike = 0                     # how many second looks in a row have not changed the verdict
-        for i in rng.permutation(doubtful):
+        for i in rng.permutation(np.flatnonzero(doubtful)):
             if alike == enough:
                 break
             first = verdict[i]
@@ -156,23 +152,21 @@ def look_again(f, array, index, scale, noise, values, i):
                 if yours == 0 and not told:              # a 0 is measured by how steep f is beside it
                     told = error <= 1e-6 * max(map(abs, one_sided(f, array, index, 1e-2 * scale)))
                 return AGREE if told else CANNOT_TELL
-        other = DISAGREE if np.isfinite(error) or np.isnan(yours) else CANNOT_TELL
-        return on_a_kink(f, array, index, scale, noise, values, i, known) or other
+        return (on_a_kink(f, array, index, scale, noise, values, i, known)
+                or (DISAGREE if np.isfinite(error) or np.isnan(yours) else CANNOT_TELL))
 
 
 def on_a_kink(f, array, index, scale, noise, values, i, known):
     """Return KINK or DISAGREE where the slopes on both sides differ, KINK where winners tie, else None."""
-    yours = values["yours"][i]
     looks = (slopes(f, array, index, near, noise) for near in {abs(array[index]) or scale, scale})
     found = next(filter(None, looks), None)
     if found is not None and np.all(np.isfinite(found)):
         slack = 1e-4 * max(map(abs, found))
         values["numerical"][i], values["error"][i] = np.mean(found), (found[1] - found[0]) / 2
         values["kinked"][i] = True
-        return KINK if found[0] - slack <= yours <= found[1] + slack else DISAGREE
-    if known and not np.array_equal(known[0], known[1]) and not np.array_equal(known[1], known[2]):
-        return KINK                                      # units tie: on both sides others win, and f has no gradient
-    return None
+        return KINK if found[0] - slack <= values["yours"][i] <= found[1] + slack else DISAGREE
+    ties = known and not np.array_equal(known[0], known[1]) and not np.array_equal(known[1], known[2])
+    return KINK if ties else None                        # on both sides other units win, and f has no gradient
 
 
 def slope_along(f, array, gradient, v, noise):
@@ -197,8 +191,8 @@ def hunted_down(f, array, gradient, scale, noise, rng):
         middle = (low + high) // 2
         v = np.zeros(array.size)
         v[low:middle] = scale.ravel()[low:middle] * rng.choice([-1.0, 1.0], middle - low)
-        wrong = slope_along(f, array, gradient, v.reshape(array.shape), noise)[3] == DISAGREE
-        low, high = (low, middle) if wrong else (middle, high)
+        *_, verdict = slope_along(f, array, gradient, v.reshape(array.shape), noise)
+        low, high = (low, middle) if verdict == DISAGREE else (middle, high)
     return low
 
 
@@ -206,9 +200,9 @@ def summed_up(row):
     """Return the row with its counts, its verdict and its worst element."""
     values, verdict = row["values"], row["values"]["verdict"]
     counts = [int(np.sum(verdict == kind)) for kind in range(len(VERDICTS))]
-    off_course = any(found[3] == DISAGREE for found in row.get("directions", ()))
     whole = next((kind for kind in (CANNOT_TELL, KINK) if counts[kind] == len(verdict)), AGREE)
-    whole = DISAGREE if counts[DISAGREE] or off_course else whole
+    if counts[DISAGREE] or any(found[3] == DISAGREE for found in row.get("directions", ())):
+        whole = DISAGREE
     gap = np.abs(values["yours"] - values["numerical"])
     doubt = np.nan_to_num(gap / (values["error"] + 1e-300), nan=np.inf)
     doubt[verdict != whole] = -1
@@ -222,6 +216,5 @@ def relative_errors(row):
     """Return |yours - numerical| / max(|yours|, |numerical|) of the elements that agree, or disagree."""
     values = row["values"]
     size = np.maximum(np.abs(values["yours"]), np.abs(values["numerical"]))
-    counts = (values["verdict"] <= DISAGREE) & (size > 0) & np.isfinite(size)
-    gap = np.abs(values["yours"] - values["numerical"])
-    return np.divide(gap, size, out=np.zeros(len(size)), where=counts)[values["verdict"] <= DISAGREE]
+    gap, judged = np.abs(values["yours"] - values["numerical"]), values["verdict"] <= DISAGREE
+    return np.divide(gap, size, out=np.zeros(len(size)), where=judged & (size > 0) & np.isfinite(size))[judged]

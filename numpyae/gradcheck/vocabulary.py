@@ -5,9 +5,7 @@ in it: an activation's derivative, a mask, σ, the batch size. So the diagnosis 
 """
 
 import copy
-import dataclasses
 import itertools
-from typing import Callable
 
 import numpy as np
 
@@ -56,7 +54,6 @@ SIZES = {"x": "the number of inputs", "y": "the number of outputs", "out": "the 
          "o": "the number of outputs"}
 
 
-@dataclasses.dataclass
 class Vocabulary:
     """Named arrays: `rows`, with a row for each sample; `deltas`, what backward receives; `parameters`, `gradients`.
 
@@ -64,19 +61,16 @@ class Vocabulary:
     `experiment`: a function that finds out what an element of the gradient depends on (locality.py), or None.
     """
 
-    rows: dict = dataclasses.field(default_factory=dict)
-    deltas: dict = dataclasses.field(default_factory=dict)
-    parameters: dict = dataclasses.field(default_factory=dict)
-    gradients: dict = dataclasses.field(default_factory=dict)
-    numbers: dict = dataclasses.field(default_factory=dict)
-    mixes_columns: bool = False
-    experiment: Callable | None = None
+    def __init__(self, deltas=None, parameters=None, numbers=None):
+        self.rows, self.deltas, self.gradients = {}, deltas or {}, {}
+        self.parameters, self.numbers = parameters or {}, numbers or {}
+        self.mixes_columns, self.experiment = False, None
 
     def names_of(self, c, tolerance=1e-6):
         """Return at most three names of the larger of c and 1/c, all equally simple."""
         c = max(abs(c), 1 / abs(c)) if c else 0.0
-        named = ([name for name, value in level.items() if abs(c / value - 1) < tolerance] for level in self.levels())
-        return next(filter(None, named), [])[:3]
+        return next(filter(None, ([name for name, value in level.items() if abs(c / value - 1) < tolerance]
+                                  for level in self.levels())), [])[:3]
 
     def levels(self):
         """Yield {name: number}, simple numbers first, then those around and their squares, then products of two."""
@@ -84,10 +78,9 @@ class Vocabulary:
         named = {name: value for name, value in self.numbers.items() if value > 0 and value != 1}
         named |= {f"1 / {name}": 1 / value for name, value in named.items()}
         yield {"2": 2, "3": 3, "4": 4} | named | {f"{name} squared": value**2 for name, value in named.items()}
-        twice = {f"2 times {name}": 2 * value for name, value in named.items()}
-        half = {f"half {name}": value / 2 for name, value in named.items()}
-        pairs = itertools.combinations(named.items(), 2)
-        yield twice | half | {f"{p} times {q}": u * v for (p, u), (q, v) in pairs}
+        yield {**{f"2 times {name}": 2 * value for name, value in named.items()},
+               **{f"half {name}": value / 2 for name, value in named.items()},
+               **{f"{p} times {q}": u * v for (p, u), (q, v) in itertools.combinations(named.items(), 2)}}
 
     def called(self, c):
         """Return what the larger of c and 1/c is, as in `, and 7 is the batch size`, "" for a number without a name."""
@@ -100,8 +93,8 @@ class Vocabulary:
         names, large = self.names_of(c), abs(c) > 1
         if "1" in names:
             return "has the wrong sign"
-        times = f"is {max(abs(c), 1 / abs(c)):.6g} times too {'large' if large else 'small'}"
-        times += " and has the wrong sign" * (c < 0)
+        times = (f"is {max(abs(c), 1 / abs(c)):.6g} times too {'large' if large else 'small'}"
+                 + " and has the wrong sign" * (c < 0))
         hint = next((hints[not large] for name, hints in HINTS.items() if name in names), "")
         return times + (self.called(c) + hint if names else ", the same factor in every element")
 
@@ -117,9 +110,12 @@ def of_subject(subject):
     if deltas:
         words.mixes_columns = "y" in named and mixes_columns(subject)
         words.rows = rows(subject, named)
-        words.gradients = {f"d{name}": window for name, window in getattr(subject, "windows", {}).items()}
+        words.gradients = {f"d{name}": window for name, window in subject.windows.items()}
     for owner in (subject.target, *subject.parts.values()):
-        words.numbers |= settings(owner)
+        attributes = getattr(owner, "__dict__", {})      # with what stands on the class, as setting() keeps it
+        attributes = attributes | {name: getattr(owner, name) for name in getattr(owner, "adjustable", ())}
+        words.numbers |= {name: float(value) for name, value in attributes.items() if is_number(value)
+                          and not name.startswith("_") and name not in ("n_in", "n_out", "size")}
     return words
 
 
@@ -161,13 +157,6 @@ def mixes_columns(subject):
     return not np.array_equal(np.delete(y, middle, axis=1), np.delete(other, middle, axis=1))
 
 
-def settings(owner):
-    """Return the numbers among the attributes: keep, k, sigma, beta."""
-    shared = {name: getattr(owner, name) for name in getattr(owner, "adjustable", ())}
-    return {name: float(value) for name, value in {**getattr(owner, "__dict__", {}), **shared}.items()
-            if is_number(value) and not name.startswith("_") and name not in ("n_in", "n_out", "size")}
-
-
 def derivatives(layer, x, y):
     """Return φ'(a) and φ'(φ(a)) of an elementwise activation, by name; {} for any other layer."""
     if not hasattr(layer, "derivative") or x.shape != y.shape:
@@ -194,8 +183,11 @@ def as_rows(array, shape):
 
 
 def quantities(rows, shape, transforms=TRANSFORMS):
-    """Return [(name, array of this shape), ...]: every transform of every row array that fits, each value once."""
-    found = []
+    """Return [(name, array of this shape), ...]: every transform of every row array that fits, each value once.
+
+    Equal arrays stand there under the first name and the second: `mask (= [x > 0])`.
+    """
+    found = {}
     for (pattern, transform), (name, array) in itertools.product(transforms, rows.items()):
         q = as_rows(array, shape)
         if q is None or pattern != "{}" and "φ" in name:
@@ -203,15 +195,6 @@ def quantities(rows, shape, transforms=TRANSFORMS):
         with np.errstate(all="ignore"):
             value = transform(q)
         if np.all(np.isfinite(value)) and np.ptp(value) > 0:
-            found.append((pattern.format(name), value))
-    return merged(found)
-
-
-def merged(found):
-    """Return equal arrays once, under the first name and the second: `mask (= [x > 0])`."""
-    kept, names = {}, {}
-    for name, value in found:
-        key = np.round(value / np.abs(value).max(), 11).tobytes()
-        names.setdefault(key, []).append(name)
-        kept.setdefault(key, value)
-    return [(" (= ".join(names[key][:2]) + ")" * (len(names[key]) > 1), value) for key, value in kept.items()]
+            key = np.round(value / np.abs(value).max(), 11).tobytes()
+            found.setdefault(key, []).append((pattern.format(name), value))
+    return [(" (= ".join(name for name, _ in same[:2]) + ")" * (len(same) > 1), same[0][1]) for same in found.values()]

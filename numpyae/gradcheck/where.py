@@ -30,18 +30,20 @@ class Tap:
     def __init__(self, place, part, log):
         self.place, self.part, self.log, self.kind = place, part, log, kind_of(part)
         self.parts, self.keepers = {"": part}, {}        # as a subject has them, for `caches`
-        self.inputs, self.outputs, self.calls, self.probe, self.returned = {}, {}, 0, {}, None
+        self.inputs, self.outputs, self.calls, self.returned = {}, {}, 0, None
 
-    def install(self):
-        """Put the tap before the methods."""
+    @contextlib.contextmanager
+    def installed(self, probe=()):
+        """Put the tap before the methods; at the end take it, and the slopes that a probe has left, away."""
+        self.probe = dict(probe)
         for method in self.kind.tapped:
             setattr(self.part, method, functools.partial(self.through, method, getattr(self.part, method)))
         self.part.backward = functools.partial(self.back, self.part.backward)
-
-    def remove(self):
-        """Take the tap, and the slopes that a probe has left, away."""
-        for method in (*self.kind.tapped, *SLOPES, "backward"):
-            vars(self.part).pop(method, None)
+        try:
+            yield
+        finally:
+            for method in (*self.kind.tapped, *SLOPES, "backward"):
+                vars(self.part).pop(method, None)
 
     def through(self, method, run, *inputs, **options):
         """Run the part's forward; return its output, or the probe in its place."""
@@ -50,8 +52,7 @@ class Tap:
         if method in self.probe:
             return self.probed(output, self.outputs[method], *self.probe[method])
         self.calls += method == self.kind.tapped[0]
-        self.inputs[method] = given
-        self.outputs[method] = np.copy(output)
+        self.inputs[method], self.outputs[method] = given, np.copy(output)
         self.kept = invariants.caches(self)
         self.kept_before = copies(self.kept)
         return output
@@ -71,8 +72,8 @@ class Tap:
         """Run the part's backward, after a note of what it received and whether its cache is still what it was."""
         self.dtypes = {np.asarray(delta).dtype for delta in deltas}
         self.drawn = "dlog_q" in options                 # of a posterior: what it costs is estimated from the z drawn
-        received = [*deltas, options["dlog_q"]] if self.drawn else deltas
-        self.deltas = [np.array(delta, dtype=np.float64) for delta in received]
+        self.deltas = [np.array(delta, dtype=np.float64)
+                       for delta in (*deltas, *([options["dlog_q"]] if self.drawn else []))]
         self.spoilt = next((name for name in self.kept
                             if not np.array_equal(self.kept[name], self.kept_before[name], equal_nan=True)), None)
         self.log.append(self)
@@ -84,13 +85,11 @@ def record(subject, parts):
     """Return the taps on these parts after a forward and a backward pass, in the order in which backward met them."""
     log, values = [], subject.values()
     taps = [Tap(place, part, log) for place, part in parts.items() if place and kind_of(part) is not None]
-    for tap in taps:
-        tap.install()
-    with contextlib.suppress(Exception):                 # `invariants.run` meets it again; the last tap tells where
+    with contextlib.suppress(Exception), contextlib.ExitStack() as stack:    # `invariants.run` meets it again
+        for tap in taps:
+            stack.enter_context(tap.installed())
         subject.forward()
         subject.backward([delta.copy() for delta in subject.deltas])         # a backward may overwrite them
-    for tap in taps:
-        tap.remove()
     subject.restore(values)
     return [tap for tap in log if tap.calls == 1 and log.count(tap) == 1]
 
@@ -100,8 +99,7 @@ def containers(whole, path=""):
     found = {}
     for name, part in getattr(whole, "_parts", {}).items():
         if part._parts:
-            found |= containers(part, f"{path}{name}.")
-            found |= {path + name: part} if isinstance(part, Layer) else {}
+            found |= containers(part, f"{path}{name}.") | ({path + name: part} if isinstance(part, Layer) else {})
     return found
 
 
@@ -113,13 +111,11 @@ def manners(subject, taps, rng):
         if other and (before is None or before.dtypes == {float64}):
             dtype = other.pop()
             said = f"the delta that reaches {tap.part!r} ({tap.place}) is {dtype}, and everything else float64"
-            cause = "precision" if dtype == np.float32 else "dtype"
-            findings.append(between(subject, before, tap, finding(cause, said)))
-        found = invariants.run(tap.kind.alone(tap, rng), rng)[1]
-        if tap.spoilt is not None:
-            said = f"{tap.spoilt}, which forward kept, was changed by another part before backward read it"
-            found.insert(0, finding("in place", said, tap.spoilt))
-        findings += placed(found, tap)
+            findings.append(between(subject, before, tap,
+                                    finding("precision" if dtype == np.float32 else "dtype", said)))
+        said = f"{tap.spoilt}, which forward kept, was changed by another part before backward read it"
+        found = [finding("in place", said, tap.spoilt)] if tap.spoilt is not None else []
+        findings += placed(found + invariants.run(tap.kind.alone(tap, rng), rng)[1], tap)
     if taps:
         subject.forward()
     return findings
@@ -127,10 +123,9 @@ def manners(subject, taps, rng):
 
 def placed(findings, tap):
     """Return the findings with the place of the tap."""
-    for found in findings:
-        found["place"] = f"{tap.place}.{found['place']}".rstrip(".")
-        found["layer"] = found["layer"] or (type(tap.part).__name__ if tap.part._parts else repr(tap.part))
-    return findings
+    layer = type(tap.part).__name__ if tap.part._parts else repr(tap.part)
+    return [{**found, "place": f"{tap.place}.{found['place']}".rstrip("."), "layer": found["layer"] or layer}
+            for found in findings]
 
 
 def between(subject, before, tap, found):
@@ -145,22 +140,20 @@ def explain(subject, taps, rows, rng):
     if not taps:
         return diagnosis.explain(subject, rows)
     first_wrong, right = walk_back(subject, taps, rng)
-    findings = [found for tap in right for found in placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)]
-    findings = findings or wrong_penalties(subject, taps, rng)
+    findings = ([found for tap in right for found in placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)]
+                or wrong_penalties(subject, taps, rng))
     if findings:
         return findings
     outer = record(subject, containers(subject.target))
-    for tap in sorted(outer, key=lambda tap: -tap.place.count(".")):         # the innermost first
-        if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE]:
-            findings = placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)
-        if findings:
-            return findings
-    if first_wrong is None:
-        return diagnosis.explain(subject, rows)
+    whole = (placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)
+             for tap in sorted(outer, key=lambda tap: -tap.place.count("."))             # the innermost first
+             if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE])
+    findings = next(filter(None, whole), [])
+    if findings or first_wrong is None:
+        return findings or diagnosis.explain(subject, rows)
     tap, method, row = first_wrong
-    before = right[-1] if right else None
     findings = diagnosis.repaired(diagnosis.explain_delta(subject, taps, tap, method, row), subject, rows)
-    return [between(subject, before, tap, found) for found in findings]
+    return [between(subject, right[-1] if right else None, tap, found) for found in findings]
 
 
 def wrong_alone(alone, rng):
@@ -192,8 +185,8 @@ def walk_back(subject, taps, rng):
     for tap in taps:
         found = wrong_delta_at(subject, tap, rng, in_short=wrong is not None)
         if found is None:
-            siblings = wrong is not None and wrong[0].place.rpartition(".")[0] == tap.place.rpartition(".")[0]
-            wrong = None if siblings else wrong
+            if wrong is not None and wrong[0].place.rpartition(".")[0] == tap.place.rpartition(".")[0]:
+                wrong = None
             right += [tap] if wrong is None else []
         wrong = wrong or found
     return wrong, right
@@ -222,11 +215,7 @@ def compare_delta(subject, tap, method, delta, rng, direction=None):
     """
     probe = tap.outputs[method].copy() if direction is None else np.zeros(())
     slope = delta if direction is None else np.asarray((delta * direction).sum())
-    tap.install()
-    tap.probe = {method: (probe, direction)}
-    try:
-        return compare_array(subject, f"delta of {tap.place}", probe, [(None, slope)], rng)[0]
-    finally:
-        tap.probe = {}
-        tap.remove()
-        subject.forward()
+    with tap.installed({method: (probe, direction)}):
+        row, = compare_array(subject, f"delta of {tap.place}", probe, [(None, slope)], rng)
+    subject.forward()
+    return row
