@@ -46,6 +46,8 @@ class Model(Parametric):
     terms = noise = corruption = None
     penalties = ()
     weights = {}                      # empty unless `loss` was the last call
+    _equal = {}                       # {name of a term: (shape, value and dtype, the array of `weights`)}
+    _nothing = {}                     # {name of a part: None}, which no penalty adds to
     _drawing = {}                     # {name of the noise: layer} for the layers that draw random numbers
     penalised = ()                    # for each penalty: (term, penalty, name of the network, layers that it sees)
 
@@ -78,6 +80,7 @@ class Model(Parametric):
                     raise ValueError(f"{type(self).__name__}: {name}, {leaf!r}, shares the weights of a "
                                      f"{type(partner).__name__} that is not in this model")
         super().add_parts(**parts)
+        self._nothing = dict.fromkeys(parts)
         self._drawing = {f"{name}.{leaf.noise_name}": leaf
                          for name, leaf in leaves.items() if getattr(leaf, "noise_name", None)}
 
@@ -142,8 +145,10 @@ class Model(Parametric):
         if over == 0:
             raise ValueError(f"{type(self).__name__}: a batch must have at least one row, got none")
         values = np.asarray(values)
-        self.weights[name] = weight = np.empty(values.shape, self._w.dtype)
-        weight.fill(factor / over)
+        wanted = values.shape, factor / over, self._w.dtype
+        if name not in self._equal or self._equal[name][0] != wanted:        # one array for all batches of a size
+            self._equal = {**self._equal, name: (wanted, np.full(*wanted))}
+        self.weights[name] = self._equal[name][1]
         self.terms[name] = factor * float(np.add.reduce(values, axis=None)) / over
 
     def total(self):
@@ -168,16 +173,19 @@ class Model(Parametric):
     def from_zero(self):
         """Begin a backward pass: set grad to zero, and add the gradients of the penalties.
 
-        Return {name of a part: {index of a layer: ∂penalty/∂(its output)}}: `Sequential.backward` takes each value as
-        `added`. Raise RuntimeError if `loss` was not the last call.
+        Return {name of a part: {index of a layer: ∂penalty/∂(its output)}}, None for a part without: what
+        `Sequential.backward` takes as `added`. Raise RuntimeError if `loss` was not the last call.
         """
         if not self.weights:
             raise RuntimeError(f"{type(self).__name__}.backward: call loss right before it: loss keeps the values "
                                "that backward needs")
         self._grad.fill(0)
-        added = {name: {} for name in self._parts}
+        if not self.penalised:
+            return self._nothing
+        added = dict(self._nothing)
         for name, penalty, network, _ in self.penalised:
             for index, delta in penalty.backward(self.weights[name]).items():
+                added[network] = added[network] or {}
                 added[network][index] = added[network].get(index, 0) + delta
         return added
 
