@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numpyae.checks import must
 from numpyae.course import hunts, judges
 from numpyae.course.judges.record import EXERCISES
 
@@ -107,17 +108,16 @@ def submissions(path):
     Raise FileNotFoundError if there is nothing, ValueError if there is no task.
     """
     path = pathlib.Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    must(path.exists(), f"{path}: there is no such file or folder", FileNotFoundError)
     if path.is_file():
         found = {"": [task for task in (recognise(path),) if task]}
     elif here := tasks_in(path):
         found = {"": here}
     else:
         found = {folder.name: tasks_in(folder, deep=True) for folder in folders_in(path)}
-    if not any(found.values()):
-        raise ValueError(f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
-                         "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
+    must(any(found.values()),
+         f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
+         "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
     return found
 
 
@@ -129,8 +129,8 @@ def folders_in(path):
 def overlooked(path):
     """Return the names of folders with tasks that are not graded because the folder around them has tasks itself."""
     path = pathlib.Path(path)
-    inner = folders_in(path) if path.is_dir() and tasks_in(path) else []
-    return [folder.name for folder in inner if tasks_in(folder)]
+    alone = path.is_dir() and tasks_in(path)
+    return [folder.name for folder in folders_in(path) if tasks_in(folder)] if alone else []
 
 
 def grade(path, seed=0, seconds=SECONDS, progress=None):
@@ -407,8 +407,8 @@ def of_one(found):
         printed = outcome.output.strip().splitlines() if outcome.status == "wrong" else []
         lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
         lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)
-    counts = {status: sum(outcome.status == status for outcome in found) for status in STATUSES}
-    return "\n".join([*lines, ", ".join(f"{counts[status]} {status}" for status in STATUSES)])
+    statuses = [outcome.status for outcome in found]
+    return "\n".join([*lines, ", ".join(f"{statuses.count(status)} {status}" for status in STATUSES)])
 
 
 def of_many(outcomes):

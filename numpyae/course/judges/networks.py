@@ -5,14 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from numpyae import linear, training
-from numpyae.activations import ELU, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
-from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis
+from numpyae import (ELU, BernoulliNLL, Dense, FourierBasis, GaussianBasis, PolynomialBasis, ReLU, Sigmoid, Softmax,
+                     SoftmaxCrossEntropy, Softplus, SquaredError, Tanh, linear, mlp, training)
 from numpyae.course.judges.record import exercise
 from numpyae.course.judges.tools import (ONE_EACH, Wrong, gradients, hold, moved, must, of_activation, of_loss,
                                          primes, returned, table)
-from numpyae.layers import Dense
-from numpyae.losses import BernoulliNLL, SoftmaxCrossEntropy, SquaredError
 
 WITHOUT = "the column φ₀ ≡ 1 is there, and this basis is one without it (bias=False): return self.with_bias(phi)"
 MISSING = "the column φ₀ ≡ 1 is missing: return self.with_bias(phi)"
