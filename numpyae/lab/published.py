@@ -26,7 +26,6 @@ from numpyae.evaluation import ACTIVE, active_units, probe
 SEED = 0
 NATS = "nats per image, -log p(x) by 5000 importance samples; 10 000 MNIST test images, pixels drawn once as 0 or 1"
 QUICK = "estimate by 50 samples on every tenth test image, about 1 nat above the value"
-load_mnist = partial(datasets.load, "mnist", np.float32)                     # of rng, as all loaders are: grey digits
 GABOR = [-6, -6, -9, 0, 0.5, 0.5], [6, 6, 9, 0.5, 6, 6]                      # limits of x₀, y₀, θ, f, s, t
 SUM = "squared error, summed over pixels, mean over {}; grey levels in [0, 1]"
 
@@ -56,6 +55,11 @@ class Setting:
     every: int                        # epochs between two looks
     estimate: str = ""                # what `look` measures, where that is not the same
     better: Callable = min
+
+
+def load_mnist(rng):
+    """Return grey digits, float32."""
+    return datasets.load("mnist", dtype=np.float32)
 
 
 def load_curves(rng):
