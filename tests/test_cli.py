@@ -255,14 +255,14 @@ def test_existing_files_are_never_overwritten(blobs, tmp_path, capsys):
 
 @pytest.mark.usefixtures("unrendered")
 def test_killed_and_resumed_is_bit_identical_to_not_killed(blobs, tmp_path):
-    words = ["train", "vae", "--data", blobs, "--epochs", "150", "--batch-size", "6", "--hidden", "9"]
+    words = ["train", "vae", "--data", blobs, "--epochs", "60", "--batch-size", "6", "--hidden", "9"]
     process = subprocess.Popen([sys.executable, "-m", "numpyae", *words, "--out", str(tmp_path / "killed")],
                                stdout=subprocess.PIPE, text=True, env=os.environ | {"MPLBACKEND": "Agg"})
     wait_for(process, "epoch 4/")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     done = json.loads(str(np.load(tmp_path / "killed" / "checkpoint.npz")["checkpoint"]))["epoch"]
-    assert 0 < done < 150
+    assert 0 < done < 60
     assert main(["train", "vae", "--resume", str(tmp_path / "killed"), "--out", str(tmp_path / "resumed")]) == 0
     assert main([*words, "--out", str(tmp_path / "whole")]) == 0
     a, b = np.load(tmp_path / "resumed" / "checkpoint.npz"), np.load(tmp_path / "whole" / "checkpoint.npz")

@@ -110,24 +110,28 @@ def scale_of(w):
 
 def first_look(f, w, indices, scale, noise, rng):
     """Return (R, error) of these elements, by one step for all; of shape (n, values) where f gives several values."""
-    step = best_step(f, w, indices, scale, noise, rng)
-    R, error = zip(*(halved(f, w, index, step * scale[index], noise) for index in indices))
+    step, few = best_step(f, w, indices, scale, noise, rng)
+    R, error = zip(*(few.get(index) or halved(f, w, index, step * scale[index], noise) for index in indices))
     return np.array(R, dtype=np.float64), np.array(error, dtype=np.float64)
 
 
 def best_step(f, w, indices, scale, noise, rng):
-    """Return the step among STEPS, shares of the scale, whose relative errors are smallest for three elements."""
+    """Return the step among STEPS, shares of the scale, whose relative errors are smallest for three elements.
+
+    With it comes what it found there: {index: (R, error)}.
+    """
     few = [indices[i] for i in rng.permutation(len(indices))[:3]]
-    typical = {}
+    typical, found = {}, {}
     for step in STEPS:
-        found = [halved(f, w, index, step * scale[index], noise) for index in few]
-        size, error = np.sum(np.abs(found), axis=0)
+        found[step] = {index: halved(f, w, index, step * scale[index], noise) for index in few}
+        size, error = np.sum(np.abs(list(found[step].values())), axis=0)
         # a term that is 0 has no relative error
         relative = np.max(np.divide(error, size, out=np.zeros(np.shape(size)), where=size > error))
         typical[step] = relative if relative > 0 else np.inf
         if typical[step] < 1e-3 * GOOD:
             break
-    return min(typical, key=typical.get)
+    best = min(typical, key=typical.get)
+    return best, found[best]
 
 
 def confirmed(f, w, index, scale, noise, R, error):
@@ -166,10 +170,17 @@ def second_look(f, w, index, scale, noise, same_side=None):
 
 
 def noise_of(f, w, scale, rng):
-    """Return the rounding noise of f near w, from third differences along steps so small that f is a straight line."""
+    """Return the rounding noise of f near w, from third differences along steps so small that f is a straight line.
+
+    One series is enough where it shows no more than a few digits.
+    """
     direction = np.where(w == 0, scale, np.abs(w)) * rng.standard_normal(w.shape)
-    return least_noise([values_at(f, w, ..., [w + k * share * direction for k in range(9)])
-                        for share in (1e-6, 1e-8, 1e-10)])
+    found = []
+    for share in (1e-6, 1e-8, 1e-10):
+        found.append(values_at(f, w, ..., [w + k * share * direction for k in range(9)]))
+        if np.all(noise_in(found[-1]) <= 16 * EPS * np.abs(found[-1][0])):
+            break
+    return least_noise(found)
 
 
 def values_at(f, w, index, points):
