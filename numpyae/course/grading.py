@@ -109,12 +109,9 @@ def submissions(path):
     """
     path = pathlib.Path(path)
     must(path.exists(), f"{path}: there is no such file or folder", FileNotFoundError)
-    if path.is_file():
-        found = {"": [task for task in (recognise(path),) if task]}
-    elif here := tasks_in(path):
-        found = {"": here}
-    else:
-        found = {folder.name: tasks_in(folder, deep=True) for folder in folders_in(path)}
+    here = [task for task in [recognise(path)] if task] if path.is_file() else tasks_in(path)
+    found = {"": here} if here or path.is_file() else {
+        folder.name: tasks_in(folder, deep=True) for folder in folders_in(path)}
     must(any(found.values()),
          f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
          "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
@@ -250,8 +247,8 @@ def died(code, output):
 def environment(room, mark):
     """Return the worker's environment: enough for Python, one thread, a home, and a mark to find its children by."""
     here = str(pathlib.Path(__file__).resolve().parents[2])
-    needed = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
-    kept = {name: os.environ[name] for name in needed if name in os.environ}
+    kept = {name: value for name, value in os.environ.items()
+            if name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")}
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM")}
     return {**kept, **threads, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg", "HOME": room,
             "TMPDIR": room, "TEMP": room, "TMP": room, "NUMPYAE_GRADING": mark}
@@ -326,8 +323,7 @@ def work():
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     judges.load_record(job["home"])
     limit(job["seconds"])
-    verdict.write("ready\n")
-    verdict.flush()
+    print("ready", file=verdict, flush=True)
     status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"])
     if not os.path.exists(job["path"]):
         status, sentence = "wrong", "the code deletes its own file (of a copy: the submission is as it was)"

@@ -135,9 +135,8 @@ def run(path, full):
     lecture fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = "from numpyae.course import handout; handout.record()"
-        done = subprocess.run([sys.executable, "-c", command, str(path), folder] + ["--full"] * full,
-                              stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+        done = subprocess.run([sys.executable, "-c", "from numpyae.course import handout; handout.record()", str(path),
+                               folder] + ["--full"] * full, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
                               env=os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"})
         written = pathlib.Path(folder) / "results.json"
         if done.returncode or not written.exists():

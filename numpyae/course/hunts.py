@@ -91,11 +91,10 @@ def write(level, seed, folder="."):
     text = source(level, seed)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"bughunt_{level}_{seed}.py")
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise FileExistsError(f"{path} exists already, and is left as it is: move it, or take another folder") from None
+    must(not os.path.lexists(path), f"{path} exists already, and is left as it is: move it, or take another folder",
+         FileExistsError)
+    with open(path, "x", encoding="utf-8") as file:
+        file.write(text)
     return path
 
 

@@ -149,10 +149,8 @@ def resumed_settings(path):
     checkpoint, source = files_of(path)
     must(os.path.exists(checkpoint), f"--resume {path}: there is no checkpoint {checkpoint}", FileNotFoundError)
     read_record(checkpoint)           # a damaged one is refused before the data are loaded
-    try:
-        return read_settings(source), checkpoint
-    except FileNotFoundError:
-        raise FileNotFoundError(f"--resume {path}: there is no {source}, which says what to build") from None
+    must(os.path.exists(source), f"--resume {path}: there is no {source}, which says what to build", FileNotFoundError)
+    return read_settings(source), checkpoint
 
 
 def files_of(path):

@@ -8,7 +8,7 @@ import numpy as np
 from numpyae import (IWAE, VAE, DiagonalGaussian, FullGaussian, GaussianNLL, GaussianPrior, HeteroscedasticGaussianNLL,
                      mlp)
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import gradients, hold, keeps, moved, must, of_loss, primes, returned, table
+from numpyae.course.judges.tools import LOSS, gradients, hold, keeps, moved, must, primes, returned, table
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -257,7 +257,7 @@ exercise("14b", "latent.FullGaussian.kl_backward", "KL of a full covariance, bac
   `learn`, add ∂L/∂logvar, logvar = log σ², one number, to dlogvar in place. Forward has kept r = o - t (N, D), squares
   = Σ_d r² / σ² (N,) and precision = 1/σ².""")
 def learnt_noise(rng):
-    of_loss(GaussianNLL)(rng)
+    gradients(GaussianNLL.examples, LOSS)(rng)
     loss, (o, t) = GaussianNLL(0.7), rng.standard_normal((2, 3, 5))
     loss.forward(o, t)
     loss.backward(np.ones(3))
