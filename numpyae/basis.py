@@ -21,7 +21,7 @@ import math
 
 import numpy as np
 
-from numpyae.checks import FLOATS, check_data, check_positive, check_size
+from numpyae.checks import FLOATS, check_data, check_positive, check_size, must
 from numpyae.layers import Dense, Layer, wrong_delta
 
 
@@ -168,9 +168,9 @@ class SigmoidBasis(Basis):
         self.width, self.bias = check_positive("SigmoidBasis: width", width), bool(bias)
         directions = np.ones(len(self.centres)) if directions is None else directions
         self.directions = as_points("SigmoidBasis: directions", directions)
-        if self.directions.shape != self.centres.shape:
-            raise ValueError(f"SigmoidBasis: directions must have shape {self.centres.shape}, one for each centre, "
-                             f"got {self.directions.shape}")
+        must(self.directions.shape == self.centres.shape,
+             f"SigmoidBasis: directions must have shape {self.centres.shape}, one for each centre, "
+             f"got {self.directions.shape}")
         self.n_in, self.n_out = self.centres.shape[1], len(self.centres) + self.bias
 
     def forward(self, x):
@@ -197,15 +197,14 @@ def check_order(name, order, n_in, bias):
     """Raise ValueError unless n_in is at least 1, and order at least 0, or 1 without bias: a function must be left."""
     check_size(f"{name}: n_in", n_in)
     check_size(f"{name}: order", order, 0)
-    if order < (not bias):
-        raise ValueError(f"{name}: order must be a whole number of at least 1 without bias, got {order!r}")
+    must(order >= (not bias), f"{name}: order must be a whole number of at least 1 without bias, got {order!r}")
 
 
 def as_points(name, points):
     """Return points (M, D), or (M,) for D = 1, as a float64 copy (M, D); raise ValueError unless they are finite."""
     points = np.array(points, dtype=np.float64)
     points = points[:, None] if points.ndim == 1 else points
-    if points.ndim != 2 or points.size == 0:
-        raise ValueError(f"{name} must have shape (M, D), or (M,) for one input, got {points.shape}")
+    must(points.ndim == 2 and points.size > 0,
+         f"{name} must have shape (M, D), or (M,) for one input, got {points.shape}")
     check_data(name, points, None, points.dtype)
     return points

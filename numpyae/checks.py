@@ -8,6 +8,12 @@ import numpy as np
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
+def must(right, sentence, error=ValueError):
+    """Raise the error with this sentence unless it is right."""
+    if not right:
+        raise error(sentence)
+
+
 def is_number(value):
     """Return whether value is a real number; True and False are not."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
@@ -15,8 +21,8 @@ def is_number(value):
 
 def check_size(name, size, least=1):
     """Return size as an int; raise ValueError unless it is a whole number of at least `least`."""
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {size!r}")
+    must(isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size >= least,
+         f"{name} must be a whole number of at least {least}, got {size!r}")
     return int(size)
 
 
@@ -26,16 +32,16 @@ def check_number(name, value, low, high, wanted):
     `wanted` says this in words: "name must be wanted, got value".
     """
     number = isinstance(value, (int, float, np.number))
-    if not (number and np.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must be {wanted}, got {value if number else repr(value)}")
+    must(number and np.isfinite(value) and low <= value <= high,
+         f"{name} must be {wanted}, got {value if number else repr(value)}")
     return float(value)
 
 
 def check_positive(name, value):
     """Return value as a float; raise ValueError unless it is a positive finite number."""
     number = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
-    if not (number and 0 < value < np.inf):
-        raise ValueError(f"{name} must be a positive number, got {value if number else repr(value)}")
+    must(number and 0 < value < np.inf,
+         f"{name} must be a positive number, got {value if number else repr(value)}")
     return float(value)
 
 

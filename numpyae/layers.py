@@ -14,7 +14,7 @@ adds to the gradients and never updates a parameter: the optimizer's step is a s
 
 import numpy as np
 
-from numpyae.checks import FLOATS, check_choice, check_size
+from numpyae.checks import FLOATS, check_choice, check_size, must
 from numpyae.parameters import Parametric, parameter, setting
 
 
@@ -109,8 +109,7 @@ class TiedDense(Layer):
     shares = ("dense",)
 
     def __init__(self, dense):
-        if not isinstance(dense, Dense):
-            raise TypeError(f"TiedDense: dense must be a Dense layer, got {type(dense).__name__}")
+        must(isinstance(dense, Dense), f"TiedDense: dense must be a Dense layer, got {type(dense).__name__}", TypeError)
         self.dense = dense
         self.n_in, self.n_out = dense.n_out, dense.n_in
         self.add_parameters(b=np.zeros(self.n_out))
@@ -156,8 +155,7 @@ class Dropout(Layer):
     noise_name = "mask"
 
     def __init__(self, p):
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p must be in [0, 1), got {p}")
+        must(0 <= p < 1, f"Dropout: p must be in [0, 1), got {p}")
         self.p, self.keep = float(p), 1 - float(p)
         self.rng, self.replay, self.training = None, None, True
 
@@ -228,12 +226,10 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers):
-        if not layers:
-            raise ValueError("Sequential: expected at least one layer, got none")
+        must(layers, "Sequential: expected at least one layer, got none")
         for index, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: layer {index} must be a Layer, got {type(layer).__name__}"
-                                + (": write Tanh(), not Tanh" if isinstance(layer, type) else ""))
+            must(isinstance(layer, Layer), f"Sequential: layer {index} must be a Layer, got {type(layer).__name__}"
+                                           + (": write Tanh(), not Tanh" if isinstance(layer, type) else ""), TypeError)
             if layer.n_in is not None:
                 if self.n_out not in (None, layer.n_in):
                     raise ValueError(f"Sequential: layer {index}, {layer!r}, takes {layer.n_in} values, "

@@ -10,7 +10,7 @@ cannot be better (Baldi & Hornik 1989): its lowest loss is the sum of the droppe
 
 import numpy as np
 
-from numpyae.checks import FLOATS, check_data, check_size
+from numpyae.checks import FLOATS, check_data, check_size, must
 
 
 class PCA:
@@ -30,8 +30,7 @@ class PCA:
         Raise ValueError or TypeError unless x has at least K rows and K columns, all finite.
         """
         check_data("PCA: x", x, None, x.dtype if getattr(x, "dtype", None) in FLOATS else np.dtype(float))
-        if self.K > min(x.shape):
-            raise ValueError(f"PCA: K must be at most {min(x.shape)}, the smaller side of x, got {self.K}")
+        must(self.K <= min(x.shape), f"PCA: K must be at most {min(x.shape)}, the smaller side of x, got {self.K}")
         self.mean = x.mean(axis=0)
         R = np.linalg.qr(x - self.mean, mode="r")        # X - μ = Q R has the singular values of R, at most (D, D)
         _, S, V = np.linalg.svd(R, full_matrices=False)
@@ -42,8 +41,7 @@ class PCA:
 
     def encode(self, x):
         """Return z = (x - μ) V, (N, K), for x (N, D); raise RuntimeError before `fit`, ValueError for another width."""
-        if not hasattr(self, "components"):
-            raise RuntimeError(f"{self!r}: fit(x) must come before encode(x)")
+        must(hasattr(self, "components"), f"{self!r}: fit(x) must come before encode(x)", RuntimeError)
         check_data("PCA: x", x, len(self.mean), self.mean.dtype)
         return (x - self.mean) @ self.components
 
@@ -63,9 +61,8 @@ class PCA:
         standard deviations of its column. Raise ValueError for a column without any value.
         """
         missing = np.isnan(x)
-        if missing.all(axis=0).any():
-            raise ValueError(f"PCA.fill: column {np.argmax(missing.all(axis=0))} of x must have at least one value, "
-                             "got none")
+        must(not missing.all(axis=0).any(),
+             f"PCA.fill: column {np.argmax(missing.all(axis=0))} of x must have at least one value, got none")
         spread = np.maximum(np.nanstd(x, axis=0), np.finfo(x.dtype).tiny)
         filled = np.where(missing, np.nanmean(x, axis=0), x)
         for _ in range(rounds):

@@ -16,7 +16,7 @@ import copy
 import numpy as np
 
 from numpyae.activations import Identity, Sigmoid, Softmax, mlp
-from numpyae.checks import check_data, check_part
+from numpyae.checks import check_data, check_part, must
 from numpyae.layers import Dropout, Layer, Sequential
 from numpyae.losses import Loss, SoftmaxCrossEntropy, SquaredError
 from numpyae.parameters import Parametric, leaves_of
@@ -63,9 +63,9 @@ class Model(Parametric):
         """Raise ValueError or TypeError unless the model can be trained on this batch. `fit` calls it at its start."""
         for name, array in zip(self.batch_names, batch):
             check_data(f"{type(self).__name__}: {name}", array, None, self.dtype)
-            if len(array) != len(batch[0]):
-                raise ValueError(f"{type(self).__name__}: {name} must have as many rows as {self.batch_names[0]}, "
-                                 f"{len(batch[0])}, got {len(array)}")
+            must(len(array) == len(batch[0]),
+                 f"{type(self).__name__}: {name} must have as many rows as {self.batch_names[0]}, "
+                 f"{len(batch[0])}, got {len(array)}")
 
     def check_settings(self):
         """Raise ValueError if a callback set a setting, such as `beta`, to an impossible value. `fit` calls it."""
@@ -133,10 +133,8 @@ class Model(Parametric):
         rng, noise, training = self._pass
         if self.corruption is None or not training:
             return x
-        if noise is None:
-            drawn = self.corruption.draw(x, np.random.default_rng(rng))
-        else:
-            drawn = replayed(noise, "corruption", x.shape, x.dtype)
+        drawn = (self.corruption.draw(x, np.random.default_rng(rng)) if noise is None else
+                 replayed(noise, "corruption", x.shape, x.dtype))
         self.noise["corruption"] = drawn
         return self.corruption.apply(x, drawn)
 
@@ -251,8 +249,7 @@ class Regression(Model):
         if not (isinstance(t, np.ndarray) and t.ndim == 1 and self.criterion.takes_labels):
             width = self.network.n_out and self.network.n_out // self.criterion.outputs_per_feature
             check_data("Regression: t", t, width, self.dtype)
-        if len(t) != len(x):
-            raise ValueError(f"Regression: t must have as many rows as x, {len(x)}, got {len(t)}")
+        must(len(t) == len(x), f"Regression: t must have as many rows as x, {len(x)}, got {len(t)}")
         self.criterion.check_target(t, self.network.n_out)
 
     @classmethod
@@ -284,8 +281,8 @@ def refuse_double_activation(model, network, loss):
 def check_fit_together(model, encoder, code, decoder, loss):
     """Raise ValueError unless the widths of code, decoder, data and loss fit together."""
     refuse_double_activation(model, decoder, loss)
-    if None not in (code, decoder.n_in) and code != decoder.n_in:
-        raise ValueError(f"{model}: the code has {code} numbers, but the decoder takes {decoder.n_in}")
+    must(None in (code, decoder.n_in) or code == decoder.n_in,
+         f"{model}: the code has {code} numbers, but the decoder takes {decoder.n_in}")
     if None not in (encoder.n_in, decoder.n_out) and decoder.n_out != loss.outputs_per_feature * encoder.n_in:
         raise ValueError(f"{model}: for data of {encoder.n_in} features under {type(loss).__name__} the decoder must "
                          f"give {loss.outputs_per_feature * encoder.n_in} outputs, got {decoder.n_out}")

@@ -20,7 +20,7 @@ batches (`lbfgs`) have no such bias.
 import numpy as np
 
 from numpyae.activations import ELU, Sigmoid, Tanh, mlp
-from numpyae.checks import check_choice, check_number, check_positive, check_size
+from numpyae.checks import check_choice, check_number, check_positive, check_size, must
 from numpyae.described import Described
 from numpyae.layers import Dense, Sequential
 from numpyae.windows import Windows
@@ -41,8 +41,8 @@ class Penalty(Described):
 
     def __init__(self, weight, at=None):
         self.weight = check_positive(f"{type(self).__name__}: weight", weight)
-        if not (at is None or isinstance(at, str)):
-            raise TypeError(f"{type(self).__name__}: at must be the name of a layer, such as 'encoder.1', got {at!r}")
+        must(at is None or isinstance(at, str),
+             f"{type(self).__name__}: at must be the name of a layer, such as 'encoder.1', got {at!r}", TypeError)
         self.at = at
 
     def check(self, layers):
@@ -121,8 +121,7 @@ class KLSparsity(Sparsity):
 
     def __init__(self, rho, weight, at=None, over="batch"):
         super().__init__(rho, weight, at, over)
-        if not 0 < self.rho < 1:
-            raise ValueError(f"KLSparsity: rho must be between 0 and 1, got {rho}")
+        must(0 < self.rho < 1, f"KLSparsity: rho must be between 0 and 1, got {rho}")
 
     def check(self, layers):
         """Raise ValueError unless the activations lie in (0, 1)."""

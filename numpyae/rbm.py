@@ -23,7 +23,7 @@ RBMs, each trained on the hidden units of the one below, is unrolled into an aut
 import numpy as np
 
 from numpyae.activations import Sigmoid
-from numpyae.checks import check_choice, check_data, check_size
+from numpyae.checks import check_choice, check_data, check_size, must
 from numpyae.models import Model, replayed
 from numpyae.parameters import parameter
 
@@ -47,9 +47,8 @@ class RBM(Model):
             check_size(f"RBM: {name}", size)
         for name, kind in (("visible", visible), ("hidden", hidden)):
             check_choice(f"RBM: {name}", kind, ("bernoulli", "gaussian"))
-        if visible == hidden == "gaussian":
-            raise ValueError("RBM: one kind of units must be bernoulli: with both gaussian p(v, h) need not be "
-                             "normalisable")
+        must(not visible == hidden == "gaussian",
+             "RBM: one kind of units must be bernoulli: with both gaussian p(v, h) need not be normalisable")
         self.n_visible, self.n_hidden, self.k = int(n_visible), int(n_hidden), int(k)
         self.visible, self.hidden = visible, hidden
         W = 0.01 * np.random.default_rng(rng).standard_normal((n_visible, n_hidden))
@@ -133,9 +132,9 @@ class RBM(Model):
     def check(self, x):
         """Raise ValueError or TypeError unless x (N, n_visible) is finite, and in [0, 1] for bernoulli units."""
         check_data("RBM: x", x, self.n_visible, self.dtype)
-        if self.visible == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
-            raise ValueError(f"RBM: x must lie in [0, 1] for bernoulli units, got {x.min():.4g} to {x.max():.4g}: "
-                             'take visible="gaussian"')
+        must(self.visible == "gaussian" or x.min() >= 0 and x.max() <= 1,
+             f"RBM: x must lie in [0, 1] for bernoulli units, got {x.min():.4g} to {x.max():.4g}: "
+             'take visible="gaussian"')
 
     @classmethod
     def examples(cls, rng):

@@ -12,7 +12,7 @@ samples, missing pixels, and additional labelled samples.
 
 import numpy as np
 
-from numpyae.checks import check_number, check_part, check_size
+from numpyae.checks import check_number, check_part, check_size, must
 from numpyae.vae import VAE
 
 
@@ -45,9 +45,8 @@ def interpolate(model, start, end, steps, spherical=True):
     """
     check_part("interpolate: model", model, VAE)
     check_size("interpolate: steps", steps)
-    if np.ndim(start) != 1 or np.shape(start) != np.shape(end):
-        raise ValueError(f"interpolate: start and end must be two rows of one length, got shapes {np.shape(start)} and "
-                         f"{np.shape(end)}")
+    must(np.ndim(start) == 1 and np.shape(start) == np.shape(end),
+         f"interpolate: start and end must be two rows of one length, got shapes {np.shape(start)} and {np.shape(end)}")
     z0, z1 = model.encode(np.stack([start, end]))
     s = np.linspace(0, 1, steps, dtype=z0.dtype)[:, None]
     z = (1 - s) * z0 + s * z1
@@ -55,9 +54,9 @@ def interpolate(model, start, end, steps, spherical=True):
         lengths = np.linalg.norm(z0) * np.linalg.norm(z1)
         cosine = np.clip(z0 @ z1 / lengths, -1, 1) if lengths > 0 else 1.0
         omega = np.arccos(cosine)
-        if np.sin(omega) < 1e-3 and cosine < 0:
-            raise ValueError("interpolate: start and end must not have codes in opposite directions, which have no "
-                             "shortest arc: take spherical=False")
+        must(not (np.sin(omega) < 1e-3 and cosine < 0),
+             "interpolate: start and end must not have codes in opposite directions, which have no shortest "
+             "arc: take spherical=False")
         if np.sin(omega) >= 1e-3:                        # below, both paths are equal
             z = (np.sin((1 - s) * omega) * z0 + np.sin(s * omega) * z1) / np.sin(omega)
     return model.decode(z.astype(z0.dtype))
@@ -75,9 +74,9 @@ def fill_in(model, x, missing, rounds=100, rng=None):
     check_part("fill_in: model", model, VAE)
     check_size("fill_in: rounds", rounds)
     missing = np.asarray(missing)
-    if missing.shape != np.shape(x) or missing.dtype != bool:
-        raise ValueError(f"fill_in: missing must be a boolean array of the shape of x, {np.shape(x)}, got "
-                         f"{missing.dtype} of shape {missing.shape}")
+    must(missing.shape == np.shape(x) and missing.dtype == bool,
+         f"fill_in: missing must be a boolean array of the shape of x, {np.shape(x)}, got "
+         f"{missing.dtype} of shape {missing.shape}")
     rng = np.random.default_rng(rng)
     known = np.where(missing, model.dtype.type(0), x)
     model.check(known)
@@ -97,7 +96,7 @@ def augment(model, x, y, n, scale=1.0, rng=None):
     x is (N, D), y is (N,). This helps where few of many samples have labels: the model was trained on all of them, and
     has learnt the directions in which a sample may vary. Raise ValueError unless there is one label for each row.
     """
-    if np.shape(y) != (len(x),):
-        raise ValueError(f"augment: y must have a label for each row of x, shape ({len(x)},), got shape {np.shape(y)}")
+    must(np.shape(y) == (len(x),),
+         f"augment: y must have a label for each row of x, shape ({len(x)},), got shape {np.shape(y)}")
     new = neighbours(model, x, n, scale, rng)
     return np.concatenate([x, new.reshape(n * len(x), -1)]), np.concatenate([y, np.repeat(y, n)])

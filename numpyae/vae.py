@@ -20,7 +20,7 @@ import warnings
 import numpy as np
 
 from numpyae.activations import mlp
-from numpyae.checks import check_data, check_number, check_part, check_size
+from numpyae.checks import check_data, check_number, check_part, check_size, must
 from numpyae.corruption import Corruption, MaskingNoise
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Layer
@@ -94,10 +94,8 @@ class VAE(Model):
     def draw_epsilon(self, h, rng, noise):
         """Draw or replay ε ~ N(0, I), (N, d), or (K, N, d) where K > 1; keep it in `noise["epsilon"]`."""
         shape = (len(h), self.posterior.d) if self.samples == 1 else (self.samples, len(h), self.posterior.d)
-        if noise is None:
-            epsilon = np.random.default_rng(rng).standard_normal(shape, dtype=h.dtype)
-        else:
-            epsilon = replayed(noise, "epsilon", shape, h.dtype)
+        epsilon = (np.random.default_rng(rng).standard_normal(shape, dtype=h.dtype) if noise is None else
+                   replayed(noise, "epsilon", shape, h.dtype))
         self.noise["epsilon"] = epsilon
         return epsilon
 
@@ -230,8 +228,7 @@ class IWAE(VAE):
 
     def check_settings(self):
         """Raise ValueError unless beta is 1."""
-        if self.beta != 1:
-            raise ValueError(f"IWAE: beta must stay 1, there is no KL to weigh, got {self.beta}")
+        must(self.beta == 1, f"IWAE: beta must stay 1, there is no KL to weigh, got {self.beta}")
 
     def loss(self, x, rng=None, noise=None, training=True):
         """Return -1/N Σ_n log 1/K Σ_k w_kn, the term "bound", which does not split into parts, plus the penalties."""
@@ -311,8 +308,8 @@ class ScoreFunctionVAE(VAE):
 
 def check_posterior(model, encoder, posterior, likelihood, prior, kl, analytic_only):
     """Raise TypeError or ValueError unless these parts fit the posterior, and its KL can be computed as `kl` says."""
-    if not isinstance(prior, Prior):
-        raise TypeError(f"{model}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}")
+    must(isinstance(prior, Prior),
+         f"{model}: prior must be a GaussianPrior or a MixturePrior, got {type(prior).__name__}", TypeError)
     closed = isinstance(prior, GaussianPrior)
     kind = type(prior).__name__
     for wrong, sentence in (
@@ -331,8 +328,7 @@ def check_posterior(model, encoder, posterior, likelihood, prior, kl, analytic_o
              "likelihood behind a squared error"),
             (encoder.n_out not in (None, posterior.size),
              f"the encoder must have {posterior.size} outputs for {posterior!r}, got {encoder.n_out}")):
-        if wrong:
-            raise ValueError(f"{model}: {sentence}")
+        must(not wrong, f"{model}: {sentence}")
 
 
 def repeated(x, K):

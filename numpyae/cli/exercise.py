@@ -26,8 +26,6 @@ def run(arguments):
         print("\n\n".join(exercises.solution(exercise.number) for exercise in exercises.find(arguments.number)), end="")
         return 0
     written, kept = exercises.write(arguments.number, arguments.to)
-    for path in kept:
-        print(f"{path} is there already, and stays as it is")
-    for path in written:
-        print(f"wrote {path}")
+    print(*(f"{path} is there already, and stays as it is" for path in kept), *(f"wrote {path}" for path in written),
+          sep="\n")
     return 0 if written else 1

@@ -36,9 +36,9 @@ def run(arguments):
     for name, target, batch in cases(np.random.default_rng(arguments.seed)):
         report = gradcheck.check(target, *batch)
         reports.append(report)
-        name = name if len(name) <= 52 else name[:49] + "..."
         whole = [row for row in report.rows if row["term"] is None]
-        print(f"{name:52} {len(whole):6} {sum(row['elements'] for row in whole):8} {report.median_error:22.1e}  "
+        print(f"{name if len(name) <= 52 else name[:49] + '...':52} {len(whole):6} "
+              f"{sum(row['elements'] for row in whole):8} {report.median_error:22.1e}  "
               f"{report.verdict if report.ok else report.verdict.upper()}")
     wrong = [report for report in reports if not report.ok]
     for report in wrong:

@@ -350,8 +350,8 @@ def apart(one, other):
 def initial_weights(exam, right, module, rng):
     """Return a sentence if the initial weights of a large network have another deviation; biases must be exact."""
     sizes = {name: 40 + 5 * i for i, name in enumerate(exam.sizes)}
-    draws = map(np.random.default_rng, rng.integers(2**63, size=2))
-    wanted, found = (program.parameters(its, **sizes) for program, its in zip((right, module), draws))
+    wanted, found = (program.parameters(np.random.default_rng(seed), **sizes)
+                     for program, seed in zip((right, module), rng.integers(2**63, size=2)))
     if not isinstance(found, dict) or found.keys() != wanted.keys():
         return f"parameters: w must be a dict with {', '.join(wanted)}"
     for name, array in wanted.items():
@@ -389,14 +389,14 @@ def agrees_with_itself(exam, right, module, rng):
 
 def normal(*names):
     """Return batch(rng, sizes) of normal numbers, a row for each sample: names such as "x:D"."""
-    widths = dict(name.split(":") for name in names)
-    return lambda rng, sizes: {name: rng.standard_normal((N, sizes[width])) for name, width in widths.items()}
+    return lambda rng, sizes: {name: rng.standard_normal((N, sizes[width]))
+                               for name, width in (pair.split(":") for pair in names)}
 
 
 def classes(rng, sizes):
     """Return a batch of x, and t one-hot."""
-    x = rng.standard_normal((N, sizes["D"]))
-    return {"x": x, "t": np.eye(sizes["C"])[rng.permutation(np.arange(N) % sizes["C"])]}
+    return {"x": rng.standard_normal((N, sizes["D"])),
+            "t": np.eye(sizes["C"])[rng.permutation(np.arange(N) % sizes["C"])]}
 
 
 def pixels(*noise):

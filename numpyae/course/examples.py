@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from numpyae.activations import Sigmoid, mlp
-from numpyae.latent import DiagonalGaussian
-from numpyae.losses import GaussianNLL, Loss
-from numpyae.models import Regression
-from numpyae.vae import VAE
+from numpyae import VAE, DiagonalGaussian, GaussianNLL, Regression, Sigmoid, mlp
+from numpyae.losses import Loss
 
 
 class HalfSquaredError(Loss):

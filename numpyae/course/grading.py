@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numpyae.checks import must
 from numpyae.course import hunts, judges
 from numpyae.course.judges.record import EXERCISES
 
@@ -107,17 +108,13 @@ def submissions(path):
     Raise FileNotFoundError if there is nothing, ValueError if there is no task.
     """
     path = pathlib.Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file or folder")
-    if path.is_file():
-        found = {"": [task for task in (recognise(path),) if task]}
-    elif here := tasks_in(path):
-        found = {"": here}
-    else:
-        found = {folder.name: tasks_in(folder, deep=True) for folder in folders_in(path)}
-    if not any(found.values()):
-        raise ValueError(f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
-                         "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
+    must(path.exists(), f"{path}: there is no such file or folder", FileNotFoundError)
+    here = [task for task in [recognise(path)] if task] if path.is_file() else tasks_in(path)
+    found = {"": here} if here or path.is_file() else {
+        folder.name: tasks_in(folder, deep=True) for folder in folders_in(path)}
+    must(any(found.values()),
+         f"{path}: nothing to grade is here: expected files that begin with \"\"\"Exercise 4b: ... or "
+         "\"\"\"Bug hunt, level ..., as `exercise` and `bughunt` write them")
     return found
 
 
@@ -129,8 +126,8 @@ def folders_in(path):
 def overlooked(path):
     """Return the names of folders with tasks that are not graded because the folder around them has tasks itself."""
     path = pathlib.Path(path)
-    inner = folders_in(path) if path.is_dir() and tasks_in(path) else []
-    return [folder.name for folder in inner if tasks_in(folder)]
+    alone = path.is_dir() and tasks_in(path)
+    return [folder.name for folder in folders_in(path) if tasks_in(folder)] if alone else []
 
 
 def grade(path, seed=0, seconds=SECONDS, progress=None):
@@ -250,8 +247,8 @@ def died(code, output):
 def environment(room, mark):
     """Return the worker's environment: enough for Python, one thread, a home, and a mark to find its children by."""
     here = str(pathlib.Path(__file__).resolve().parents[2])
-    needed = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
-    kept = {name: os.environ[name] for name in needed if name in os.environ}
+    kept = {name: value for name, value in os.environ.items()
+            if name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")}
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM")}
     return {**kept, **threads, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg", "HOME": room,
             "TMPDIR": room, "TEMP": room, "TMP": room, "NUMPYAE_GRADING": mark}
@@ -326,8 +323,7 @@ def work():
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     judges.load_record(job["home"])
     limit(job["seconds"])
-    verdict.write("ready\n")
-    verdict.flush()
+    print("ready", file=verdict, flush=True)
     status, sentence = attempt(job["path"], job["name"], job["hunt"], job["seed"])
     if not os.path.exists(job["path"]):
         status, sentence = "wrong", "the code deletes its own file (of a copy: the submission is as it was)"
@@ -407,8 +403,8 @@ def of_one(found):
         printed = outcome.output.strip().splitlines() if outcome.status == "wrong" else []
         lines += [f"{'':{width}}  | {plain(line[:110])}" for line in printed[:3]]
         lines += [f"{'':{width}}  | ..."] * (len(printed) > 3)
-    counts = {status: sum(outcome.status == status for outcome in found) for status in STATUSES}
-    return "\n".join([*lines, ", ".join(f"{counts[status]} {status}" for status in STATUSES)])
+    statuses = [outcome.status for outcome in found]
+    return "\n".join([*lines, ", ".join(f"{statuses.count(status)} {status}" for status in STATUSES)])
 
 
 def of_many(outcomes):

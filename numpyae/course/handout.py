@@ -26,6 +26,7 @@ import time
 import tokenize
 from importlib import resources
 
+from numpyae.checks import must
 from numpyae.course import examples, lectures
 from numpyae.tableau import NOTHING_FROM_OUTSIDE, fragment, trace
 
@@ -71,8 +72,7 @@ def blocks(lines):
     found = []
     for text in re.split(r"\n\n+", "\n".join(lines).strip("\n")):
         kind = next((kind for kind, form in FORMS.items() if re.fullmatch(form, text)), None)
-        if kind is None:
-            raise ValueError(f"a hand-out has no form for this line of prose: {text!r}")
+        must(kind is not None, f"a hand-out has no form for this line of prose: {text!r}")
         block = text.split("\n")
         if kind == "list":
             block = [re.sub(r"\n +", " ", item.removeprefix("- ")) for item in re.split(r"\n(?=- )", text)]
@@ -135,9 +135,8 @@ def run(path, full):
     lecture fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = "from numpyae.course import handout; handout.record()"
-        done = subprocess.run([sys.executable, "-c", command, str(path), folder] + ["--full"] * full,
-                              stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+        done = subprocess.run([sys.executable, "-c", "from numpyae.course import handout; handout.record()", str(path),
+                               folder] + ["--full"] * full, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
                               env=os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"})
         written = pathlib.Path(folder) / "results.json"
         if done.returncode or not written.exists():
@@ -297,9 +296,9 @@ def write(words, folder, full):
     pages = {number: folder / f"{found[number][0].stem}.html" for number in numbers}
     targets = [*pages.values()] + [folder / "index.html"] * (words == "all")
     for target in targets:
-        if target.exists() and MARKER not in target.read_text(encoding="utf-8", errors="replace")[:200]:
-            raise FileExistsError(f"{target} is there and was not made by this command: it stays as it is; choose "
-                                  "another folder with --to")
+        must(not (target.exists() and MARKER not in target.read_text(encoding="utf-8", errors="replace")[:200]),
+             f"{target} is there and was not made by this command: it stays as it is; choose another "
+             "folder with --to", FileExistsError)
     folder.mkdir(parents=True, exist_ok=True)
     for number, target in pages.items():
         path, title = found[number]

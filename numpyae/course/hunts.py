@@ -18,6 +18,7 @@ import warnings
 
 import numpy as np
 
+from numpyae.checks import must
 from numpyae.course import examination
 from numpyae.course.bugs import BUGS, KINDS
 from numpyae.gradcheck.sentences import ended
@@ -44,9 +45,8 @@ Level {level}: {kind}.
 
 def find(level, seed):
     """Return the Bug of this level and seed. Raise ValueError if there is no such level, or the seed is negative."""
-    if level not in LEVELS or seed < 0:
-        raise ValueError(f"level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, "
-                         f"got {level} and {seed}")
+    must(level in LEVELS and seed >= 0, f"level must be one of {', '.join(map(str, LEVELS))} and seed at least 0, "
+                                        f"got {level} and {seed}")
     bugs = [bug for bug in BUGS if bug.level == level]
     return bugs[np.random.default_rng(level).permutation(len(bugs))[seed % len(bugs)]]
 
@@ -82,8 +82,7 @@ def source(level, seed):
 def planted(bug, text):
     """Return the text with the wrong line for the right one. Raise ValueError unless that stands there exactly once."""
     text, times = re.subn(rf"^( *){re.escape(bug.right)}$", lambda line: line[1] + bug.wrong, text, flags=re.M)
-    if times != 1:
-        raise ValueError(f"{bug.program}.py must have the line {bug.right!r} once, and has it {times} times")
+    must(times == 1, f"{bug.program}.py must have the line {bug.right!r} once, and has it {times} times")
     return text
 
 
@@ -92,11 +91,10 @@ def write(level, seed, folder="."):
     text = source(level, seed)
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"bughunt_{level}_{seed}.py")
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise FileExistsError(f"{path} exists already, and is left as it is: move it, or take another folder") from None
+    must(not os.path.lexists(path), f"{path} exists already, and is left as it is: move it, or take another folder",
+         FileExistsError)
+    with open(path, "x", encoding="utf-8") as file:
+        file.write(text)
     return path
 
 

@@ -17,6 +17,8 @@ import subprocess
 import sys
 from typing import NamedTuple
 
+from numpyae.checks import must
+
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "lectures"
 
 
@@ -76,19 +78,17 @@ def find():
     lectures = {}
     for path in sorted(FOLDER.glob("[0-9][0-9]_*.py")):
         head = re.search(r"^# # ((\d+)\. .*)$", path.read_text(encoding="utf-8"), re.M)
-        if head is None:
-            raise ValueError(f"{path}: the first cell must say number and title: # # {int(path.name[:2])}. Title")
+        must(head is not None, f"{path}: the first cell must say number and title: # # {int(path.name[:2])}. Title")
         lectures[int(head[2])] = Lecture(path, head[1])
-    if not lectures:
-        raise FileNotFoundError(f"{FOLDER}: there are no lectures here; they come with a clone of the repository")
+    must(lectures, f"{FOLDER}: there are no lectures here; they come with a clone of the repository", FileNotFoundError)
     return lectures
 
 
 def chosen(words, found):
     """Return the numbers that words mean, that of a lecture or "all", among those found. ValueError for another."""
     known = [str(number) for number in found]
-    if words != "all" and words.lstrip("0") not in known:
-        raise ValueError(f"number must be one of {', '.join(known)}, or all, got {words!r}")
+    must(words == "all" or words.lstrip("0") in known,
+         f"number must be one of {', '.join(known)}, or all, got {words!r}")
     return list(found) if words == "all" else [int(words)]
 
 

@@ -16,6 +16,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from numpyae.checks import must
 from numpyae.datasets.records import RECORDS
 
 TIMEOUT = 20         # seconds without a byte before the next mirror is asked
@@ -43,9 +44,8 @@ def fetch(name, progress=None):
         if all((folder / file).is_file() for file in record.files):
             verify(record, folder)
             return folder
-    if not record.mirrors:
-        raise FileNotFoundError(f"{name}: there is no {' and '.join(record.files)} in {' or '.join(map(str, places))}; "
-                                f"nothing can be downloaded, the files come from: {record.source}")
+    must(record.mirrors, f"{name}: there is no {' and '.join(record.files)} in {' or '.join(map(str, places))}; "
+                         f"nothing can be downloaded, the files come from: {record.source}", FileNotFoundError)
     folder = places[-1]
     verify(record, folder)              # what is there already must be right before the rest is worth downloading
     show = sys.stderr.isatty() if progress is None else progress
@@ -67,9 +67,8 @@ def verify(record, folder):
     for file, (_, published) in record.files.items():
         path = folder / file
         found = sha256(path) if path.is_file() else published
-        if found != published:
-            raise ValueError(f"{path}: expected the file with SHA-256 {published}, got {found}: "
-                             "move it away to have it downloaded again")
+        must(found == published, f"{path}: expected the file with SHA-256 {published}, got {found}: "
+                                 "move it away to have it downloaded again")
 
 
 def sha256(path):
@@ -106,8 +105,7 @@ def complete(url, part, size, published, show):
         if sha256(part) == published:
             return
         part.unlink()
-        if begun == 0:
-            raise MirrorError("sent a file with another SHA-256")
+        must(begun > 0, "sent a file with another SHA-256", MirrorError)
 
 
 def download(url, part, begun, size, show):
@@ -121,8 +119,7 @@ def download(url, part, begun, size, show):
         if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {begun}-"):
             begun = 0                   # the server sends all of it
         length = response.headers.get("Content-Length", str(size - begun))
-        if length != str(size - begun):
-            raise MirrorError(f"offered {length} bytes, expected {size - begun}")
+        must(length == str(size - begun), f"offered {length} bytes, expected {size - begun}", MirrorError)
         with open(part, "r+b" if begun else "wb") as file:
             file.seek(begun)
             copy(response, file, begun, size, show and url)
@@ -136,8 +133,7 @@ def copy(response, file, done, size, label):
             block = response.read(min(BLOCK, size - done))
         except (OSError, HTTPException) as error:
             raise MirrorError(f"broke off after {done} of {size} bytes: {error}") from error
-        if not block:
-            raise MirrorError(f"broke off after {done} of {size} bytes")
+        must(block, f"broke off after {done} of {size} bytes", MirrorError)
         file.write(block)
         before, done = done, done + len(block)
         if label and before * STEPS // size < done * STEPS // size:

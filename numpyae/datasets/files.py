@@ -20,6 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from numpyae.checks import must
+
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP_MAGIC = b"\x1f\x8b"
 DEFLATE_LIMIT = 1032     # the most that one compressed byte can unpack to (zlib's "maximally compressed" case)
@@ -34,6 +36,12 @@ class BadFile(ValueError):
         super().__init__(f"{where}: expected {expected}, got {got}")
 
 
+def demand(right, where, expected, got):
+    """Raise BadFile unless it is right."""
+    if not right:
+        raise BadFile(where, expected, got)
+
+
 def read(path):
     """Return the data and the labels or targets of a file: (x, y), y None where the file has none.
 
@@ -45,20 +53,16 @@ def read(path):
     suffix = path.suffix.lower()
     if suffix in (".gz", ".idx") or path.name.lower().endswith("ubyte"):
         return read_idx(path), None
-    if suffix not in READERS:
-        raise BadFile(path, f"a file called .gz, .idx, -ubyte, {', '.join(READERS)}", f"suffix '{suffix}'")
+    demand(suffix in READERS, path, f"a file called .gz, .idx, -ubyte, {', '.join(READERS)}", f"suffix '{suffix}'")
     return READERS[suffix](path)
 
 
 def existing(path):
     """Return path as a Path. FileNotFoundError when nothing is there, ValueError for a folder or an empty file."""
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    if not path.is_file():
-        raise BadFile(path, "a file", "a folder or a device")
-    if path.stat().st_size == 0:
-        raise BadFile(path, "data", "an empty file")
+    must(path.exists(), f"{path}: there is no such file", FileNotFoundError)
+    demand(path.is_file(), path, "a file", "a folder or a device")
+    demand(path.stat().st_size > 0, path, "data", "an empty file")
     return path
 
 
@@ -88,12 +92,12 @@ def read_idx(path):
 def read_idx_stream(stream, path, at_most):
     """Return the array in an open IDX stream, which cannot hold more than `at_most` bytes."""
     head = stream.read(4)
-    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES or not 1 <= head[3] <= 32:
-        raise BadFile(path, "an IDX file, which starts with 00 00, a type 08 09 0b 0c 0d 0e and 1 to 32 dimensions",
-                  head.hex(" ") or "nothing")
+    demand(len(head) == 4 and head[:2] == b"\0\0" and head[2] in IDX_TYPES and 1 <= head[3] <= 32, path,
+           "an IDX file, which starts with 00 00, a type 08 09 0b 0c 0d 0e and 1 to 32 dimensions",
+           head.hex(" ") or "nothing")
     counts = stream.read(4 * head[3])
-    if len(counts) < 4 * head[3]:
-        raise BadFile(path, f"a header of {4 + 4 * head[3]} bytes for {head[3]} dimensions", f"{4 + len(counts)} bytes")
+    demand(len(counts) == 4 * head[3], path,
+           f"a header of {4 + 4 * head[3]} bytes for {head[3]} dimensions", f"{4 + len(counts)} bytes")
     shape = struct.unpack(f">{head[3]}I", counts)
     dtype = np.dtype(IDX_TYPES[head[2]])
     array = read_numbers(stream, path, shape, dtype, at_most - 4 - len(counts))
@@ -107,10 +111,9 @@ def read_numbers(stream, path, shape, dtype, at_most):
     """
     expected = math.prod(shape) * dtype.itemsize
     claim = f"{expected} bytes, since its header claims shape {shape} of {dtype.name}"
-    if expected > at_most:
-        raise BadFile(path, claim, f"a file that holds at most {max(0, at_most)}")
-    if math.prod(count or 1 for count in shape) >= 2**60:      # as in (0, 2³², 2³²): no data, and yet no array
-        raise BadFile(path, claim, "a shape that no array can have")
+    demand(expected <= at_most, path, claim, f"a file that holds at most {max(0, at_most)}")
+    demand(math.prod(count or 1 for count in shape) < 2**60,   # not so (0, 2³², 2³²): no data, and yet no array
+           path, claim, "a shape that no array can have")
     try:
         data = np.empty(expected, np.uint8)      # the memory is not touched, so not used, before data comes to fill it
     except MemoryError as error:
@@ -118,11 +121,9 @@ def read_numbers(stream, path, shape, dtype, at_most):
     view, done = memoryview(data), 0
     while done < expected:
         got = stream.readinto(view[done:done + 2**20])
-        if not got:
-            raise BadFile(path, claim, f"{done}: the file is truncated or its counts are wrong")
+        demand(got, path, claim, f"{done}: the file is truncated or its counts are wrong")
         done += got
-    if stream.read(1):
-        raise BadFile(path, claim, "more: trailing bytes, or its counts are wrong")
+    demand(not stream.read(1), path, claim, "more: trailing bytes, or its counts are wrong")
     return data.view(dtype).reshape(shape)
 
 
@@ -135,8 +136,7 @@ def read_npy(path):
 def read_npy_stream(stream, path, size):
     """Return the array in an open .npy stream of `size` bytes; never a pickled one."""
     shape, column_major, dtype, length = npy_header(stream, path)
-    if dtype.kind not in "biuf":
-        raise BadFile(path, "an array of numbers", f"dtype {dtype}")
+    demand(dtype.kind in "biuf", path, "an array of numbers", f"dtype {dtype}")
     array = read_numbers(stream, path, shape[::-1] if column_major else shape, dtype, size - length)
     array = array.T if column_major else array
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
@@ -149,8 +149,7 @@ def npy_header(stream, path, size=None):
         shape, column_major, dtype = readers[np.lib.format.read_magic(stream)](stream)
     except Exception as error:          # the header is Python source, and there are many ways of not being that
         raise BadFile(path, "an array saved by NumPy", f"a damaged header ({first_line(error)})") from error
-    if min(shape, default=0) < 0:
-        raise BadFile(path, "counts that are not negative", f"shape {shape}")
+    demand(min(shape, default=0) >= 0, path, "counts that are not negative", f"shape {shape}")
     return shape, column_major, dtype, stream.tell()
 
 
@@ -179,9 +178,8 @@ def choose(path, shapes):
     """Return the names of x and y (or None) among arrays of these shapes, a dict."""
     named = [name for name in ("x", "X", "data", "images") if name in shapes]
     tables = named[:1] or [name for name, shape in shapes.items() if len(shape) >= 2 and name != "y"]
-    if len(tables) != 1:
-        raise BadFile(path, "an array called x, X, data or images, or a single one of two or more dimensions",
-                  ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no array")
+    demand(len(tables) == 1, path, "an array called x, X, data or images, or a single one of two or more dimensions",
+           ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no array")
     return tables[0], "y" if "y" in shapes else None
 
 
@@ -204,15 +202,13 @@ def read_csv(path):
         raise BadFile(path, "lines of text", f"bytes that are not ({error})") from error
     header = bool(lines) and all(cell_number(cell) is None for cell in lines[0][1])
     rows = [numbers(cells, len(lines[0][1]), where) for where, cells in lines[header:]]
-    if not rows:
-        raise BadFile(path, "lines of numbers", "none")
+    demand(rows, path, "lines of numbers", "none")
     return np.array(rows), None
 
 
 def numbers(cells, width, where):
     """Return the cells of one line as an array (width,)."""
-    if len(cells) != width:
-        raise BadFile(where, f"{width} cells as in the first line", len(cells))
+    demand(len(cells) == width, where, f"{width} cells as in the first line", len(cells))
     values = [cell_number(cell) for cell in cells]
     if None in values:
         index = values.index(None)
@@ -243,8 +239,7 @@ def as_labels(path, y, n, dtype):
     """Return y as labels (n,) int64 if it is n whole numbers, else as targets (n, T) in `dtype`."""
     if y.shape == (1, n):               # MATLAB has no vectors, only rows and columns
         y = y.T
-    if y.ndim == 0 or len(y) != n:
-        raise ValueError(f"{path}: expected y for each of {n} samples, got shape {y.shape}")
+    must(y.ndim > 0 and len(y) == n, f"{path}: expected y for each of {n} samples, got shape {y.shape}")
     y = y.reshape(n, -1)
     whole = y.shape[1] == 1 and np.all(np.isfinite(y)) and np.all(y == np.rint(y))
     return y[:, 0].astype(np.int64) if whole else y.astype(dtype)
@@ -271,8 +266,7 @@ COMPLEX = 0x800      # a bit of the flags
 
 def mat_arrays(content):
     """Return {name: array} of the numeric matrices in the bytes of a MATLAB file; ValueError for a bad one."""
-    if len(content) < 128 or content[124:128] not in (b"\0\1IM", b"\1\0MI"):
-        raise ValueError("no header of version 5")
+    must(len(content) >= 128 and content[124:128] in (b"\0\1IM", b"\1\0MI"), "no header of version 5")
     order = "<" if content[126:128] == b"IM" else ">"
     data, at, found = memoryview(content), 128, {}
     try:
@@ -296,8 +290,7 @@ def element(data, at, order):
         kind, start = word, at + 8
         size, = struct.unpack_from(order + "I", data, at + 4)
         following = start + size + (0 if kind == COMPRESSED else -size % 8)
-    if start + size > len(data) or start + size > following:
-        raise ValueError(f"an element of {size} bytes where {len(data) - start} are left")
+    must(start + size <= min(len(data), following), f"an element of {size} bytes where {len(data) - start} are left")
     return kind, data[start:start + size], following
 
 
@@ -307,8 +300,7 @@ def inflate(packed, order):
     head = stream.decompress(packed, 8)
     _, size = struct.unpack(order + "II", head)
     rest = stream.decompress(stream.unconsumed_tail, size + 1)
-    if len(rest) != size:
-        raise ValueError(f"a compressed element of {size} bytes that holds {len(rest)} or more")
+    must(len(rest) == size, f"a compressed element of {size} bytes that holds {len(rest)} or more")
     return memoryview(head + rest)
 
 
@@ -322,12 +314,12 @@ def matrix(body, order):
     if word & 0xFF not in CLASSES or word & COMPLEX:
         return {}
     kind, data, _ = element(body, at, order)
-    if kind not in STORED or len(data) % np.dtype(STORED[kind]).itemsize:
-        raise ValueError(f"{name!r} stored as type {kind} in {len(data)} bytes")
+    must(kind in STORED and len(data) % np.dtype(STORED[kind]).itemsize == 0,
+         f"{name!r} stored as type {kind} in {len(data)} bytes")
     shape = struct.unpack(f"{order}{len(dimensions) // 4}i", dimensions)
     stored = np.frombuffer(bytes(data), order + STORED[kind])
-    if min(shape, default=-1) < 0 or math.prod(shape) != stored.size:
-        raise ValueError(f"{name!r} of shape {shape} with {stored.size} numbers")
+    must(min(shape, default=-1) >= 0 and math.prod(shape) == stored.size,
+         f"{name!r} of shape {shape} with {stored.size} numbers")
     with np.errstate(all="ignore"):     # numbers that do not fit their class are the file's own business
         return {name: stored.astype(CLASSES[word & 0xFF]).reshape(shape[::-1]).T}
 

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from numpyae.checks import FLOATS, check_number, is_number
+from numpyae.checks import FLOATS, check_number, is_number, must
 
 CHUNK = 2**18   # numbers handled at once: temporaries of 1 or 2 MB, which also fit a processor's cache
 
@@ -100,13 +100,11 @@ def whiten(pictures):
     The variance over all of them becomes 0.1. ValueError for another shape, or pictures in which nothing varies.
     """
     pictures = np.asarray(pictures, dtype=float)
-    if pictures.ndim != 3:
-        raise ValueError(f"whiten: pictures must have shape (n, rows, columns), got {pictures.shape}")
+    must(pictures.ndim == 3, f"whiten: pictures must have shape (n, rows, columns), got {pictures.shape}")
     rows, columns = pictures.shape[1:]
     f = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :])       # cycles per pixel
     white = np.fft.irfft2(np.fft.rfft2(pictures) * f * np.exp(-(f / 0.4)**4), s=(rows, columns))
-    if white.var() <= (1e-12 * np.abs(pictures).max())**2:
-        raise ValueError("whiten: pictures must vary, got constant ones")
+    must(not white.var() <= (1e-12 * np.abs(pictures).max())**2, "whiten: pictures must vary, got constant ones")
     return white * np.sqrt(0.1 / white.var())
 
 
@@ -117,12 +115,10 @@ def patches(pictures, n, side, rng=None):
     """
     n, side = check_count("patches: n", n), check_count("patches: side", side)
     pictures = np.asarray(pictures)
-    if pictures.ndim != 3:
-        raise ValueError(f"patches: pictures must have shape (m, rows, columns), got {pictures.shape}")
+    must(pictures.ndim == 3, f"patches: pictures must have shape (m, rows, columns), got {pictures.shape}")
     m, rows, columns = pictures.shape
-    if side > min(rows, columns):
-        raise ValueError(f"patches: side must be at most {min(rows, columns)}, the smaller side of the pictures, "
-                         f"got {side}")
+    must(side <= min(rows, columns),
+         f"patches: side must be at most {min(rows, columns)}, the smaller side of the pictures, got {side}")
     rng = np.random.default_rng(rng)
     which, top, left = (rng.integers(high, size=n) for high in (m, rows - side + 1, columns - side + 1))
     down, right = (top[:, None] + np.arange(side))[:, :, None], (left[:, None] + np.arange(side))[:, None, :]
@@ -137,8 +133,8 @@ def binarize(rng, x):
     ValueError for values outside [0, 1] or NaN. Source: Salakhutdinov & Murray 2008, section 5, there drawn once; drawn
     anew for each epoch it is the Bernoulli likelihood's own noise (Burda 2016, section 5).
     """
-    if not (isinstance(x, np.ndarray) and x.ndim >= 1):
-        raise TypeError(f"binarize: x must be an array of shape (N, ...), got {type(x).__name__}")
+    must(isinstance(x, np.ndarray) and x.ndim >= 1,
+         f"binarize: x must be an array of shape (N, ...), got {type(x).__name__}", TypeError)
     check_dtype("binarize: the dtype of x", x.dtype)
     rng = np.random.default_rng(rng)
     out = np.empty(x.shape, x.dtype)
@@ -154,17 +150,15 @@ def binarize(rng, x):
 
 def check_count(what, n):
     """Return n as an int; TypeError unless it is an integer, ValueError unless it is at least 1."""
-    if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
-        raise TypeError(f"{what} must be an integer, got {n!r}")
-    if n < 1:
-        raise ValueError(f"{what} must be at least 1, got {n}")
+    must(isinstance(n, (int, np.integer)) and not isinstance(n, bool),
+         f"{what} must be an integer, got {n!r}", TypeError)
+    must(n >= 1, f"{what} must be at least 1, got {n}")
     return int(n)
 
 
 def check_sigma(what, sigma):
     """Return sigma as a float; TypeError unless it is a number, ValueError unless 0 <= sigma < infinity."""
-    if not is_number(sigma):
-        raise TypeError(f"{what} must be a number, got {sigma!r}")
+    must(is_number(sigma), f"{what} must be a number, got {sigma!r}", TypeError)
     return check_number(what, sigma, 0, np.inf, "finite and not negative")
 
 
@@ -174,13 +168,13 @@ def check_dtype(what, dtype):
         found = np.dtype(dtype)
     except TypeError:
         found = dtype
-    if found not in FLOATS:
-        raise TypeError(f"{what} must be float32 or float64, got {found}")
+    must(found in FLOATS, f"{what} must be float32 or float64, got {found}", TypeError)
     return found
 
 
-def moved(x, shifts):
-    """Return square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
+def shifted(rng, x):
+    """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
+    shifts = rng.integers(-1, 2, (len(x), 2))            # down, right
     side = math.isqrt(x.shape[1])
     pictures = x.reshape(-1, side, side)
     out = np.empty_like(pictures)
@@ -189,11 +183,6 @@ def moved(x, shifts):
             these = (shifts == [down, right]).all(axis=1)
             out[these] = np.roll(pictures[these], (down, right), (1, 2))
     return out.reshape(len(x), -1)
-
-
-def shifted(rng, x):
-    """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
-    return moved(x, rng.integers(-1, 2, (len(x), 2)))
 
 
 def mirrored(rng, x):

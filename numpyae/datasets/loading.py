@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from numpyae.checks import must
 from numpyae.datasets.files import GREY, as_labels, as_table, read
 from numpyae.datasets.generated import check_dtype
 from numpyae.datasets.records import RECORDS
@@ -41,25 +42,17 @@ def load(name, dtype=np.float64, rng=None):
     """
     dtype = check_dtype("load: dtype", dtype)
     key = os.fspath(name) if isinstance(name, os.PathLike) else name
-    if not isinstance(key, str):
-        raise TypeError(f"load: name must be a string or a path, got {key!r}")
+    must(isinstance(key, str), f"load: name must be a string or a path, got {key!r}", TypeError)
     if key in RECORDS:
-        return load_set(RECORDS[key], dtype, rng)
-    if not os.path.exists(key):
-        raise ValueError(f"load: name must be one of {', '.join(RECORDS)}, or the path of a file, got {key!r}")
+        from numpyae.datasets.download import fetch
+        record = RECORDS[key]
+        place = fetch(key) if record.files else np.random.default_rng(SEED if rng is None else rng)
+        return Dataset(key, *record.read(place, dtype), record.image_shape, record.convention)
+    must(os.path.exists(key), f"load: name must be one of {', '.join(RECORDS)}, or the path of a file, got {key!r}")
     x, y = read(key)
-    if x.ndim < 2 or x.size == 0:
-        raise ValueError(f"{key}: expected at least one sample and two dimensions (N, ...), got shape {x.shape}")
+    must(x.ndim >= 2 and x.size > 0,
+         f"{key}: expected at least one sample and two dimensions (N, ...), got shape {x.shape}")
     return Dataset(key, as_table(x, dtype), None if y is None else as_labels(key, y, len(x), dtype), None, None,
                    image_shape=x.shape[1:] if x.ndim == 3 else None,
                    convention=GREY if x.dtype == np.uint8 else "numbers as they are in the file")
 
-
-def load_set(record, dtype, rng):
-    """Return the Dataset of a record, generated or from its files."""
-    if record.files:
-        from numpyae.datasets.download import fetch
-        place = fetch(record.name)
-    else:
-        place = np.random.default_rng(SEED if rng is None else rng)
-    return Dataset(record.name, *record.read(place, dtype), record.image_shape, record.convention)

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib import backend_bases, backends, patches, pyplot as plt, widgets
 
 from numpyae.checkpoints import load_model
-from numpyae.checks import check_data
+from numpyae.checks import check_data, must
 from numpyae.lab.runs import Run, labels_of, load_split
 from numpyae.lab.settings import files_of, read_settings
 from numpyae.plots import (COLOURS, TEXT, TICKS, TITLE, check_image, choose_rows, extent, light_grid, new_axes,
@@ -210,29 +210,27 @@ class Explorer:
 
 def check_model(model):
     """Return (d, D) of a model with a decoder, a code of d >= 2 numbers and data of D. Else TypeError or ValueError."""
-    if not (hasattr(model, "decoder") and hasattr(model, "decode")):
-        raise TypeError("explore: the model must have a decoder, as a VAE or an Autoencoder has, "
-                        f"got {type(model).__name__}")
+    must(hasattr(model, "decoder") and hasattr(model, "decode"),
+         "explore: the model must have a decoder, as a VAE or an Autoencoder has, got "
+         f"{type(model).__name__}", TypeError)
     d, D = model.decoder.n_in, model.encoder.n_in
-    if d is None or D is None:
-        raise ValueError(f"explore: encoder and decoder must have fixed widths, got {model!r}")
-    if d < 2:
-        raise ValueError(f"explore: the code must have at least 2 numbers, got {d}")
+    must(d is not None and D is not None, f"explore: encoder and decoder must have fixed widths, got {model!r}")
+    must(d >= 2, f"explore: the code must have at least 2 numbers, got {d}")
     return d, D
 
 
 def check_pair(name, pair, first, last, hint="", comma=", "):
     """Raise ValueError unless the pair is two different numbers from first to last."""
-    if len(pair) != 2 or pair[0] == pair[1] or not all(first <= k <= last for k in pair):
-        raise ValueError(f"{name} must be two different numbers from {first} to {last}{hint}, "
-                         f"got {comma.join(map(str, pair))}")
+    must(len(pair) == 2 and pair[0] != pair[1] and all(first <= k <= last for k in pair),
+         f"{name} must be two different numbers from {first} to {last}{hint}, got "
+         f"{comma.join(map(str, pair))}")
 
 
 def caption(d, sliders):
     """Return a sentence on what the mouse, the keys and the sliders do, for d numbers and so many sliders."""
-    which = "other" if sliders == d - 2 else "next"
     others = {2: "", 3: " The slider sets the third number."}.get(
-        d, f" The sliders set the {which} {sliders} of {d} numbers, those that matter most first.")
+        d, f" The sliders set the {'other' if sliders == d - 2 else 'next'} {sliders} of {d} numbers, "
+           "those that matter most first.")
     return ("Move the mouse over the plane: the decoder shows what is there. Click: hold that place, or let it go. "
             f"Key 0: back to the mean.{others}")
 
@@ -272,19 +270,18 @@ def check_output(save):
     """Raise ValueError unless Matplotlib has a window here or can write a new picture to `save`, if it is given."""
     if save is None:
         backend = plt.get_backend()
-        if not (backend.startswith("module://") or backend.lower() in backends.backend_registry.list_builtin(
-                backends.BackendFilter.INTERACTIVE)):
-            raise ValueError(f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On "
-                             "a machine with a screen `python -m pip install PySide6` brings windows; --save "
-                             "PICTURE.png writes the picture of the window")
+        windows = backends.backend_registry.list_builtin(backends.BackendFilter.INTERACTIVE)
+        must(backend.startswith("module://") or backend.lower() in windows,
+             f"there is no window here: Matplotlib's backend is {backend}, which only writes files. On "
+             "a machine with a screen `python -m pip install PySide6` brings windows; --save "
+             "PICTURE.png writes the picture of the window")
         return
     known, path = sorted(backend_bases.FigureCanvasBase.get_supported_filetypes()), Path(save)
     for wrong, sentence in (
             (path.suffix[1:].lower() not in known, f"the name must end in .{', .'.join(known)}"),
             (not path.absolute().parent.is_dir(), "there is no folder to put it in"),
             (path.exists(), "expected the name of a new file, got one that is there")):
-        if wrong:
-            raise ValueError(f"--save {save}: {sentence}")
+        must(not wrong, f"--save {save}: {sentence}")
 
 
 def held_out_data(name, source, dtype):

@@ -93,8 +93,8 @@ def mean_and_error(values):
 
 def squared_errors(model, x):
     """Return Σ_d (y_d - x_d)² of every row, (N,); in blocks, since a deep network keeps all its layers."""
-    blocks = np.array_split(x, max(1, len(x) // 1000))
-    return np.concatenate([np.sum((model.reconstruct(block) - block)**2, axis=1) for block in blocks])
+    return np.concatenate([np.sum((model.reconstruct(block) - block)**2, axis=1)
+                           for block in np.array_split(x, max(1, len(x) // 1000))])
 
 
 def by_error(x, others, said):

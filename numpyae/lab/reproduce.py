@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from numpyae import fit, lbfgs
+from numpyae.checks import must
 from numpyae.course.lectures import FOLDER
 from numpyae.lab.published import SEED, SETTINGS
 from numpyae.lab.runs import save
@@ -70,8 +71,7 @@ def rerun(name, out=None, resume=None, epochs=None, data=None):
     its schedule stretched over them. data: a Dataset instead of the setting's. Raise ValueError for an unknown name or
     a wrong folder, and the errors of datasets.load where the data are not there.
     """
-    if name not in SETTINGS:
-        raise ValueError(f"NAME must be one of {', '.join(SETTINGS)}, got {name!r}")
+    must(name in SETTINGS, f"NAME must be one of {', '.join(SETTINGS)}, got {name!r}")
     setting = SETTINGS[name]
     folder, epochs = choose_folder(name, out, resume, epochs)
     rng = np.random.default_rng(SEED)
@@ -120,12 +120,11 @@ def choose_folder(name, out, resume, epochs):
     """Return (folder, epochs) of a new run, or of one of this setting to go on with; raise ValueError for others."""
     if resume is None:
         folder = out or os.path.join("runs", f"reproduce-{name}")
-        if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
-            raise ValueError(f"{folder} is there already and not empty: --resume {folder} goes on with a run, "
-                             "--out FOLDER starts another")
+        must(not (os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder))),
+             f"{folder} is there already and not empty: --resume {folder} goes on with a run, "
+             "--out FOLDER starts another")
         return folder, SETTINGS[name].epochs if epochs is None else epochs
-    if out is not None:
-        raise ValueError(f"--resume {resume} goes on in that folder: expected no --out, got {out}")
+    must(out is None, f"--resume {resume} goes on in that folder: expected no --out, got {out}")
     try:
         found = json.loads(pathlib.Path(resume, "run.json").read_text(encoding="utf-8"))
         known, planned = found["reproduce"], int(found["epochs"])
@@ -133,9 +132,9 @@ def choose_folder(name, out, resume, epochs):
         raise FileNotFoundError(f"--resume {resume}: there is no run.json, which says what was begun") from None
     except (KeyError, ValueError, TypeError):
         raise ValueError(f"--resume {resume}: its run.json is not of a `reproduce`") from None
-    if known != name or epochs not in (None, planned):
-        raise ValueError(f"--resume {resume}: expected {known} over {planned} epochs, as it was begun, got {name}"
-                         + (f" over {epochs}" if epochs is not None else ""))
+    must(known == name and epochs in (None, planned),
+         f"--resume {resume}: expected {known} over {planned} epochs, as it was begun, got {name}"
+         + (f" over {epochs}" if epochs is not None else ""))
     return resume, planned
 
 

@@ -15,7 +15,7 @@ import numpyae                        # numpyae.plots is loaded when the first p
 from numpyae import (VAE, Adam, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense,
                      TopK, datasets, fit, mlp)
 from numpyae.checkpoints import read_checkpoint
-from numpyae.checks import check_data
+from numpyae.checks import check_data, must
 from numpyae.corruption import Corruption
 from numpyae.described import arguments_of
 from numpyae.lab.settings import codes, known, make
@@ -71,8 +71,6 @@ class Run:
         image = self.dataset.image_shape
         shape = "×".join(map(str, image)) + " images" if image else f"rows of {D} numbers"
         steps = -(-N // settings["batch_size"])
-        last = [f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"])
-        last += [f"results     {folder}"] + [f"resumed     from {self.resumed}"] * bool(self.resumed)
         return "\n".join([
             f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
             f"            {self.convention}",
@@ -80,7 +78,9 @@ class Run:
             f"            {self.model.w.size} parameters, {settings['dtype']}",
             f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} "
             f"batches of {settings['batch_size']}, seed {settings['seed']}",
-            *last])
+            *[f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"]),
+            f"results     {folder}",
+            *[f"resumed     from {self.resumed}"] * bool(self.resumed)])
 
     def train(self, folder):
         """Train the model, with a checkpoint after every epoch; return the History."""
@@ -193,8 +193,7 @@ def check_plots(settings, image_shape):
                  f"{name} needs a code of 2 numbers, --latent 2, got {settings['latent']}"),
                 (name == "map" and settings["latent"] < 2,
                  f"map needs a code of at least 2 numbers, --latent 2 or more, got {settings['latent']}")):
-            if wrong:
-                raise ValueError(f"--plots {sentence}")
+            must(not wrong, f"--plots {sentence}")
 
 
 def load_split(name, dtype, seed):
@@ -203,10 +202,8 @@ def load_split(name, dtype, seed):
     check_data(f"{name}: x", data.x, None, dtype)
     if data.x_test is not None:
         return data
-    if len(data.x) < 2:
-        raise ValueError(f"{name}: expected at least 2 rows, one of them to hold out, got {len(data.x)}")
-    order = np.random.default_rng(seed).permutation(len(data.x))
-    test, train = np.split(order, [max(1, int(HELD_OUT * len(data.x)))])
+    must(len(data.x) >= 2, f"{name}: expected at least 2 rows, one of them to hold out, got {len(data.x)}")
+    test, train = np.split(np.random.default_rng(seed).permutation(len(data.x)), [max(1, int(HELD_OUT * len(data.x)))])
     return data._replace(x=data.x[train], x_test=data.x[test], y=None if data.y is None else data.y[train],
                          y_test=None if data.y is None else data.y[test])
 
@@ -218,14 +215,13 @@ def labels_of(data):
 
 def targets(settings, y, dtype):
     """Return the targets of a regression: labels (N,) or numbers (N, M). Settles settings["likelihood"]."""
-    if y is None:
-        raise ValueError(f"{settings['data']}: regression needs targets: an .npz or .mat with an array y beside x")
+    must(y is not None, f"{settings['data']}: regression needs targets: an .npz or .mat with an array y beside x")
     settings["likelihood"] = settings["likelihood"] or ("classes" if y.ndim == 1 else "squared-error")
     if settings["likelihood"] != "classes":
         return y.reshape(len(y), -1).astype(dtype)
-    if y.ndim != 1 or y.min() < 0 or y.max() >= MOST_CLASSES:
-        raise ValueError(f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
-                         f"got {y.min():g} to {y.max():g}: --likelihood squared-error takes them as numbers")
+    must(y.ndim == 1 and y.min() >= 0 and y.max() < MOST_CLASSES,
+         f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
+         f"got {y.min():g} to {y.max():g}: --likelihood squared-error takes them as numbers")
     return y
 
 
@@ -257,8 +253,8 @@ def encoder_of(code, sizes, rng):
     if code in codes():
         return mlp(sizes, output=codes()[code], rng=rng)
     k = code.removeprefix("top-")
-    if not (code.startswith("top-") and k.isdecimal() and 1 <= int(k) <= sizes[-1]):
-        raise ValueError(f"--code must be {', '.join(codes())}, or top-K with K from 1 to {sizes[-1]}, got {code!r}")
+    must(code.startswith("top-") and k.isdecimal() and 1 <= int(k) <= sizes[-1],
+         f"--code must be {', '.join(codes())}, or top-K with K from 1 to {sizes[-1]}, got {code!r}")
     return Sequential(*mlp(sizes, rng=rng).layers, TopK(int(k)))
 
 
@@ -277,10 +273,8 @@ def with_dropout(network, p):
 def architecture(settings, D, model):
     """Return a line such as: VAE 784-256-256-[2]-256-256-784, tanh, bernoulli."""
     hidden, code, dropout = settings["hidden"], settings["code"], settings["dropout"]
-    if settings["task"] == "regression":
-        sizes = [D, *hidden, model.network.n_out]
-    else:
-        sizes = [D, *hidden, f"[{settings['latent']}]", *hidden[::-1], model.decoder.n_out]
+    sizes = ([D, *hidden, model.network.n_out] if settings["task"] == "regression" else
+             [D, *hidden, f"[{settings['latent']}]", *hidden[::-1], model.decoder.n_out])
     variants = [f"{code} code"] * (code != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
     variants += [f"dropout {dropout:g}"] * bool(dropout) + [settings["corruption"]] * bool(settings["corruption"])
     return ", ".join([f"{type(model).__name__} {'-'.join(map(str, sizes))}", "tanh", settings["likelihood"], *variants])

@@ -18,6 +18,7 @@ import time
 from collections import namedtuple
 
 from numpyae.checkpoints import read_record
+from numpyae.checks import must
 from numpyae.corruption import Corruption
 from numpyae.described import with_subclasses
 from numpyae.layers import Layer
@@ -36,8 +37,7 @@ class Kind(namedtuple("Kind", "read fits wanted")):
             value = self.read(word)
         except ValueError:
             value = None
-        if not self.fits(value):
-            raise argparse.ArgumentTypeError(f"expected {self.wanted}, got {word!r}")
+        must(self.fits(value), f"expected {self.wanted}, got {word!r}", argparse.ArgumentTypeError)
         return value
 
 
@@ -136,8 +136,7 @@ def fresh_folder(settings, out=None):
         out = next(path for path in (base, *(f"{base}-{i}" for i in range(2, 1000))) if not os.path.exists(path))
     try:
         os.makedirs(out, exist_ok=True)
-        if os.listdir(out):
-            raise ValueError(f"--out {out}: expected a new or empty folder, got one with files in it")
+        must(not os.listdir(out), f"--out {out}: expected a new or empty folder, got one with files in it")
         pathlib.Path(out, "run.json").write_text(json.dumps(settings, indent=1))
     except OSError as error:
         raise ValueError(f"--out {out}: expected a folder that can be made and written to, got: {error.strerror}") \
@@ -148,13 +147,10 @@ def fresh_folder(settings, out=None):
 def resumed_settings(path):
     """Return (settings, checkpoint path) of a run to go on with: its folder, or the checkpoint in it."""
     checkpoint, source = files_of(path)
-    if not os.path.exists(checkpoint):
-        raise FileNotFoundError(f"--resume {path}: there is no checkpoint {checkpoint}")
+    must(os.path.exists(checkpoint), f"--resume {path}: there is no checkpoint {checkpoint}", FileNotFoundError)
     read_record(checkpoint)           # a damaged one is refused before the data are loaded
-    try:
-        return read_settings(source), checkpoint
-    except FileNotFoundError:
-        raise FileNotFoundError(f"--resume {path}: there is no {source}, which says what to build") from None
+    must(os.path.exists(source), f"--resume {path}: there is no {source}, which says what to build", FileNotFoundError)
+    return read_settings(source), checkpoint
 
 
 def files_of(path):
@@ -171,8 +167,7 @@ def read_settings(source):
         settings = {name: (plain | found)[name] for name in ("task", *DEFAULTS["vae"])}
         for option in OPTIONS:
             value = settings[option.name]
-            if value != option.value(settings["task"]) and not option.kind.fits(value):
-                raise ValueError(f"{option.name} is {value!r}")
+            must(value == option.value(settings["task"]) or option.kind.fits(value), f"{option.name} is {value!r}")
         return settings
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{source}: expected the settings of a run, got a damaged or other file ({error})") from None
@@ -185,8 +180,8 @@ def known(kind):
 
 def numbers(cls):
     """Return (the names of the numbers that the constructor takes first, how many of them it needs)."""
-    parameters = inspect.signature(cls).parameters.values()
-    taken = list(itertools.takewhile(lambda p: p.default is p.empty or type(p.default) in (int, float), parameters))
+    taken = list(itertools.takewhile(lambda p: p.default is p.empty or type(p.default) in (int, float),
+                                     inspect.signature(cls).parameters.values()))
     return [p.name for p in taken], sum(p.default is p.empty for p in taken)
 
 
@@ -204,15 +199,13 @@ def make(option, kind, text, example):
     """Return the object that a text such as kl:0.05:3 stands for. ValueError, with the option's name, for others."""
     word, *given = text.split(":")
     classes = known(kind)
-    if word not in classes:
-        raise ValueError(f"{option} must be one of {', '.join(classes)}, with its numbers, such as {example}, "
-                         f"got {text!r}")
+    must(word in classes, f"{option} must be one of {', '.join(classes)}, with its numbers, such as {example}, "
+                          f"got {text!r}")
     names, needed = numbers(classes[word])
     try:
         values = [float(number) for number in given]
     except ValueError:
         values = []
-    if not needed <= len(values) <= len(names):
-        raise ValueError(f"{option} {word} takes numbers for {' and '.join(names)}, "
-                         f"written {':'.join([word, *names])}, got {text!r}")
+    must(needed <= len(values) <= len(names), f"{option} {word} takes numbers for {' and '.join(names)}, "
+                                              f"written {':'.join([word, *names])}, got {text!r}")
     return classes[word](*values)

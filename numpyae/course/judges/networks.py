@@ -5,14 +5,11 @@ from functools import partial
 
 import numpy as np
 
-from numpyae import linear, training
-from numpyae.activations import ELU, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
-from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis
+from numpyae import (ELU, BernoulliNLL, Dense, FourierBasis, GaussianBasis, PolynomialBasis, ReLU, Sigmoid, Softmax,
+                     SoftmaxCrossEntropy, Softplus, SquaredError, Tanh, linear, mlp, training)
 from numpyae.course.judges.record import exercise
-from numpyae.course.judges.tools import (ONE_EACH, Wrong, gradients, hold, moved, must, of_activation, of_loss,
-                                         primes, returned, table)
-from numpyae.layers import Dense
-from numpyae.losses import BernoulliNLL, SoftmaxCrossEntropy, SquaredError
+from numpyae.course.judges.tools import (ACTIVATION, LOSS, ONE_EACH, Wrong, gradients, hold, moved, must, primes,
+                                         returned, table)
 
 WITHOUT = "the column φ₀ ≡ 1 is there, and this basis is one without it (bias=False): return self.with_bias(phi)"
 MISSING = "the column φ₀ ≡ 1 is missing: return self.with_bias(phi)"
@@ -271,7 +268,7 @@ def cross_entropy_forward(rng):
 exercise("4a", "losses.SquaredError.backward", "squared error, backward", '[000] "How do we find w?"', """
   The way back begins at the loss. For L = Σ_n weight_n value_n with value_n = Σ_d (o_nd - t_nd)² return delta = ∂L/∂o,
   (N, D). Forward has kept the residual r = o - t, (N, D); weight is (N,), 1/N for each sample when the model takes the
-  mean. (The slides' δ = z - o is -½ of this.)""", judge=of_loss(SquaredError))
+  mean. (The slides' δ = z - o is -½ of this.)""", judge=gradients(SquaredError.examples, LOSS))
 
 exercise("4b", "layers.Dense.backward", "dense layer, backward",
           '[000] "Algorithm for backprop" ("propagate δ back one layer")', """
@@ -282,43 +279,43 @@ exercise("4b", "layers.Dense.backward", "dense layer, backward",
 
 exercise("4c", "activations.Sigmoid.backward", "sigmoid, backward", '[000] "Algorithm for backprop" (φ\'(·))', """
   delta is ∂L/∂h of h = σ(a). Return da = ∂L/∂a = delta φ'(a), (N, H). Forward has kept h, and σ' can be
-  written in it.""", judge=of_activation(Sigmoid))
+  written in it.""", judge=gradients(Sigmoid.examples, ACTIVATION))
 
 exercise("4d", "activations.Tanh.backward", "tanh, backward", '[000] "Algorithm for backprop" (φ\'(·))', """
   delta is ∂L/∂h of h = tanh(a). Return da = ∂L/∂a = delta φ'(a), (N, H). Forward has kept h.""",
-          judge=of_activation(Tanh))
+          judge=gradients(Tanh.examples, ACTIVATION))
 
 exercise("4e", "activations.ReLU.backward", "relu, backward",
           '[000] "Towards nonlinear systems" (ReLU, sigmoid, tanh)', """
   delta is ∂L/∂h of h = max(a, 0). Return da = ∂L/∂a, (N, H). Forward has kept h. At a = 0, where there is no
-  derivative, take 0.""", judge=of_activation(ReLU))
+  derivative, take 0.""", judge=gradients(ReLU.examples, ACTIVATION))
 
 exercise("4f", "activations.Softplus.backward", "softplus, backward",
           '[000] "Towards nonlinear systems" (nonlinear activation functions)', """
   delta is ∂L/∂h of h = log(1 + e^a). Return da = ∂L/∂a, (N, H). Forward has kept a, and e = e^-|a|, which never
-  overflows.""", judge=of_activation(Softplus))
+  overflows.""", judge=gradients(Softplus.examples, ACTIVATION))
 
 exercise("4g", "activations.ELU.backward", "elu, backward",
           '[000] "Towards nonlinear systems" (nonlinear activation functions)', """
   delta is ∂L/∂h of h = a where a > 0, else e^a - 1. Return da = ∂L/∂a, (N, H). Forward has kept a.""",
-          judge=of_activation(ELU))
+          judge=gradients(ELU.examples, ACTIVATION))
 
 exercise("4h", "activations.Softmax.backward", "softmax, backward", '[000] "How do we find w?" (the chain rule)', """
   delta is ∂L/∂p of p = softmax(a), row by row. Every p_k depends on every a_j: return da = ∂L/∂a, (N, K), by the whole
   Jacobian diag(p) - p pᵀ of each row, not by its diagonal alone. Forward has kept p (N, K).""",
-          judge=of_activation(Softmax))
+          judge=gradients(Softmax.examples, ACTIVATION))
 
 exercise("4i", "losses.BernoulliNLL.backward", "sigmoid with cross-entropy, backward",
           "[004] example 5.4.1, Bernoulli outputs", """
   The sigmoid and the logarithm are one function of the logit o, and what is left of both derivatives is short. For L =
   Σ_n weight_n value_n with value_n = Σ_d log(1 + e^(o_nd)) - t_nd o_nd return delta = ∂L/∂o, (N, D); weight is (N,).
-  Forward has kept o, t, and e = e^-|o|.""", judge=of_loss(BernoulliNLL))
+  Forward has kept o, t, and e = e^-|o|.""", judge=gradients(BernoulliNLL.examples, LOSS))
 
 exercise("4j", "losses.SoftmaxCrossEntropy.backward", "softmax with cross-entropy, backward",
           '[004] "Neural networks are just probability models"', """
   For L = Σ_n weight_n value_n with value_n = -Σ_k t_nk log p_nk, p = softmax(o), return delta = ∂L/∂o, (N, K); weight
   is (N,). Forward has kept p and t, both (N, K). The rows of t sum to 1 in training; the general formula needs their
-  sum.""", judge=of_loss(SoftmaxCrossEntropy))
+  sum.""", judge=gradients(SoftmaxCrossEntropy.examples, LOSS))
 
 
 @exercise("4k", "training.online_backprop", "online backprop",

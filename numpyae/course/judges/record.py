@@ -17,7 +17,8 @@ written out and graded:
 
 The judge may not take the function in question for the truth, since the student's stands in its place. It returns when
 all is right, and raises `tools.Wrong` with a sentence when not. `hold` does so, and names the mistake if the result is
-that of one of the usual mistakes. A judge from a factory is given by `judge=`, as in `judge=of_activation(Tanh)`.
+that of one of the usual mistakes. A judge from a factory is given by `judge=`, as in
+`judge=gradients(Tanh.examples, ACTIVATION)`.
 """
 
 import importlib

@@ -12,6 +12,9 @@ from numpyae.gradcheck.sentences import wrong_form
 
 DRAWS = 2                             # times that a judge is called, each with other points
 ONE_EACH = ": one value for each sample is asked for"
+# How the tasks call what the check calls otherwise, for `gradients`
+ACTIVATION = {"dx": "da", "gradient of x": "gradient of a"}
+LOSS = {"doutput": "∂L/∂o", "gradient of output": "gradient of o", "whatever delta is": "whatever weight is"}
 NATS = {"1 / log 2: nats are asked for, not bits": 1 / math.log(2)}
 
 
@@ -50,17 +53,6 @@ def gradients(make, names=()):
                     said = re.sub(rf"\b{name}\b", own, said)
                 raise Wrong(said)
     return judge
-
-
-def of_activation(kind):
-    """Return a judge of the backward of an activation."""
-    return gradients(kind.examples, {"dx": "da", "gradient of x": "gradient of a"})
-
-
-def of_loss(kind):
-    """Return a judge of the backward of a loss."""
-    return gradients(kind.examples, {"doutput": "∂L/∂o", "gradient of output": "gradient of o",
-                                     "whatever delta is": "whatever weight is"})
 
 
 def returned(name, call, *arrays):

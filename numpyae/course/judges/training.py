@@ -6,17 +6,12 @@ from functools import partial
 
 import numpy as np
 
-from numpyae.activations import Sigmoid, Tanh, mlp
-from numpyae.autoencoder import Autoencoder
-from numpyae.corruption import MaskingNoise
+from numpyae import (PCA, Adam, Autoencoder, Contraction, Dense, Dropout, KLSparsity, L2Sparsity, MaskingNoise,
+                     Momentum, Nesterov, RMSProp, Sequential, Sigmoid, SquaredError, Tanh, TiedDense, TopK,
+                     WeightDecay, mlp)
 from numpyae.course.judges.record import exercise
 from numpyae.course.judges.tools import Wrong, gradients, hold, keeps, moved, must, near, primes, returned, table
 from numpyae.gradcheck import numerical
-from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
-from numpyae.linear import PCA
-from numpyae.losses import SquaredError
-from numpyae.optimizers import Adam, Momentum, Nesterov, RMSProp
-from numpyae.penalties import Contraction, KLSparsity, L2Sparsity, WeightDecay
 
 
 @exercise("5a", "gradcheck.numerical.central", "central difference", 'lecture 5, "Finite differences"', """
