@@ -37,8 +37,8 @@ def is_off_a_kink(case, words):
 
 def is_zero(case, words, why=": backward never computes it"):
     """Nothing is there."""
-    nothing = np.all(np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0))
-    if nothing and (case.wrong.sum() > 1 or not case.shape):
+    if (np.all(np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0))
+            and (case.wrong.sum() > 1 or not case.shape)):
         yield "zero", "is 0 everywhere" + (", up to rounding" if np.any(case.yours) else why)
 
 
@@ -129,11 +129,10 @@ def has_a_factor(case, words, transforms=TRANSFORMS):
 
 def should_be_zero(case, words):
     """It is right but for elements where f is flat, or for elements that are left at 0."""
-    flat = np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong])
     if case.wrong.sum() > 1 and not np.any(case.yours[case.wrong]):
         yield ("axes" if case.stretch().startswith(("row", "column")) else "elementwise",
                f"is 0 {case.share()} ({case.stretch()}), and right elsewhere")
-    elif flat and not case.wrong.all():
+    elif np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong]) and not case.wrong.all():
         yield "elementwise", (f"is not 0 {case.share()} ({case.stretch()}) where the truth is 0, and right elsewhere: "
                               "is something clipped or masked in forward, and not in backward?")
 
@@ -193,9 +192,8 @@ def misses_a_summand(case, words):
     for name, c in case.multiples(bases, 0.0, off):
         factor = next((factor for factor in (1 + c, 1 - c) if words.names_of(factor)), None)
         if words.names_of(c) or len(off) >= FEW and name in words.parameters:
-            missing = c < 0 or "(1 - " in name           # 1 - q too many is also a q - 1 that is missing
-            yield "term", (f"is off by {coefficient(abs(c))}{name}: a summand is "
-                           + ("missing or has the wrong sign" if missing else "too many"))
+            yield "term", (f"is off by {coefficient(abs(c))}{name}: a summand is "    # (1 - q too many is a q - 1 missing)
+                           + ("missing or has the wrong sign" if c < 0 or "(1 - " in name else "too many"))
         elif len(off) >= FEW and factor is not None:
             yield "term", (f"is off by {c:.6g} {name}, as if it lacked a factor {factor:.6g}, or had one too many"
                            + words.called(factor))
@@ -303,8 +301,7 @@ def sums_over_features(case, words):
 
 def depends_on_others(case, words):
     """An experiment says what no formula explains: samples are mixed, or a local derivative has a wrong formula."""
-    found = words.experiment and words.experiment()
-    (my_row, my_place), (true_row, true_place) = found or ((False, False), (False, False))
+    (my_row, my_place), (true_row, true_place) = (words.experiment and words.experiment()) or ((False, False),) * 2
     if true_row and not my_row:
         yield "axes", ("depends at one sample on the other samples, and should not: something is summed, or read, "
                        "along the wrong axis")
