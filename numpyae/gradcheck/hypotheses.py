@@ -192,7 +192,7 @@ def misses_a_summand(case, words):
     for name, c in case.multiples(bases, 0.0, off):
         factor = next((factor for factor in (1 + c, 1 - c) if words.names_of(factor)), None)
         if words.names_of(c) or len(off) >= FEW and name in words.parameters:
-            yield "term", (f"is off by {coefficient(abs(c))}{name}: a summand is "    # (1 - q too many is a q - 1 missing)
+            yield "term", (f"is off by {coefficient(abs(c))}{name}: a summand is "    # 1 - q too many: q - 1 missing
                            + ("missing or has the wrong sign" if c < 0 or "(1 - " in name else "too many"))
         elif len(off) >= FEW and factor is not None:
             yield "term", (f"is off by {c:.6g} {name}, as if it lacked a factor {factor:.6g}, or had one too many"

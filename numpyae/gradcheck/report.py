@@ -114,8 +114,8 @@ def label(row):
 def line(row):
     """Return a row of the table."""
     shape, index = str(tuple(row["shape"])), str(tuple(row["index"]))
-    counts = [f"{row[key]} {word}" for key, word in (("disagree", f"of {row['checked']}"),
-                                                     ("cannot_tell", "cannot tell"), ("kinks", "on a kink")) if row[key]]
+    counts = [f"{row[key]} {word}" for key, word in (
+        ("disagree", f"of {row['checked']}"), ("cannot_tell", "cannot tell"), ("kinks", "on a kink")) if row[key]]
     if row["checked"] < row["elements"]:
         along = row.get("directions", ())
         counts.append(f"{row['checked']} of {row['elements']} elements sampled, and {len(along)} directions, of which "
