@@ -82,9 +82,9 @@ class Recorder(Ledger):
             elif isinstance(part, Layer) and not isinstance(part, Sequential):
                 listen(part, forward=self.layer, backward=self.hand_back)
             elif hasattr(part, "kl"):
-                listen(part, sample=self.sample, backward=self.hand_back)
-                listen(part, **{method: functools.partial(self.cost, method, name) for method, name in COSTS.items()})
-                listen(part, **{method: functools.partial(self.way_into, method, way) for method, way in WAYS.items()})
+                listen(part, sample=self.sample, backward=self.hand_back,
+                       **{method: functools.partial(self.cost, method, name) for method, name in COSTS.items()},
+                       **{method: functools.partial(self.way_into, method, way) for method, way in WAYS.items()})
             elif hasattr(part, "log_density"):
                 listen(part, log_density=self.log_p, backward=self.hand_back)
 
@@ -113,8 +113,8 @@ class Recorder(Ledger):
 
     def corruption(self, corruption, call, x, noise):
         """Record what the encoder gets to see."""
-        inputs = {"x": self.row_of(x), "noise": self.forward("noise", "drawn", noise, "draw")}
-        return self.computed(corruption, "apply", "seen", "seen", "corruption", call(x, noise), inputs)
+        return self.computed(corruption, "apply", "seen", "seen", "corruption", call(x, noise), {
+            "x": self.row_of(x), "noise": self.forward("noise", "drawn", noise, "draw")})
 
     def penalty(self, name, penalty, call, layers, noise=None):
         """Record the value of a penalty, weight included, and what it is about: a layer's output, or parameters."""
@@ -175,8 +175,7 @@ class Recorder(Ledger):
         if np.ptp(weight) == 0:
             factor = f"{weight.flat[0] * weight.size:g} "
             name = "N" if weight.size == self.N else f"{weight.size}" if rest else f"({draws} N)"
-            n = Row(name, "", weight.size, kind="constant")
-            return (text if factor == "1 " else factor + text), {"n": n}
+            return (text if factor == "1 " else factor + text), {"n": Row(name, "", weight.size, kind="constant")}
         shares = [row for row in self.known
                   if row.value.size == weight.size and agree(row.value.ravel() / self.N, weight.ravel())]
         share = shares[-1] if shares else Row("weight N", "", weight * self.N, kind="constant")
@@ -195,8 +194,8 @@ class Recorder(Ledger):
         """Record the gradients of the numbers that q consists of, by one way. Its formulas "dmu|draw", … name them."""
         got, known, formula = call(gradient), self.seen[id(q)].known, formula_of(q, method)
         names = [key[1:].removesuffix("|draw") for key in formula_of(q, "sample_backward") if key.endswith("|draw")]
-        kinds = ("attribute", "posterior") if way == "draw" else ("cost",)
-        through = [row for row in known.values() if row.kind in kinds]
+        through = [row for row in known.values()
+                   if row.kind in (("attribute", "posterior") if way == "draw" else ("cost",))]
         if way == "draw":
             known["dz"] = Row("dz", "", gradient, gradient, of=known["z"])
         end = f"|{way}{ANOTHER * (way + ANOTHER in known)}"

@@ -109,11 +109,10 @@ def filled(row):
     """Return the formula of a row in numbers, a line for each element, or else what goes in and what comes out."""
     if row.result.size <= MOST_LINES and row.kind not in ("given", "draw"):
         with contextlib.suppress(LookupError):                       # words that are no arithmetic
-            lines = [[element(row, place), written_out(row, place), number(row.result[place])]
-                     for place in np.ndindex(row.shape)]
-            return [" = ".join(dict.fromkeys(line)) for line in lines]
-    rows = dict.fromkeys([*(row.named or row.sources), row])
-    return [f"{row.step} = {', '.join(shown(row.result)) if row.result.ndim else number(row.result)}" for row in rows]
+            return [" = ".join(dict.fromkeys([element(row, place), written_out(row, place), number(row.result[place])]))
+                    for place in np.ndindex(row.shape)]
+    return [f"{row.step} = {', '.join(shown(row.result)) if row.result.ndim else number(row.result)}"
+            for row in dict.fromkeys([*(row.named or row.sources), row])]
 
 
 def element(row, place):
@@ -163,8 +162,8 @@ def total(row, place):
     terms = range(shape[0] if index in "nk" else shape[-1])
     if not 0 < len(terms) <= MOST_TERMS:
         raise LookupError("too many terms")
-    places = [(k, *place) if index in "nk" else (*place, k) for k in terms]
-    text = joined([elementwise(term, row.named[start:stop], at, shape) for at in places])
+    text = joined([elementwise(term, row.named[start:stop], (k, *place) if index in "nk" else (*place, k), shape)
+                   for k in terms])
     if before:
         factor = elementwise(before.strip(), row.named[:start], (), ())
         text = f"{factor} · [{text}]" if " " in text else f"{factor} · {text}"
