@@ -151,8 +151,9 @@ def build(description, built=None, name="", whole=None):
         part = Sequential(*[build(layer, built, f"{inside}{index}", whole)
                             for index, layer in enumerate(description["layers"])])
     else:
-        cls = classes().get(description["class"])
-        if cls is None:
+        cls = next((cls for cls in with_subclasses(Described) if cls.__name__ == description["class"]
+                    and cls.__module__.startswith("numpyae.") and cls.__module__.count(".") == 1), None)
+        if cls is None:               # in the flat files of numpyae, its mathematics without the tools
             raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself "
                              "and use model.load")
         part = cls(**{key: partner(value, built, whole) if key in cls.shares
@@ -160,12 +161,6 @@ def build(description, built=None, name="", whole=None):
                       for key, value in description.items() if key != "class"})
     built[name] = part
     return part
-
-
-def classes():
-    """Return {name: class} for the classes in the flat files of numpyae, its mathematics without the tools."""
-    return {cls.__name__: cls for cls in with_subclasses(Described)
-            if cls.__module__.startswith("numpyae.") and cls.__module__.count(".") == 1}
 
 
 def partner(name, built, whole):

@@ -83,15 +83,15 @@ class Evaluation(NamedTuple):
     variance_of_unit: np.ndarray      # variance of each mean code over the samples, (d,)
 
     def __str__(self):
-        lines = [f"{len(self.elbo)} held-out samples; {self.convention}"]
-        for name, values in (("ELBO", self.elbo), ("reconstruction", self.reconstruction), ("KL", self.kl),
-                             (f"-log p(x), {self.samples} draws", -self.log_p)):
-            error = f" ± {values.std() / np.sqrt(len(values)):.2f}" * (len(values) > 1)
-            lines.append(f"{name:24} {values.mean():9.2f}{error} nats")
+        terms = {"ELBO": self.elbo, "reconstruction": self.reconstruction, "KL": self.kl,
+                 f"-log p(x), {self.samples} draws": -self.log_p}
         active, kl = np.count_nonzero(self.variance_of_unit > ACTIVE), np.sort(self.kl_of_unit)[::-1]
-        lines.append(f"{'active units':24} {active:6} of {len(kl)}   KL of each: "
-                     + " ".join(f"{value:.2f}" for value in kl[:12]) + " …" * (len(kl) > 12))
-        return "\n".join(lines)
+        return "\n".join([f"{len(self.elbo)} held-out samples; {self.convention}", *(
+            f"{name:24} {values.mean():9.2f}"
+            + f" ± {values.std() / np.sqrt(len(values)):.2f}" * (len(values) > 1) + " nats"
+            for name, values in terms.items()),
+            f"{'active units':24} {active:6} of {len(kl)}   KL of each: "
+            + " ".join(f"{value:.2f}" for value in kl[:12]) + " …" * (len(kl) > 12)])
 
 
 def evaluate(model, x, convention, samples=5000, rng=None):

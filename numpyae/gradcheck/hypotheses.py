@@ -71,9 +71,8 @@ def is_a_multiple(case, words):
 
 def is_arranged_wrongly(case, words):
     """W stands where Wᵀ belongs, one number stands in every place, or the sum is over other axes."""
-    for cause, sentence, candidate in arrangements(case, words) if case.whole else ():
-        if candidate.shape == case.shape and case.fits(candidate.ravel(), case.error.sum()):
-            yield cause, sentence
+    yield from ((cause, sentence) for cause, sentence, candidate in (arrangements(case, words) if case.whole else ())
+                if candidate.shape == case.shape and case.fits(candidate.ravel(), case.error.sum()))
 
 
 def arrangements(case, words):
@@ -140,9 +139,8 @@ def should_be_zero(case, words):
 def is_something_else(case, words):
     """It is a quantity that delta does not multiply."""
     rows = quantities(words.rows, case.shape, PLAIN) if len(case.yours) >= FEW else ()
-    for name, c in case.multiples((name, case.at(q)) for name, q in rows):
-        if words.names_of(c):
-            yield "operand", f"is {coefficient(c)}{name}, whatever delta is"
+    yield from (("operand", f"is {coefficient(c)}{name}, whatever delta is")
+                for name, c in case.multiples((name, case.at(q)) for name, q in rows) if words.names_of(c))
 
 
 def is_another_expression(case, words):

@@ -198,10 +198,9 @@ def gradients_by_term(subject, gradients):
 def terms(subject):
     """Return a list with a finding if the terms of a loss do not add up to it."""
     value, *parts = np.atleast_1d(subject.f())
-    if not parts or abs(value - sum(parts)) <= ROUNDING * max(map(abs, (value, *parts))):
-        return []
-    return [finding("term", f"the terms {', '.join(subject.names)} add up to {sum(parts):.8g}, but the loss is "
-                    f"{value:.8g}")]
+    right = not parts or abs(value - sum(parts)) <= ROUNDING * max(map(abs, (value, *parts)))
+    return [] if right else [finding("term", f"the terms {', '.join(subject.names)} add up to {sum(parts):.8g}, but "
+                                     f"the loss is {value:.8g}")]
 
 
 def same(a, b):

@@ -105,10 +105,8 @@ class Component:
 
 def chosen(size, rng):
     """Return which elements are compared: all, or one from each of SAMPLE equal strata of a large array."""
-    if size <= ALL:
-        return range(size)
     edges = np.linspace(0, size, SAMPLE + 1).astype(int)
-    return [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])]
+    return range(size) if size <= ALL else [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])]
 
 
 def verdicts(f, array, indices, scale, noise, values, rng):

@@ -172,8 +172,8 @@ def wrong_penalties(subject, taps, rng):
     for term, penalty, name, layers in getattr(subject.target, "penalised", ()):
         tap = next((tap for tap in taps if tap.place == f"{name}.0" or not name and tap.place.endswith(".0")), None)
         if tap is not None:
-            network = copy.deepcopy(subject.target._parts[tap.place.removesuffix(".0")])
-            network = Sequential(*network.layers[:len(layers)])
+            network = subject.target._parts[tap.place.removesuffix(".0")]
+            network = Sequential(*copy.deepcopy(network).layers[:len(layers)])
             alone = PenaltySubject(copy.copy(penalty), (network, tap.inputs["forward"][0]), rng)
             findings += [{**found, "place": term, "layer": found["layer"] or repr(penalty)}
                          for found in wrong_alone(alone, rng)]

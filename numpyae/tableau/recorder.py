@@ -48,8 +48,7 @@ def trace(network_or_model, *batch, rng=None):
     if getattr(network_or_model, "no_trace", ""):
         raise TypeError(f"trace: a {kind} {network_or_model.no_trace}")
     model = copy.deepcopy(network_or_model)
-    if isinstance(model, Layer):
-        model = Regression(as_network(model), SquaredError())
+    model = Regression(as_network(model), SquaredError()) if isinstance(model, Layer) else model
     if len(batch) != len(model.batch_names):
         raise ValueError(f"trace: expected the arrays {', '.join(model.batch_names)}, got {len(batch)}")
     model.check(*batch)

@@ -62,8 +62,7 @@ class Row:
             spelled, operand = spelled + literal, self.operands.get(field, "")
             if isinstance(operand, Row) and literal.endswith("d") and not literal[-2:-1].isalpha():
                 spelled, operand = spelled[:-1], self.operands.get(f"d{field}", f"d{operand}")
-            if isinstance(operand, Row):
-                rows.append(operand)
+            rows += [operand] * isinstance(operand, Row)
             spelled += MARK if isinstance(operand, Row) else format(operand, spec or "")
         return spelled, rows
 
@@ -206,10 +205,7 @@ def with_times(spelled):
     text = words[0]
     for before, word in itertools.pairwise(words):
         inner = word.rstrip(")]")
-        if before.endswith("log"):
-            text += f"({inner}){word[len(inner):]}"
-        elif before in OPERATORS or before.endswith(",") or word in OPERATORS:
-            text += f" {word}"
-        else:
-            text += f" · {word}"
+        text += (f"({inner}){word[len(inner):]}" if before.endswith("log") else
+                 f" {word}" if before in OPERATORS or before.endswith(",") or word in OPERATORS else
+                 f" · {word}")
     return text.replace(f"π{MARK}", f"π · {MARK}")
