@@ -39,8 +39,8 @@ def probe(z, y, z_test, y_test, iterations=200):
         raise ValueError("probe: y must have every class of y_test, lacks "
                          f"{np.setdiff1d(y_test, classes)[:5].tolist()}")
     mean, scale = z.mean(axis=0), z.std(axis=0).mean() or 1
-    network = Sequential(Dense(z.shape[1], int(classes.max()) + 1, init="zeros"))
-    model = Regression(network, SoftmaxCrossEntropy()).astype(z.dtype)
+    model = Regression(Sequential(Dense(z.shape[1], int(classes.max()) + 1, init="zeros")),
+                       SoftmaxCrossEntropy()).astype(z.dtype)
     lbfgs(model, (z - mean) / scale, y, iterations=iterations, tolerance=0)
     return float(np.mean(model.predict((z_test - mean) / scale).argmax(axis=1) != y_test))
 

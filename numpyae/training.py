@@ -118,8 +118,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
             if each_epoch is not None:
                 check_batch(model, batch)
             terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
-            value = None if validation is None else validation_loss(model, validation)
-            history.add(terms, value, time.perf_counter() - start)
+            history.add(terms, None if validation is None else validation_loss(model, validation),
+                        time.perf_counter() - start)
             if history.best == history.epochs - 1:
                 best = model.w.copy()
             for callback in callbacks:

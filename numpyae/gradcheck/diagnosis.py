@@ -125,9 +125,8 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
 
 def parts_of(value):
     """Return {name: part} of a dict, a tuple or a list, {} of anything else."""
-    if isinstance(value, (tuple, list)):
-        return {f"part {i}": part for i, part in enumerate(value)}
-    return value if isinstance(value, dict) else {}
+    return ({f"part {i}": part for i, part in enumerate(value)} if isinstance(value, (tuple, list)) else
+            value if isinstance(value, dict) else {})
 
 
 def in_order(explained, manners):

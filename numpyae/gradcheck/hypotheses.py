@@ -45,9 +45,9 @@ def is_zero(case, words, why=": backward never computes it"):
 def has_other_rounding(case, words):
     """It is as exact as float32, and no more."""
     size, gap = np.abs(case.truth).max(initial=0), np.abs(case.yours - case.truth)
-    often = case.wrong.sum() >= max(2, 0.25 * len(case.wrong))
-    if size and often and np.all(gap <= 4 * np.finfo(np.float32).eps * size) and np.median(
-            gap[case.wrong] / np.abs(case.truth[case.wrong])) < 1e-4:
+    if (size and case.wrong.sum() >= max(2, 0.25 * len(case.wrong))
+            and np.all(gap <= 4 * np.finfo(np.float32).eps * size)
+            and np.median(gap[case.wrong] / np.abs(case.truth[case.wrong])) < 1e-4):
         yield "precision", ("is right to the seven digits of float32, and no further: is something cast on the way, or "
                             "is a small constant in one pass only?")
 
@@ -98,8 +98,8 @@ def arrangements(case, words):
 
 def lacks_a_term(case, words):
     """A named term of the loss is missing, doubled, or of the wrong sign."""
-    terms = case.terms.items() if len(case.yours) > 1 else ()
-    for term, c in case.multiples(terms, case.error, case.yours - case.truth):
+    for term, c in case.multiples(case.terms.items() if len(case.yours) > 1 else (), case.error,
+                                  case.yours - case.truth):
         how = f"has {{}} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
         how = {-1.0: "misses {}", 1.0: "has {} twice", -2.0: "has {} with the wrong sign"}.get(round(c, 6), how)
         yield "term", how.format(f"the gradient of the term {term}")
@@ -116,8 +116,8 @@ def has_a_factor(case, words, transforms=TRANSFORMS):
             varies = np.all(np.isfinite(candidate)) and np.ptp(candidate) > 0
             c = case.constant(candidate, error) if varies else None
             if c is not None and words.names_of(c):
-                besides = "" if abs(c - 1) < 1e-6 else f" and a factor {c:.6g}{words.called(c)}"
-                found.append(("elementwise", sentence + besides))
+                found.append(("elementwise", sentence + ("" if abs(c - 1) < 1e-6 else
+                                                         f" and a factor {c:.6g}{words.called(c)}")))
         masked = np.where(q == 0, 0, case.truth)
         if not np.any(case.yours[q == 0]) and np.any(masked != case.truth) and case.fits(masked, case.error):
             found.append(("elementwise", f"is 0 wherever {name} is 0, and right elsewhere"))

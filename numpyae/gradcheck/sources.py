@@ -140,9 +140,9 @@ def arrays_in(cls, method, subject):
 
     def look(frame, event):
         if event == "return" and frame.f_code is code and not found:
-            found.update(frame.f_locals, **{f"self.{name}": getattr(frame.f_locals["self"], name, None)
-                                            for name in {*vars(frame.f_locals["self"]), *code.co_names}
-                                            if not name.startswith("_")})
+            part = frame.f_locals["self"]
+            found.update({**frame.f_locals, **{f"self.{name}": getattr(part, name, None)
+                                               for name in {*vars(part), *code.co_names} if not name.startswith("_")}})
 
     watch(look, subject.gradients)
     arrays = {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}

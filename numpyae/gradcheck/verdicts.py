@@ -177,8 +177,8 @@ def slope_along(f, array, gradient, v, noise):
     yours = float(np.sum(gradient * v))
     error += 1e-12 * float(np.sum(np.abs(gradient * v)))
     unclear = not np.isfinite(error) or error > USELESS * max(abs(yours), abs(R))
-    verdict = CANNOT_TELL if unclear else AGREE if abs(yours - R) <= SAFETY * error else DISAGREE
-    return yours, float(R), float(error), verdict
+    return yours, float(R), float(error), (CANNOT_TELL if unclear else
+                                           AGREE if abs(yours - R) <= SAFETY * error else DISAGREE)
 
 
 def hunted_down(f, array, gradient, scale, noise, rng):

@@ -225,8 +225,7 @@ class Recorder(Ledger):
             factor = f"{weight if rest else weight * values.size:g} "
             text = f"1/{draws} Σ_k {text}" if draws > 1 and not rest else text
             (others if rest else mean).append(text if factor == "1 " else factor + text)
-        if mean:
-            mean = [f"1/{{N}} Σ_n {mean[0]}" if len(mean) == 1 else f"1/{{N}} Σ_n ({' + '.join(mean)})"]
+        mean = [f"1/{{N}} Σ_n {mean[0]}"] if len(mean) == 1 else [f"1/{{N}} Σ_n ({' + '.join(mean)})"] * bool(mean)
         text = " + ".join(mean + others + [f"{{{row}}}" for row in self.rows if row.kind == "penalty"])
         self.rows.append(Row("L", text, value, kind="total", operands=self.operands(text, known, self.model)))
 
