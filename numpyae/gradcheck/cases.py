@@ -76,7 +76,6 @@ def missing(cls):
         return [str(error)]
     name, rows = cls.__name__, missing_rows(cls, part)
     line = ", ".join(f'"{row}": "…"' for row in rows)
-    own = [id(inside) for inside in getattr(part, "_parts", {}).values()]
     return [*[f"{name} has no formula of {', '.join(rows)} for the tableau: write in its body\n"
               f"    formula = {{{line}}}"] * bool(rows),
             *(f"{name} keeps the argument {argument} of its constructor in no attribute, so that no checkpoint can "
@@ -85,7 +84,7 @@ def missing(cls):
             *(f"{name} does not say that its {attribute} is a layer whose parameters it uses, too: write in its body\n"
               f'    shares = ("{attribute}",)' for attribute, value in vars(part).items()
               if isinstance(value, Parametric) and not attribute.startswith("_") and attribute not in part.shares
-              and id(value) not in own)]
+              and id(value) not in map(id, getattr(part, "_parts", {}).values()))]
 
 
 def missing_rows(cls, part):

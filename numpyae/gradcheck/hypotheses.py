@@ -164,8 +164,8 @@ def expression(case, words, target):
 
 def times_delta(case, words):
     """Yield (name, elements) of each delta, alone and times each quantity."""
-    factors = [("", 1.0), *quantities(words.rows, case.shape)]
-    for (delta_name, delta), (name, q) in itertools.product(fitting(words.deltas, case), factors):
+    for (delta_name, delta), (name, q) in itertools.product(
+            fitting(words.deltas, case), [("", 1.0), *quantities(words.rows, case.shape)]):
         if np.ptp(product := case.at(delta * q)) > 0:
             yield f"{delta_name} {name}".strip(), product
 

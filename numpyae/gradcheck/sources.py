@@ -126,9 +126,8 @@ def computing(node):
         called, of_call = ast.unparse(node.func), isinstance(getattr(node.func, "value", None), ast.Call)
         shape = called in ("range", "len", "np.empty") or called.endswith(".reshape")
         fields = ("func",) * of_call + ("args",) * (not shape)
-    values = [getattr(node, field) for field in fields]
-    return [part for value in values for part in (value if isinstance(value, list) else [value])
-            if isinstance(part, (ast.expr, ast.stmt))]
+    return [part for value in (getattr(node, field) for field in fields)
+            for part in (value if isinstance(value, list) else [value]) if isinstance(part, (ast.expr, ast.stmt))]
 
 
 def arrays_in(cls, method, subject):

@@ -148,9 +148,8 @@ def explain(subject, taps, rows, rng):
                 or wrong_penalties(subject, taps, rng))
     if findings:
         return findings
-    outer = record(subject, containers(subject.target))
-    whole = (placed(wrong_alone(tap.alone(rng), rng), tap)
-             for tap in sorted(outer, key=lambda tap: -tap.place.count("."))             # the innermost first
+    innermost_first = sorted(record(subject, containers(subject.target)), key=lambda tap: -tap.place.count("."))
+    whole = (placed(wrong_alone(tap.alone(rng), rng), tap) for tap in innermost_first
              if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE])
     findings = next(filter(None, whole), [])
     if findings or first_wrong is None:
