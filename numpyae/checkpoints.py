@@ -23,13 +23,14 @@ FORMAT = 1
 
 def write_checkpoint(path, model, optimizer, rng, history, best):
     """Write the state after a whole epoch, atomically. `best` (P,): the parameters with the lowest validation loss."""
-    adjusted = [[part, name, getattr(owner, name)] for part, owner in owners(model) for name in owner.adjustable]
     record = {"format": FORMAT, "model": describe(model), "dtype": str(model.dtype), "epoch": history.epochs,
-              "history": history.as_dict(), "rng": rng.bit_generator.state, "adjusted": adjusted,
+              "history": history.as_dict(), "rng": rng.bit_generator.state,
+              "adjusted": [[part, name, getattr(owner, name)] for part, owner in owners(model)
+                           for name in owner.adjustable],
               "optimizer": {"class": type(optimizer).__name__, "t": optimizer.t,
                             "arguments": {name: getattr(optimizer, name) for name in optimizer.arguments}}}
-    arrays = {f"model/{name}": array for name, array in model.named_parameters().items()}
-    arrays |= {f"optimizer/{name}": getattr(optimizer, name) for name in optimizer.memory}
+    arrays = ({f"model/{name}": array for name, array in model.named_parameters().items()}
+              | {f"optimizer/{name}": getattr(optimizer, name) for name in optimizer.memory})
     text = json.dumps(record, default=operator.methodcaller("tolist"))       # for NumPy numbers and arrays
     write_arrays(path, arrays | {"best": best, "checkpoint": np.array(text)})
 
@@ -63,9 +64,8 @@ def read_checkpoint(path, model, optimizer, rng, history_class):
         raise ValueError(f"{path}: its parameters are {record['dtype']}, those of the model {model.dtype}")
     memory = {name: np.zeros_like(model.w) for name in optimizer.memory}
     best = np.zeros_like(model.w)
-    targets = {f"model/{name}": window for name, window in model.named_parameters().items()}
-    targets |= {f"optimizer/{name}": array for name, array in memory.items()} | {"best": best}
-    fill(targets, arrays, path)
+    fill({f"model/{name}": window for name, window in model.named_parameters().items()}
+         | {f"optimizer/{name}": array for name, array in memory.items()} | {"best": best}, arrays, path)
     for name, value in (vars(probe) | memory | {"t": stored["t"]}).items():
         setattr(optimizer, name, value)
     for owner, name, value in adjusted:
@@ -151,8 +151,9 @@ def build(description, built=None, name="", whole=None):
         part = Sequential(*[build(layer, built, f"{inside}{index}", whole)
                             for index, layer in enumerate(description["layers"])])
     else:
-        cls = classes().get(description["class"])
-        if cls is None:
+        cls = next((cls for cls in with_subclasses(Described) if cls.__name__ == description["class"]
+                    and cls.__module__.startswith("numpyae.") and cls.__module__.count(".") == 1), None)
+        if cls is None:               # in the flat files of numpyae, its mathematics without the tools
             raise ValueError(f"cannot build {description['class']!r}: no class of numpyae; build the model yourself "
                              "and use model.load")
         part = cls(**{key: partner(value, built, whole) if key in cls.shares
@@ -160,12 +161,6 @@ def build(description, built=None, name="", whole=None):
                       for key, value in description.items() if key != "class"})
     built[name] = part
     return part
-
-
-def classes():
-    """Return {name: class} for the classes in the flat files of numpyae, its mathematics without the tools."""
-    return {cls.__name__: cls for cls in with_subclasses(Described)
-            if cls.__module__.startswith("numpyae.") and cls.__module__.count(".") == 1}
 
 
 def partner(name, built, whole):

@@ -39,8 +39,8 @@ def probe(z, y, z_test, y_test, iterations=200):
         raise ValueError("probe: y must have every class of y_test, lacks "
                          f"{np.setdiff1d(y_test, classes)[:5].tolist()}")
     mean, scale = z.mean(axis=0), z.std(axis=0).mean() or 1
-    network = Sequential(Dense(z.shape[1], int(classes.max()) + 1, init="zeros"))
-    model = Regression(network, SoftmaxCrossEntropy()).astype(z.dtype)
+    model = Regression(Sequential(Dense(z.shape[1], int(classes.max()) + 1, init="zeros")),
+                       SoftmaxCrossEntropy()).astype(z.dtype)
     lbfgs(model, (z - mean) / scale, y, iterations=iterations, tolerance=0)
     return float(np.mean(model.predict((z_test - mean) / scale).argmax(axis=1) != y_test))
 
@@ -83,15 +83,15 @@ class Evaluation(NamedTuple):
     variance_of_unit: np.ndarray      # variance of each mean code over the samples, (d,)
 
     def __str__(self):
-        lines = [f"{len(self.elbo)} held-out samples; {self.convention}"]
-        for name, values in (("ELBO", self.elbo), ("reconstruction", self.reconstruction), ("KL", self.kl),
-                             (f"-log p(x), {self.samples} draws", -self.log_p)):
-            error = f" ± {values.std() / np.sqrt(len(values)):.2f}" * (len(values) > 1)
-            lines.append(f"{name:24} {values.mean():9.2f}{error} nats")
+        terms = {"ELBO": self.elbo, "reconstruction": self.reconstruction, "KL": self.kl,
+                 f"-log p(x), {self.samples} draws": -self.log_p}
         active, kl = np.count_nonzero(self.variance_of_unit > ACTIVE), np.sort(self.kl_of_unit)[::-1]
-        lines.append(f"{'active units':24} {active:6} of {len(kl)}   KL of each: "
-                     + " ".join(f"{value:.2f}" for value in kl[:12]) + " …" * (len(kl) > 12))
-        return "\n".join(lines)
+        return "\n".join([f"{len(self.elbo)} held-out samples; {self.convention}", *(
+            f"{name:24} {values.mean():9.2f}"
+            + f" ± {values.std() / np.sqrt(len(values)):.2f}" * (len(values) > 1) + " nats"
+            for name, values in terms.items()),
+            f"{'active units':24} {active:6} of {len(kl)}   KL of each: "
+            + " ".join(f"{value:.2f}" for value in kl[:12]) + " …" * (len(kl) > 12)])
 
 
 def evaluate(model, x, convention, samples=5000, rng=None):

@@ -202,8 +202,7 @@ def lbfgs(model, *data, iterations=400, tolerance=2e-9, rng=None):
 
     def loss_and_gradient(w):
         model.w = w
-        loss = model.loss(*data, noise=noise)
-        return loss, model.backward().astype(np.float64)          # astype copies: scipy keeps what it gets
+        return model.loss(*data, noise=noise), model.backward().astype(np.float64)    # a copy: scipy keeps what it gets
 
     result = minimize(loss_and_gradient, model.w.astype(np.float64), jac=True, method="L-BFGS-B",
                       options={"maxiter": iterations, "maxfun": 10 * iterations, "ftol": tolerance, "gtol": 1e-9})

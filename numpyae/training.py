@@ -61,8 +61,7 @@ class History:
         self.loss.append(sum(terms.values()))
         for name, value in terms.items():
             self.terms.setdefault(name, []).append(value)
-        if validation is not None:
-            self.validation.append(validation)
+        self.validation += [] if validation is None else [validation]
         self.seconds.append(seconds)
 
     def check(self):
@@ -78,8 +77,8 @@ class History:
         return dict(vars(self))
 
     def __repr__(self):
-        last = f", loss {self.loss[-1]:.6g}" if self.loss else ""
-        return f"History({self.epochs} epochs{last}, {sum(self.seconds):.1f} s, stopped: {self.stopped})"
+        return (f"History({self.epochs} epochs" + (f", loss {self.loss[-1]:.6g}" if self.loss else "")
+                + f", {sum(self.seconds):.1f} s, stopped: {self.stopped})")
 
 
 def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, patience=None, each_epoch=None,
@@ -119,8 +118,8 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
             if each_epoch is not None:
                 check_batch(model, batch)
             terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
-            value = None if validation is None else validation_loss(model, validation)
-            history.add(terms, value, time.perf_counter() - start)
+            history.add(terms, None if validation is None else validation_loss(model, validation),
+                        time.perf_counter() - start)
             if history.best == history.epochs - 1:
                 best = model.w.copy()
             for callback in callbacks:
@@ -308,8 +307,7 @@ class Progress:
 
     def __init__(self, epochs, wanted):
         terminal = sys.stdout.isatty()
-        self.live = terminal and wanted is not False
-        self.plain = bool(wanted) and not terminal
+        self.live, self.plain = terminal and wanted is not False, bool(wanted) and not terminal
         self.epochs, self.start, self.shown, self.done = epochs, time.perf_counter(), 0.0, 0
 
     def step(self, history, row, N, loss):
@@ -320,9 +318,8 @@ class Progress:
         self.shown = now
         share = (self.done + row / N) / max(self.epochs - history.epochs + self.done, 1)
         rate = (self.done * N + row) / (now - self.start)
-        left = (now - self.start) * (1 - share) / share
         print(f"{CLEAR}epoch {history.epochs + 1}/{self.epochs}  loss {loss:.5g}  {rate:.0f} samples/s  "
-              f"{left:.0f} s left", end="", flush=True)
+              f"{(now - self.start) * (1 - share) / share:.0f} s left", end="", flush=True)
 
     def epoch(self, history):
         """Print a line that stays: after every epoch, or after every few when there are more than LINES epochs."""
@@ -330,8 +327,8 @@ class Progress:
         between = -(-self.epochs // LINES)
         if not (self.live or self.plain) or (history.epochs % between and history.epochs != self.epochs):
             return
-        terms = history.terms.items() if len(history.terms) > 1 else ()
-        lists = [("loss", history.loss), *terms, ("validation", history.validation)]
+        lists = [("loss", history.loss), *(history.terms.items() if len(history.terms) > 1 else ()),
+                 ("validation", history.validation)]
         numbers = "".join(f"  {name} {values[-1]:.5g}" for name, values in lists if values)
         print(f"{CLEAR * self.live}epoch {history.epochs}/{self.epochs}{numbers}  {history.seconds[-1]:.1f} s",
               flush=True)

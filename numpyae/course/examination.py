@@ -9,7 +9,6 @@ primes, and no bias is 0.
 
 import copy
 import functools
-import sys
 import types
 from typing import Callable, NamedTuple
 
@@ -20,6 +19,7 @@ from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.diagnosis import diagnose, difference
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.sentences import ended, finding, raised, wrong_form
+from numpyae.gradcheck.sources import watch
 from numpyae.gradcheck.subjects import Subject, copies
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare
 from numpyae.gradcheck.vocabulary import Vocabulary
@@ -138,7 +138,7 @@ def gradient(exam, right, module, rng):
         return Verdict([], [finding("raises", told(error, module, "forward"))])
     if gradients is None:
         return Verdict([], findings)
-    rows = compare(subject, gradients, {}, rng)
+    rows = compare(subject, {None: gradients}, rng)
     wrong = [row for row in rows if row["verdict"] == VERDICTS[DISAGREE]]
     truth = Program(right, copies(w), copies(batch), {}, exam.gradient)
     return Verdict(rows, findings or (explained(subject, truth, wrong, rng) if wrong else []))
@@ -203,7 +203,7 @@ def right_for_one_sample(subject, title, rng):
 
     try:
         one = of(0)
-        if any(row["verdict"] == VERDICTS[DISAGREE] for row in compare(one, copies(one.gradients()), {}, rng)):
+        if any(row["verdict"] == VERDICTS[DISAGREE] for row in compare(one, {None: copies(one.gradients())}, rng)):
             return None
         first, second, both = (copies(of(*samples).gradients()) for samples in ((0, 0), (1, 1), (0, 1)))
     except Exception:                                    # a program that needs more
@@ -217,7 +217,7 @@ def vocabulary(subject):
     """Return the Vocabulary of the arrays in forward and backward, under the names that the student gave them."""
     words, file = Vocabulary(parameters=subject.parameters, numbers=vars(subject.target)), file_of(subject.module)
 
-    def look(frame, event, _):
+    def look(frame, event):
         function, inner = frame.f_code.co_name, "<" in frame.f_code.co_qualname
         if event != "return" or frame.f_code.co_filename != file or inner or function not in FUNCTIONS:
             return
@@ -232,11 +232,7 @@ def vocabulary(subject):
             elif not name.startswith("self.d"):
                 words.rows.setdefault(name, array.copy())
 
-    sys.setprofile(look)
-    try:
-        subject.gradients()
-    finally:
-        sys.setprofile(None)
+    watch(look, subject.gradients)
     words.rows |= {f"tanh({name})": np.tanh(array) for name, array in words.rows.items()    # a derivative at the output
                    if array.dtype.kind == "f" and array.ndim == 2 and -1 <= array.min() < 0 < array.max() <= 1}
     return words

@@ -81,11 +81,8 @@ class Case:
         return c if np.isfinite(c) and c != 0 and np.all(np.abs(target - c * basis) <= slack) else None
 
     def multiples(self, bases, error=0.0, target=None):
-        """Yield (name, c) for every (name, basis) of which the target is c times, to within |c| error."""
-        for name, basis in bases:
-            c = self.constant(basis, error, target)
-            if c is not None:
-                yield name, c
+        """Return, one by one, (name, c) for every (name, basis) of which the target is c times, to within |c| error."""
+        return ((name, c) for name, basis in bases if (c := self.constant(basis, error, target)) is not None)
 
     def share(self):
         """Return in words how many elements are wrong: `in 2 of 15 elements`."""

@@ -15,19 +15,15 @@ import inspect
 
 import numpy as np
 
-from numpyae.activations import Tanh, mlp
-from numpyae.autoencoder import Autoencoder
+from numpyae import (VAE, Autoencoder, BernoulliNLL, Contraction, Dense, DiagonalGaussian, GaussianPrior, L2Sparsity,
+                     Layer, MixturePrior, Model, Regression, Sequential, SquaredError, Tanh, TiedDense, mlp)
 from numpyae.corruption import Corruption
 from numpyae.described import Described, with_subclasses
 from numpyae.gradcheck.subjects import kind_of
-from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Dense, Layer, Sequential, TiedDense
-from numpyae.losses import BernoulliNLL, Loss, SquaredError
-from numpyae.models import Model, Regression
+from numpyae.losses import Loss
 from numpyae.parameters import Parametric
-from numpyae.penalties import Contraction, L2Sparsity, Penalty
-from numpyae.priors import GaussianPrior, MixturePrior, Prior
-from numpyae.vae import VAE
+from numpyae.penalties import Penalty
+from numpyae.priors import Prior
 
 ROOMS = ("numpyae.gradcheck", "numpyae.course")          # their classes are wrong on purpose, or help to check others
 
@@ -43,9 +39,9 @@ def classes(*modules):
     """
     found = [cls for cls in dict.fromkeys(cls for root in AROUND for cls in with_subclasses(root))
              if (cls not in AROUND or cls is DiagonalGaussian) and not vars(cls).get("abstract", False)]
-    if modules:
-        return [cls for cls in found if cls.__module__ in modules]
-    return [cls for cls in found if cls.__module__.startswith("numpyae.") and not cls.__module__.startswith(ROOMS)]
+    return [cls for cls in found
+            if (cls.__module__ in modules if modules else
+                cls.__module__.startswith("numpyae.") and not cls.__module__.startswith(ROOMS))]
 
 
 def examples_of(cls, rng):
@@ -80,7 +76,6 @@ def missing(cls):
         return [str(error)]
     name, rows = cls.__name__, missing_rows(cls, part)
     line = ", ".join(f'"{row}": "…"' for row in rows)
-    own = [id(inside) for inside in getattr(part, "_parts", {}).values()]
     return [*[f"{name} has no formula of {', '.join(rows)} for the tableau: write in its body\n"
               f"    formula = {{{line}}}"] * bool(rows),
             *(f"{name} keeps the argument {argument} of its constructor in no attribute, so that no checkpoint can "
@@ -89,7 +84,7 @@ def missing(cls):
             *(f"{name} does not say that its {attribute} is a layer whose parameters it uses, too: write in its body\n"
               f'    shares = ("{attribute}",)' for attribute, value in vars(part).items()
               if isinstance(value, Parametric) and not attribute.startswith("_") and attribute not in part.shares
-              and id(value) not in own)]
+              and id(value) not in map(id, getattr(part, "_parts", {}).values()))]
 
 
 def missing_rows(cls, part):
@@ -97,8 +92,8 @@ def missing_rows(cls, part):
     if not isinstance(part, (Layer, Loss)) or part._parts:
         return []
     written, told = vars(cls), {key.partition("|")[0] for key in vars(cls).get("formula", {})}
-    parameters = [f"d{name}" for name in part._shapes if name in written]
-    forward, *back = ("y", "dx", *parameters) if isinstance(part, Layer) else ("values", "do")
+    forward, *back = ("values", "do") if isinstance(part, Loss) else (
+        "y", "dx", *(f"d{name}" for name in part._shapes if name in written))
     wanted = [forward] * ("forward" in written) + back * ("backward" in written)
     return [row for row in wanted if row not in told]
 
@@ -110,7 +105,9 @@ def cases(rng, *chosen):
         for part, *batch in examples_of(cls, rng):
             if kind_of(part) and getattr(part, "exact", True):
                 found.append((name_of(part), part, batch))
-            found += [(f"{type(model).__name__}, {part!r}", model, seen) for model, seen in in_models(part, batch, rng)]
+            around = next(AROUND[kind] for kind in AROUND if isinstance(part, kind))
+            found += [(f"{type(model).__name__}, {part!r}", model, seen)
+                      for model, seen in around(copy.deepcopy(part), *batch, rng=rng)]
     return found
 
 
@@ -125,7 +122,7 @@ def name_of(target):
                                                if not isinstance(value, Layer) and value != usual[name])])
 
 
-# Models around a part
+# Models around a copy of a part: (model, its batch), to be checked in the place of the part
 
 class Branched(Model):
     """Two networks whose outputs add up: one delta goes back through both, and penalties join it in the first."""
@@ -182,12 +179,6 @@ class Surrogate:
         mu = self.posterior.sample(h, zero).copy()
         L = np.stack([self.posterior.sample(h, zero + unit) - mu for unit in units], axis=-1)
         return np.linalg.solve(L, (z - mu)[..., None])[..., 0]
-
-
-def in_models(part, batch, rng):
-    """Return [(target, batch), ...]: models with a copy of this part in them, to be checked in its place."""
-    kind = next(kind for kind in AROUND if isinstance(part, kind))
-    return list(AROUND[kind](copy.deepcopy(part), *batch, rng))
 
 
 def around_layer(layer, x, rng):
@@ -250,9 +241,8 @@ def around_corruption(corruption, x, rng):
     yield Autoencoder(mlp([5, 2], rng=rng), mlp([2, 5], rng=rng), SquaredError(), corruption), (x,)
 
 
-def around_model(model, *batch_and_rng):
+def around_model(model, *batch, rng):
     """Yield the model with the loss that its backward is exact for, where that is another."""
-    *batch, _ = batch_and_rng
     if not model.exact:
         model.__class__ = type(type(model).__name__, (Surrogate, type(model)), {})
         yield model, batch

@@ -56,12 +56,7 @@ def subject_of(target, batch, rng):
     labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is ModelSubject)
     batch = [as_float64(f"check: {name}", array, labels and index == 1)
              for index, (name, array) in enumerate(zip(names, batch))]
-    return kind(float64_copy(target), batch, rng)
-
-
-def float64_copy(part):
-    """Return a copy of a part, with float64 parameters where it has any."""
-    return part.astype(np.float64) if isinstance(part, Parametric) else copy.deepcopy(part)
+    return kind(target.astype(np.float64) if isinstance(target, Parametric) else copy.deepcopy(target), batch, rng)
 
 
 def assert_gradients(target, *batch, rng=None):
@@ -115,9 +110,8 @@ def examine(name, subject, rng):
     findings += where.manners(subject, taps, rng)
     rows, taylor = [], None
     if gradients is not None:
-        by_term = invariants.gradients_by_term(subject, gradients)
         findings += invariants.terms(subject)
-        rows = compare(subject, gradients, by_term, rng)
+        rows = compare(subject, {None: gradients, **invariants.gradients_by_term(subject, gradients)}, rng)
         if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
             findings = diagnosis.in_order(where.explain(subject, taps, rows, rng), findings)
         taylor = taylor_test(subject, gradients, rng)
@@ -129,7 +123,7 @@ def examine(name, subject, rng):
 def as_float64(name, array, labels=False):
     """Return a float64 copy of an array, or of a network, after a look at it."""
     if name.endswith("network") and isinstance(array, Layer):
-        return float64_copy(array)
+        return array.astype(np.float64)
     try:
         array = np.array(array)
     except ValueError:

@@ -18,13 +18,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from numpyae.activations import ReLU, Sigmoid, Softmax, Tanh, mlp
-from numpyae.autoencoder import Autoencoder
-from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Dense, Dropout, Sequential, TiedDense, TopK
-from numpyae.losses import BernoulliNLL, GaussianNLL, SoftmaxCrossEntropy, SquaredError
-from numpyae.models import Regression
-from numpyae.vae import VAE
+from numpyae import (VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, Regression, ReLU,
+                     Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TiedDense, TopK, mlp)
 
 N, D, H, K, C = 7, 5, 11, 3, 2        # batch, data, hidden, code, classes
 

@@ -14,7 +14,7 @@ import itertools
 
 import numpy as np
 
-from numpyae.gradcheck import locality, vocabulary
+from numpyae.gradcheck import vocabulary
 from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.hypotheses import ALONE, LEVELS, SINGLE, VALUES
 from numpyae.gradcheck.sentences import finding, wrong_form
@@ -33,7 +33,7 @@ def explain(subject, rows):
         wrong = [row for row in rows if row["array"] == name and row["verdict"] == VERDICTS[DISAGREE]]
         for row in [row for row in wrong if row["term"] is not None] or wrong:
             term = row["term"]
-            words.experiment = functools.partial(locality.dependence, subject, name, term, words.mixes_columns)
+            words.experiment = functools.partial(vocabulary.dependence, subject, name, term, words.mixes_columns)
             for title, case in side_by_side(subject, row):
                 findings += diagnose(case, words, title + (f", in the term {term}," if term else ""), name)
     return repaired(findings, subject, rows)
@@ -41,9 +41,8 @@ def explain(subject, rows):
 
 def repaired(findings, subject, rows):
     """Return the findings; if all are unexplained, and one changed line makes every gradient right, that change."""
-    if not findings or any(found["cause"] != "unexplained" for found in findings):
-        return findings
-    slip = repair(subject, rows)
+    unexplained = findings and all(found["cause"] == "unexplained" for found in findings)
+    slip = repair(subject, rows) if unexplained else None
     if slip is None:
         return findings
     owner, method, old, new = slip
@@ -116,8 +115,8 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
         found, wanted = parts_of(found), parts_of(wanted)
         if found.keys() != wanted.keys():
             return f"must have {', '.join(wanted)}"
-        parts = ((name, difference(found[name], wanted[name], numbers, tolerance)) for name in wanted)
-        return next((f"has a {name} that {said}" for name, said in parts if said), "")
+        return next((f"has a {name} that {said}" for name in wanted
+                     if (said := difference(found[name], wanted[name], numbers, tolerance))), "")
     if form := wrong_form(found, np.shape(wanted)):
         return form
     case, words = Case.of(found, wanted, tolerance), vocabulary.Vocabulary(numbers=dict(numbers))
@@ -126,9 +125,8 @@ def difference(found, wanted, numbers=(), tolerance=1e-8):
 
 def parts_of(value):
     """Return {name: part} of a dict, a tuple or a list, {} of anything else."""
-    if isinstance(value, (tuple, list)):
-        return {f"part {i}": part for i, part in enumerate(value)}
-    return value if isinstance(value, dict) else {}
+    return ({f"part {i}": part for i, part in enumerate(value)} if isinstance(value, (tuple, list)) else
+            value if isinstance(value, dict) else {})
 
 
 def in_order(explained, manners):

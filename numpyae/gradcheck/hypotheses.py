@@ -37,17 +37,17 @@ def is_off_a_kink(case, words):
 
 def is_zero(case, words, why=": backward never computes it"):
     """Nothing is there."""
-    nothing = np.all(np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0))
-    if nothing and (case.wrong.sum() > 1 or not case.shape):
+    if (np.all(np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0))
+            and (case.wrong.sum() > 1 or not case.shape)):
         yield "zero", "is 0 everywhere" + (", up to rounding" if np.any(case.yours) else why)
 
 
 def has_other_rounding(case, words):
     """It is as exact as float32, and no more."""
     size, gap = np.abs(case.truth).max(initial=0), np.abs(case.yours - case.truth)
-    often = case.wrong.sum() >= max(2, 0.25 * len(case.wrong))
-    if size and often and np.all(gap <= 4 * np.finfo(np.float32).eps * size) and np.median(
-            gap[case.wrong] / np.abs(case.truth[case.wrong])) < 1e-4:
+    if (size and case.wrong.sum() >= max(2, 0.25 * len(case.wrong))
+            and np.all(gap <= 4 * np.finfo(np.float32).eps * size)
+            and np.median(gap[case.wrong] / np.abs(case.truth[case.wrong])) < 1e-4):
         yield "precision", ("is right to the seven digits of float32, and no further: is something cast on the way, or "
                             "is a small constant in one pass only?")
 
@@ -71,9 +71,8 @@ def is_a_multiple(case, words):
 
 def is_arranged_wrongly(case, words):
     """W stands where Wᵀ belongs, one number stands in every place, or the sum is over other axes."""
-    for cause, sentence, candidate in arrangements(case, words) if case.whole else ():
-        if candidate.shape == case.shape and case.fits(candidate.ravel(), case.error.sum()):
-            yield cause, sentence
+    yield from ((cause, sentence) for cause, sentence, candidate in (arrangements(case, words) if case.whole else ())
+                if candidate.shape == case.shape and case.fits(candidate.ravel(), case.error.sum()))
 
 
 def arrangements(case, words):
@@ -99,8 +98,8 @@ def arrangements(case, words):
 
 def lacks_a_term(case, words):
     """A named term of the loss is missing, doubled, or of the wrong sign."""
-    terms = case.terms.items() if len(case.yours) > 1 else ()
-    for term, c in case.multiples(terms, case.error, case.yours - case.truth):
+    for term, c in case.multiples(case.terms.items() if len(case.yours) > 1 else (), case.error,
+                                  case.yours - case.truth):
         how = f"has {{}} times {1 + c:.6g}" + (words.called(c + 1) if c > -1 else "")
         how = {-1.0: "misses {}", 1.0: "has {} twice", -2.0: "has {} with the wrong sign"}.get(round(c, 6), how)
         yield "term", how.format(f"the gradient of the term {term}")
@@ -117,8 +116,8 @@ def has_a_factor(case, words, transforms=TRANSFORMS):
             varies = np.all(np.isfinite(candidate)) and np.ptp(candidate) > 0
             c = case.constant(candidate, error) if varies else None
             if c is not None and words.names_of(c):
-                besides = "" if abs(c - 1) < 1e-6 else f" and a factor {c:.6g}{words.called(c)}"
-                found.append(("elementwise", sentence + besides))
+                found.append(("elementwise", sentence + ("" if abs(c - 1) < 1e-6 else
+                                                         f" and a factor {c:.6g}{words.called(c)}")))
         masked = np.where(q == 0, 0, case.truth)
         if not np.any(case.yours[q == 0]) and np.any(masked != case.truth) and case.fits(masked, case.error):
             found.append(("elementwise", f"is 0 wherever {name} is 0, and right elsewhere"))
@@ -129,11 +128,10 @@ def has_a_factor(case, words, transforms=TRANSFORMS):
 
 def should_be_zero(case, words):
     """It is right but for elements where f is flat, or for elements that are left at 0."""
-    flat = np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong])
     if case.wrong.sum() > 1 and not np.any(case.yours[case.wrong]):
         yield ("axes" if case.stretch().startswith(("row", "column")) else "elementwise",
                f"is 0 {case.share()} ({case.stretch()}), and right elsewhere")
-    elif flat and not case.wrong.all():
+    elif np.all(np.abs(case.truth[case.wrong]) <= SAFETY * case.error[case.wrong]) and not case.wrong.all():
         yield "elementwise", (f"is not 0 {case.share()} ({case.stretch()}) where the truth is 0, and right elsewhere: "
                               "is something clipped or masked in forward, and not in backward?")
 
@@ -141,9 +139,8 @@ def should_be_zero(case, words):
 def is_something_else(case, words):
     """It is a quantity that delta does not multiply."""
     rows = quantities(words.rows, case.shape, PLAIN) if len(case.yours) >= FEW else ()
-    for name, c in case.multiples((name, case.at(q)) for name, q in rows):
-        if words.names_of(c):
-            yield "operand", f"is {coefficient(c)}{name}, whatever delta is"
+    yield from (("operand", f"is {coefficient(c)}{name}, whatever delta is")
+                for name, c in case.multiples((name, case.at(q)) for name, q in rows) if words.names_of(c))
 
 
 def is_another_expression(case, words):
@@ -167,8 +164,8 @@ def expression(case, words, target):
 
 def times_delta(case, words):
     """Yield (name, elements) of each delta, alone and times each quantity."""
-    factors = [("", 1.0), *quantities(words.rows, case.shape)]
-    for (delta_name, delta), (name, q) in itertools.product(fitting(words.deltas, case), factors):
+    for (delta_name, delta), (name, q) in itertools.product(
+            fitting(words.deltas, case), [("", 1.0), *quantities(words.rows, case.shape)]):
         if np.ptp(product := case.at(delta * q)) > 0:
             yield f"{delta_name} {name}".strip(), product
 
@@ -193,9 +190,8 @@ def misses_a_summand(case, words):
     for name, c in case.multiples(bases, 0.0, off):
         factor = next((factor for factor in (1 + c, 1 - c) if words.names_of(factor)), None)
         if words.names_of(c) or len(off) >= FEW and name in words.parameters:
-            missing = c < 0 or "(1 - " in name           # 1 - q too many is also a q - 1 that is missing
-            yield "term", (f"is off by {coefficient(abs(c))}{name}: a summand is "
-                           + ("missing or has the wrong sign" if missing else "too many"))
+            yield "term", (f"is off by {coefficient(abs(c))}{name}: a summand is "    # 1 - q too many: q - 1 missing
+                           + ("missing or has the wrong sign" if c < 0 or "(1 - " in name else "too many"))
         elif len(off) >= FEW and factor is not None:
             yield "term", (f"is off by {c:.6g} {name}, as if it lacked a factor {factor:.6g}, or had one too many"
                            + words.called(factor))
@@ -303,8 +299,7 @@ def sums_over_features(case, words):
 
 def depends_on_others(case, words):
     """An experiment says what no formula explains: samples are mixed, or a local derivative has a wrong formula."""
-    found = words.experiment and words.experiment()
-    (my_row, my_place), (true_row, true_place) = found or ((False, False), (False, False))
+    (my_row, my_place), (true_row, true_place) = (words.experiment and words.experiment()) or ((False, False),) * 2
     if true_row and not my_row:
         yield "axes", ("depends at one sample on the other samples, and should not: something is summed, or read, "
                        "along the wrong axis")

@@ -80,8 +80,8 @@ def raises(method, error):
     if isinstance(error, WrongReturn):
         return finding("shape", f"{method} {error}")
     owners = [frame.f_locals["self"] for frame, _ in traceback.walk_tb(error.__traceback__) if is_of_part(frame)]
-    layer = next((type(owner).__name__ if owner._parts else repr(owner) for owner in owners[-1:]), "")
-    return finding("raises", raised(error, is_of_part, method)) | {"layer": layer}
+    return finding("raises", raised(error, is_of_part, method)) | {
+        "layer": next((type(owner).__name__ if owner._parts else repr(owner) for owner in owners[-1:]), "")}
 
 
 def is_of_part(frame):
@@ -160,9 +160,8 @@ def stale(subject, gradients, values):
 def not_linear(subject, gradients, values, rng):
     """Return findings from backward(v) and backward(u + v): B(u + v) = B(u) + B(v), and B(0) = 0."""
     others = [rng.standard_normal(delta.shape) * (np.abs(delta).max(initial=0) or 1) for delta in subject.deltas]
-    both = [u + v for u, v in zip(subject.deltas, others)]
-    at_v, at_both, at_none = (another_pass(subject, values, deltas)
-                              for deltas in (others, both, [0 * u for u in subject.deltas]))
+    at_v, at_both, at_none = (another_pass(subject, values, [a * u + b * v for u, v in zip(subject.deltas, others)])
+                              for a, b in ((0, 1), (1, 1), (0, 0)))
     findings, sizes = [], [max(1.0, largest(array)) for array in subject.arrays.values()]
     lost = CANCELLED * sum(np.abs(delta).sum() for delta in others) * math.prod(sizes)   # where summands cancel: 1 - h²
     for name, u in gradients.items():
@@ -199,10 +198,9 @@ def gradients_by_term(subject, gradients):
 def terms(subject):
     """Return a list with a finding if the terms of a loss do not add up to it."""
     value, *parts = np.atleast_1d(subject.f())
-    if not parts or abs(value - sum(parts)) <= ROUNDING * max(map(abs, (value, *parts))):
-        return []
-    return [finding("term", f"the terms {', '.join(subject.names)} add up to {sum(parts):.8g}, but the loss is "
-                    f"{value:.8g}")]
+    right = not parts or abs(value - sum(parts)) <= ROUNDING * max(map(abs, (value, *parts)))
+    return [] if right else [finding("term", f"the terms {', '.join(subject.names)} add up to {sum(parts):.8g}, but "
+                                     f"the loss is {value:.8g}")]
 
 
 def same(a, b):

@@ -67,7 +67,7 @@ class Trial(collections.namedtuple("Trial", "name target batch")):
         rng = fresh(np.random.default_rng(0))            # the deltas that `check` draws
         whole = subject_of(self.target, self.batch, rng)
         taps = where.record(whole, whole.parts | where.containers(whole.target))
-        return [whole, *(tap.kind.alone(tap, rng) for tap in taps)]
+        return [whole, *(tap.alone(rng) for tap in taps)]
 
     @functools.cached_property
     def right(self):
@@ -129,16 +129,11 @@ def nearest(cls, trials):
 
 # Making mutants
 
-class Mutant:
+class Mutant(collections.namedtuple("Mutant", "name cls method trials operator source line mutated expected")):
     """One mistake: `name` (class.method), `operator`, `line` and `mutated`.
 
     `expected`: the causes that describe it.
     """
-
-    def __init__(self, cls, method, trials, operator, source, line, mutated, expected):
-        self.cls, self.method, self.trials, self.source = cls, method, trials, source
-        self.name = f"{cls.__name__}.{method}"
-        self.operator, self.line, self.mutated, self.expected = operator, line, mutated, frozenset(expected)
 
     def apply(self):
         """Put the mistake in place; afterwards the method is what it was."""
@@ -168,7 +163,8 @@ def mutants_of(cls, method, trials=None, operators=BACKWARD):
             if same not in seen:
                 seen.add(same)
                 lines = (version.splitlines()[row].split("  #")[0].strip() for version in (source, changed))
-                found.append(Mutant(cls, method, trials, operator, changed, *lines, expected))
+                found.append(Mutant(f"{cls.__name__}.{method}", cls, method, trials, operator, changed, *lines,
+                                    frozenset(expected)))
     if not found and operators is not FORWARD:
         raise RuntimeError(f"mutants: nothing to mutate in {cls.__name__}.{method}")
     return found

@@ -103,9 +103,7 @@ def error_or_inf(pair):
 def scale_of(w):
     """Return what a step is measured by, per element: |w|, or its root mean square if larger; 1 where all is 0."""
     largest = np.max(np.abs(w), initial=0)
-    if not largest:
-        return np.ones_like(w)
-    return np.maximum(np.abs(w), largest * np.sqrt(np.mean((w / largest) ** 2)))
+    return np.maximum(np.abs(w), largest * np.sqrt(np.mean((w / largest) ** 2))) if largest else np.ones_like(w)
 
 
 def first_look(f, w, indices, scale, noise, rng):
@@ -136,8 +134,8 @@ def best_step(f, w, indices, scale, noise, rng):
 
 def confirmed(f, w, index, scale, noise, R, error):
     """Return whether steps that are far apart give R, too, to within the error bars, so that no ladder is needed."""
-    found = (halved(f, w, index, step * scale, noise) for step in FAR_APART)
-    return all(abs(now - R) <= bar + error for now, bar in found)
+    return all(abs(now - R) <= bar + error
+               for now, bar in (halved(f, w, index, step * scale, noise) for step in FAR_APART))
 
 
 def second_look(f, w, index, scale, noise, same_side=None):

@@ -84,21 +84,17 @@ def summed(site):
 
 def renamed(site):
     """Put another cached array, or local name, of the same shape here: two of them are enough."""
-    labels = {"elementwise", "operand"} | scale_labels(site)
-    labels |= {"nonlinear"}                              # exact, where it is said: delta is there twice, or not at all
+    labels = {"elementwise", "operand", "nonlinear"} | scale_labels(site)    # nonlinear: delta is there twice, or not
     labels |= {"updates", "zero", "in place"} if site.text in site.windows else set()
-    grows = {"redrawn", "overwrites"}                    # from call to call
-    return [("another cached value", other, labels | grows if other in site.windows else labels)
-            for other in others(site)[:2]]
+    return [("another cached value", other, labels | ({"redrawn", "overwrites"} if other in site.windows else set()))
+            for other in others(site)[:2]]               # what is in grad grows from call to call
 
 
 def others(site):
     """Return the names of other arrays of the same shape, where the site is the name of one."""
-    here = site.arrays.get(site.text)
-    if here is None or here.ndim == 0:
-        return []
+    here = site.arrays.get(site.text, np.zeros(()))
     return [name for name, array in site.arrays.items()
-            if array.shape == here.shape and not np.shares_memory(array, here)]
+            if here.ndim and array.shape == here.shape and not np.shares_memory(array, here)]
 
 
 def constants(site):
@@ -126,9 +122,8 @@ def statements(site):
     """Change `+=` to `=`; compute in place; leave a call out."""
     node = site.node
     if isinstance(node, ast.AugAssign):
-        sign = "-" * isinstance(node.op, ast.Sub)
-        return [("+= to =", f"{ast.unparse(node.target)}[...] = {sign}({ast.unparse(node.value)})",
-                 {"overwrites", "term", "zero"})]
+        return [("+= to =", f"{ast.unparse(node.target)}[...] = {'-' * isinstance(node.op, ast.Sub)}"
+                 f"({ast.unparse(node.value)})", {"overwrites", "term", "zero"})]
     if isinstance(node, ast.Expr) and not re.match(r"(self\.)?_?(check|require)", site.text):
         return [("drop a call", "pass", {"not zeroed"} if "zero" in site.text or "fill" in site.text else {"zero"})]
     if isinstance(node, (ast.Return, ast.Assign)) and isinstance(node.value, ast.BinOp):
@@ -143,9 +138,8 @@ def statements(site):
 
 def sigma(site):
     """Change exp(logvar / 2), which is σ, to exp(logvar)."""
-    if isinstance(site.node, ast.Call) and site.text.startswith("np.exp(0.5 * "):
-        return [("exp(logvar / 2) to exp(logvar)", site.text.replace("0.5 * ", ""), {"factor", "term"})]
-    return []
+    is_sigma = isinstance(site.node, ast.Call) and site.text.startswith("np.exp(0.5 * ")
+    return [("exp(logvar / 2) to exp(logvar)", site.text.replace("0.5 * ", ""), {"factor", "term"})] * is_sigma
 
 
 VALUES = (ast.BinOp, ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.UnaryOp)

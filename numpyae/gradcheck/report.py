@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from numpyae.gradcheck.sentences import ended
-from numpyae.gradcheck.verdicts import VERDICTS, relative_errors
+from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 DISAGREES, CANNOT_TELL = VERDICTS[1], VERDICTS[2]
 NOTHING = 1e-9                        # of the largest gradient
@@ -27,9 +27,8 @@ class Report:
     @property
     def verdict(self):
         """"disagree" when an element does or anything else is wrong, "cannot tell" of an array, else "agree"."""
-        if self.findings or any(row["verdict"] == DISAGREES for row in self.rows):
-            return DISAGREES
-        return CANNOT_TELL if self.unclear() else VERDICTS[0]
+        wrong = self.findings or any(row["verdict"] == DISAGREES for row in self.rows)
+        return DISAGREES if wrong else CANNOT_TELL if self.unclear() else VERDICTS[0]
 
     def unclear(self):
         """Return the rows that cannot be told, without gradients that are 0 to rounding beside the others.
@@ -47,17 +46,23 @@ class Report:
 
     @property
     def median_error(self):
-        """The median over all elements of |yours - numerical| / max(|yours|, |numerical|)."""
-        errors = np.concatenate([relative_errors(row) for row in self.rows if row["term"] is None] or [np.zeros(0)])
+        """The median of |yours - numerical| / max(|yours|, |numerical|) over the elements that agree, or disagree."""
+        values = [row["values"] for row in self.rows if row["term"] is None]
+        yours, numerical, verdict = (np.concatenate([np.zeros(0), *(one[key] for one in values)])
+                                     for key in ("yours", "numerical", "verdict"))
+        size, judged = np.maximum(np.abs(yours), np.abs(numerical)), verdict <= DISAGREE
+        errors = np.divide(np.abs(yours - numerical), size, out=np.zeros(len(size)),
+                           where=judged & (size > 0) & np.isfinite(size))[judged]
         return float(np.median(errors)) if errors.size else 0.0
 
     def as_dict(self):
         """Return the report for JSON; None stands for a number that is NaN or infinite, which JSON does not know."""
-        told = {"name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
-                "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
-                "taylor": self.taylor,
-                "rows": [{key: value for key, value in row.items() if key != "values"} for row in self.rows]}
-        return json.loads(json.dumps(told), parse_constant=lambda not_finite: None)
+        return json.loads(json.dumps({
+            "name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
+            "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
+            "taylor": self.taylor,
+            "rows": [{key: value for key, value in row.items() if key != "values"} for row in self.rows]}),
+            parse_constant=lambda not_finite: None)
 
     def sentence(self):
         """Return the sentence that a reader needs first."""
@@ -109,8 +114,8 @@ def label(row):
 def line(row):
     """Return a row of the table."""
     shape, index = str(tuple(row["shape"])), str(tuple(row["index"]))
-    words = {"disagree": f"of {row['checked']}", "cannot_tell": "cannot tell", "kinks": "on a kink"}
-    counts = [f"{row[key]} {word}" for key, word in words.items() if row[key]]
+    counts = [f"{row[key]} {word}" for key, word in (
+        ("disagree", f"of {row['checked']}"), ("cannot_tell", "cannot tell"), ("kinks", "on a kink")) if row[key]]
     if row["checked"] < row["elements"]:
         along = row.get("directions", ())
         counts.append(f"{row['checked']} of {row['elements']} elements sampled, and {len(along)} directions, of which "

@@ -53,8 +53,8 @@ def exact_causes(mutant):
 
 def nearly_right(right, wrong):
     """Return whether something is wrong, but nothing by more than float32 would make it."""
-    close = all(np.allclose(wrong[at], right[at], rtol=0, atol=2e-6 * np.abs(right[at]).max(initial=0)) for at in right)
-    return close and any(np.any(right[at] != wrong[at]) for at in right)
+    return (all(np.allclose(wrong[at], right[at], rtol=0, atol=2e-6 * np.abs(right[at]).max(initial=0)) for at in right)
+            and any(np.any(right[at] != wrong[at]) for at in right))
 
 
 def exact_factor(right, wrong):
@@ -104,8 +104,8 @@ def run(mutants, progress=None, enough=ENOUGH):
 
 def outcome(mutant, enough=ENOUGH):
     """Return the outcome of one mutant, checked at its trials until it has failed so many of them."""
-    tried = (findings_of(trial, mutant) for trial in mutant.trials)
-    reports = list(itertools.islice((findings for findings in tried if findings is not None), enough))
+    reports = list(itertools.islice((findings for trial in mutant.trials
+                                     if (findings := findings_of(trial, mutant)) is not None), enough))
     if not reports:
         why = EQUIVALENT.get((mutant.name, mutant.operator, mutant.mutated), "")
         return Outcome(mutant, "equivalent" if why else "survived", why)

@@ -42,11 +42,9 @@ def wrong_form(found, shape, samples=0):
     if not real:
         return ("must be an array" + " of real numbers" * isinstance(found, np.ndarray)
                 + f", got {getattr(found, 'dtype', type(found).__name__)}")
-    got, hint = np.shape(found), ""
-    if samples > 1 and got == (samples, *shape):
-        hint = f": is the sum over the {samples} samples missing?"
-    elif got == shape[::-1]:
-        hint = ": is it transposed?"
+    got = np.shape(found)
+    hint = (f": is the sum over the {samples} samples missing?" if samples > 1 and got == (samples, *shape) else
+            ": is it transposed?" if got == shape[::-1] else "")
     return "" if got == shape else f"must have shape {shape}, got {got}{hint}"
 
 
@@ -65,8 +63,6 @@ def raised(error, is_theirs, name=""):
     words += SWAPPED if "matmul" in words else ""
     if name:
         return f"{name} raises {kind}" + f" at `{code}`" * bool(code) + f": {words}" * bool(words)
-    if isinstance(error, MemoryError):
-        said = f"it asks for more memory than a task may have ({words})"
-    else:
-        said = PLAINER.get(type(error), kind + f": {words}" * bool(words))
+    said = (f"it asks for more memory than a task may have ({words})" if isinstance(error, MemoryError) else
+            PLAINER.get(type(error), kind + f": {words}" * bool(words)))
     return (f"line {line}" + f", `{code}`" * bool(code) + ": ") * bool(line) + said

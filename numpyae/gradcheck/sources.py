@@ -18,12 +18,10 @@ import warnings
 
 import numpy as np
 
+from numpyae import DiagonalGaussian, Model, Sequential
 from numpyae.described import Described
 from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.operators import Site, dropped, is_summand, is_whole, others, scaled, summed, transposed
-from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Sequential
-from numpyae.models import Model
 from numpyae.parameters import Parametric
 
 NUMBER = itertools.count()
@@ -42,20 +40,21 @@ def methods_of(classes):
             if isinstance(function, types.FunctionType) and not name.startswith("__")}
 
 
-def methods_run(run, known):
-    """Return the methods among `known`, {code: method}, that are called in run()."""
-    found = {}
-
-    def look(frame, event, _):
-        if event == "call" and frame.f_code in known:
-            found[known[frame.f_code]] = True
-
-    sys.setprofile(look)
+def watch(look, run):
+    """Call run(), and look(frame, event) whenever a Python function in it is called or returns."""
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: look(frame, event))
     try:
         run()
     finally:
-        sys.setprofile(None)
-    return found
+        sys.setprofile(before)
+
+
+def methods_run(run, known):
+    """Return the methods among `known`, {code: method}, that are called in run(), each once."""
+    called = []
+    watch(lambda frame, event: called.append(frame.f_code) if event == "call" else None, run)
+    return list(dict.fromkeys(known[code] for code in called if code in known))
 
 
 def source_of(cls, method):
@@ -127,9 +126,8 @@ def computing(node):
         called, of_call = ast.unparse(node.func), isinstance(getattr(node.func, "value", None), ast.Call)
         shape = called in ("range", "len", "np.empty") or called.endswith(".reshape")
         fields = ("func",) * of_call + ("args",) * (not shape)
-    values = [getattr(node, field) for field in fields]
-    return [part for value in values for part in (value if isinstance(value, list) else [value])
-            if isinstance(part, (ast.expr, ast.stmt))]
+    return [part for value in (getattr(node, field) for field in fields)
+            for part in (value if isinstance(value, list) else [value]) if isinstance(part, (ast.expr, ast.stmt))]
 
 
 def arrays_in(cls, method, subject):
@@ -139,18 +137,13 @@ def arrays_in(cls, method, subject):
     """
     code, found = vars(cls)[method].__code__, {}
 
-    def look(frame, event, _):
+    def look(frame, event):
         if event == "return" and frame.f_code is code and not found:
-            found.update(frame.f_locals)
-            found.update({f"self.{name}": getattr(frame.f_locals["self"], name, None)
-                          for name in {*vars(frame.f_locals["self"]), *code.co_names} if not name.startswith("_")})
+            part = frame.f_locals["self"]
+            found.update({**frame.f_locals, **{f"self.{name}": getattr(part, name, None)
+                                               for name in {*vars(part), *code.co_names} if not name.startswith("_")}})
 
-    sys.setprofile(look)
-    try:
-        subject.forward()
-        subject.backward(subject.deltas)
-    finally:
-        sys.setprofile(None)
+    watch(look, subject.gradients)
     arrays = {name: array for name, array in sorted(found.items()) if isinstance(array, np.ndarray)}
     return arrays, frozenset(name for name in arrays
                              if any(np.may_share_memory(arrays[name], window) for window in subject.windows.values()))

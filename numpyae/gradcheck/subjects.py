@@ -13,8 +13,7 @@ import itertools
 
 import numpy as np
 
-from numpyae.latent import DiagonalGaussian
-from numpyae.layers import Layer
+from numpyae import DiagonalGaussian, Layer
 from numpyae.losses import Loss
 from numpyae.models import Model, as_network
 from numpyae.penalties import Penalty
@@ -110,15 +109,9 @@ class PartSubject(Subject):
         inside = set(map(id, self.parts.values()))
         owners = {"": part} | {f"{name}.{attribute}": partner for name, leaf in self.parts.items()
                                for attribute, partner in leaf.partners().items() if id(partner) not in inside}
-        self.parameters = {f"{place}.{name}".lstrip("."): array for place, owner in owners.items()
-                           for name, array in owner.named_parameters().items()}
-        self.windows = {f"{place}.{name}".lstrip("."): array for place, owner in owners.items()
-                        for name, array in owner.named_gradients().items()}
-
-    @classmethod
-    def alone(cls, tap, rng):
-        """Return the subject of a part of a model, at the batch and the deltas that it had there."""
-        return cls(tap.part, tap.inputs[cls.tapped[0]], rng, tap.deltas)
+        self.parameters, self.windows = (
+            {f"{place}.{name}".lstrip("."): array for place, owner in owners.items()
+             for name, array in getattr(owner, named)().items()} for named in ("named_parameters", "named_gradients"))
 
     def run(self, inputs):
         return [getattr(self.target, self.tapped[0])(*inputs.values(), *self.fixed.values())]
@@ -150,15 +143,11 @@ class LossSubject(PartSubject):
 
     batch_names = ("output", "target")
 
-    def __init__(self, loss, batch, rng):
-        super().__init__(loss, batch, rng, [rng.standard_normal(len(batch[0]))])
+    def __init__(self, loss, batch, rng, deltas=None):
+        super().__init__(loss, batch, rng, [rng.standard_normal(len(batch[0]))])       # equal ones hide a factor
         if loss.outputs_per_feature == 2:
             width = batch[0].shape[-1]
             self.pieces = {"output": [("mu", 0, width // 2), ("logvar", width // 2, width)]}
-
-    @classmethod
-    def alone(cls, tap, rng):
-        return cls(tap.part, tap.inputs["forward"], rng)                     # equal weights hide what they multiply
 
 
 class PriorSubject(PartSubject):
@@ -184,12 +173,8 @@ class PosteriorSubject(PartSubject):
                          deltas or [rng.standard_normal(epsilon.shape), rng.standard_normal(len(h))])
         self.terms = self.names = ("draw", "log q" if drawn else "kl")
         self.fixed = {"epsilon": epsilon}
-        pieces = ("mu", 0, d), ("logvar", d, min(2 * d, h.shape[1])), ("below", 2 * d, h.shape[1])
-        self.pieces = {"h": [(title, start, stop) for title, start, stop in pieces if start < stop]}
-
-    @classmethod
-    def alone(cls, tap, rng):
-        return cls(tap.part, tap.inputs["sample"], rng, tap.deltas, tap.drawn)
+        self.pieces = {"h": [piece for piece in (("mu", 0, d), ("logvar", d, min(2 * d, h.shape[1])),
+                                                 ("below", 2 * d, h.shape[1])) if piece[1] < piece[2]]}
 
     def run(self, inputs):
         return [self.target.sample(inputs["h"], self.fixed["epsilon"]),

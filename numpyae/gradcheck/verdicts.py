@@ -27,9 +27,8 @@ CONFIRM = 20                          # when so many second looks in an array en
 CONFIRM_WRONG = 8                     # so many where they confirm a difference, since one element proves it
 
 
-def compare(subject, gradients, by_term, rng):
-    """Return the rows of the report, for each array and term. gradients: {name: array}; by_term: {term: gradients}."""
-    gradients = {None: gradients, **by_term}
+def compare(subject, gradients, rng):
+    """Return the rows of the report, for each array and term. gradients: {term: {name: array}}, None for all of f."""
     return [row for name, array in subject.arrays.items() if array.size for row in
             compare_array(subject, name, array, [(term, found[name]) for term, found in gradients.items()], rng)]
 
@@ -106,10 +105,8 @@ class Component:
 
 def chosen(size, rng):
     """Return which elements are compared: all, or one from each of SAMPLE equal strata of a large array."""
-    if size <= ALL:
-        return range(size)
     edges = np.linspace(0, size, SAMPLE + 1).astype(int)
-    return [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])]
+    return range(size) if size <= ALL else [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])]
 
 
 def verdicts(f, array, indices, scale, noise, values, rng):
@@ -158,8 +155,8 @@ def look_again(f, array, index, scale, noise, values, i):
 
 def on_a_kink(f, array, index, scale, noise, values, i, known):
     """Return KINK or DISAGREE where the slopes on both sides differ, KINK where winners tie, else None."""
-    looks = (slopes(f, array, index, near, noise) for near in {abs(array[index]) or scale, scale})
-    found = next(filter(None, looks), None)
+    found = next(filter(None, (slopes(f, array, index, near, noise)
+                               for near in {abs(array[index]) or scale, scale})), None)
     if found is not None and np.all(np.isfinite(found)):
         slack = 1e-4 * max(map(abs, found))
         values["numerical"][i], values["error"][i] = np.mean(found), (found[1] - found[0]) / 2
@@ -180,8 +177,8 @@ def slope_along(f, array, gradient, v, noise):
     yours = float(np.sum(gradient * v))
     error += 1e-12 * float(np.sum(np.abs(gradient * v)))
     unclear = not np.isfinite(error) or error > USELESS * max(abs(yours), abs(R))
-    verdict = CANNOT_TELL if unclear else AGREE if abs(yours - R) <= SAFETY * error else DISAGREE
-    return yours, float(R), float(error), verdict
+    return yours, float(R), float(error), (CANNOT_TELL if unclear else
+                                           AGREE if abs(yours - R) <= SAFETY * error else DISAGREE)
 
 
 def hunted_down(f, array, gradient, scale, noise, rng):
@@ -203,18 +200,9 @@ def summed_up(row):
     whole = next((kind for kind in (CANNOT_TELL, KINK) if counts[kind] == len(verdict)), AGREE)
     if counts[DISAGREE] or any(found[3] == DISAGREE for found in row.get("directions", ())):
         whole = DISAGREE
-    gap = np.abs(values["yours"] - values["numerical"])
-    doubt = np.nan_to_num(gap / (values["error"] + 1e-300), nan=np.inf)
+    doubt = np.nan_to_num(np.abs(values["yours"] - values["numerical"]) / (values["error"] + 1e-300), nan=np.inf)
     doubt[verdict != whole] = -1
     i = int(np.argmax(doubt))
     row |= {"checked": len(verdict), "disagree": counts[DISAGREE], "cannot_tell": counts[CANNOT_TELL],
             "kinks": counts[KINK], "verdict": VERDICTS[whole], "index": place_of(values["index"][i], row["shape"])}
     return row | {key: float(values[key][i]) for key in ("yours", "numerical", "error")}
-
-
-def relative_errors(row):
-    """Return |yours - numerical| / max(|yours|, |numerical|) of the elements that agree, or disagree."""
-    values = row["values"]
-    size = np.maximum(np.abs(values["yours"]), np.abs(values["numerical"]))
-    gap, judged = np.abs(values["yours"] - values["numerical"]), values["verdict"] <= DISAGREE
-    return np.divide(gap, size, out=np.zeros(len(size)), where=judged & (size > 0) & np.isfinite(size))[judged]

@@ -2,6 +2,12 @@
 
 A wrong gradient is rarely a random one. It is the right one times a quantity from around, or without one that belongs
 in it: an activation's derivative, a mask, σ, the batch size. So the diagnosis needs names for all quantities around.
+
+Where no formula fits, an experiment says what an element of the gradient depends on. Every layer and loss here works
+sample by sample, and most of them element by element. Then an element of the gradient may depend on nothing but its own
+row, or its own place. The experiment changes everything else and looks whether the element stays. A gradient that
+depends on other samples was summed over the wrong axis. One that depends on its own place only, and is wrong, has a
+wrong formula for the local derivative, even where that formula has no name.
 """
 
 import copy
@@ -11,7 +17,6 @@ import numpy as np
 
 from numpyae.checks import is_number
 from numpyae.gradcheck.invariants import caches
-from numpyae.gradcheck.locality import outputs_when_moved
 from numpyae.gradcheck.subjects import (LayerSubject, LossSubject, PairSubject, PenaltySubject, PosteriorSubject,
                                         PriorSubject, Subject)
 
@@ -52,13 +57,15 @@ NAMES = {LayerSubject: ("delta", "x", "y"), PairSubject: ("dout", "x", "out"), L
          PenaltySubject: ("weight", "x", ""), Subject: ("", "", "")}
 SIZES = {"x": "the number of inputs", "y": "the number of outputs", "out": "the number of outputs",
          "o": "the number of outputs"}
+SAME = 1e-9                           # relative: what changes by less has not changed
+PLACES = 5                            # so many elements are tried
 
 
 class Vocabulary:
     """Named arrays: `rows`, with a row for each sample; `deltas`, what backward receives; `parameters`, `gradients`.
 
     `numbers`: {name: value}, what a factor can be; `mixes_columns`: whether an output depends on more than one input;
-    `experiment`: a function that finds out what an element of the gradient depends on (locality.py), or None.
+    `experiment`: a function that finds out what an element of the gradient depends on (`dependence`), or None.
     """
 
     def __init__(self, deltas=None, parameters=None, numbers=None):
@@ -198,3 +205,107 @@ def quantities(rows, shape, transforms=TRANSFORMS):
             key = np.round(value / np.abs(value).max(), 11).tobytes()
             found.setdefault(key, []).append((pattern.format(name), value))
     return [(" (= ".join(name for name, _ in same[:2]) + ")" * (len(same) > 1), same[0][1]) for same in found.values()]
+
+
+# The experiment
+
+def dependence(subject, name, term, mixes_columns):
+    """Return whether this gradient and the true one depend on (their own row only, their own place only).
+
+    Return None where that cannot be asked: the gradient is not the same twice, or not linear in delta.
+    """
+    array = subject.inputs.get(name)
+    if array is None or array.ndim != 2 or len(array) < 2:
+        return None
+    values, deltas = subject.values(), [delta.copy() for delta in subject.deltas]
+
+    def now(factor=1):
+        """Return the gradient for the deltas times this factor; then put everything back."""
+        for delta in subject.deltas:
+            delta *= factor
+        try:
+            return np.array(subject.gradients(term)[name], dtype=np.float64)
+        finally:
+            subject.restore(values)
+            for delta, kept in zip(subject.deltas, deltas):
+                delta[...] = kept
+
+    before = now()
+    if not (np.array_equal(before, now()) and np.allclose(now(-2), -2 * before, rtol=SAME, atol=0)):
+        return None
+    mine = tuple(unmoved(subject, now, before, by_row) for by_row in (True, False))
+    subject.forward()
+    return mine, of_truth(subject, array, mixes_columns)
+
+
+def unmoved(subject, now, before, by_row):
+    """Return whether elements of the gradient now() stay while all other rows, or places, change a little."""
+    rng, D, size = np.random.default_rng(0), features(subject), np.abs(before).max(initial=0) or 1.0
+    for i in rng.permutation(before.size)[:PLACES]:
+        row, column = divmod(int(i), before.shape[1])
+        for array in movable(subject):
+            own = np.zeros(array.shape, dtype=bool)
+            axis = sample_axis(array, len(before))
+            np.moveaxis(own, axis, 0)[row] = (by_row or axis == array.ndim - 1
+                                              or np.arange(array.shape[-1]) % D == column % D)
+            array[~own] *= rng.uniform(0.8, 1.0, np.sum(~own))
+        if not abs(now()[row, column] - before[row, column]) <= SAME * size:
+            return False
+    return True
+
+
+def of_truth(subject, array, mixes_columns):
+    """Return whether the true gradient depends on (its own row only, its own place only): f is then a sum over them."""
+    D = features(subject)
+    rows = additive(subject, array, (0, slice(None)), (1, slice(None))) and all(
+        np.array_equal(*(np.delete(output, len(array) // 2, sample_axis(output, len(array))) for output in pair))
+        for pair in zip(*outputs_when_moved(subject, array, len(array) // 2)))           # mixtures can be additive, too
+    places = D < 2 or additive(subject, array, (0, 0), (0, 1)) and other_places_stay(subject, array, D)
+    return rows, places and not mixes_columns
+
+
+def outputs_when_moved(subject, array, place, share=0.3):
+    """Return the outputs as they are, and with this place of the array larger by a share of its largest number."""
+    before, kept = [np.copy(output) for output in subject.forward()], array.copy()
+    array[place] += share * (np.abs(kept).max() or 1)
+    after = [np.copy(output) for output in subject.forward()]
+    array[...] = kept
+    subject.forward()
+    return before, after
+
+
+def other_places_stay(subject, array, D):
+    """Return whether a change of the first place moves no other place of the outputs: mixtures can be additive, too."""
+    moved = [np.flatnonzero(np.any(old != new, axis=tuple(range(old.ndim - 1))))
+             for old, new in zip(*outputs_when_moved(subject, array, (slice(None), 0)))
+             if sample_axis(old, len(array)) < old.ndim - 1]
+    return all(np.all(places % D == 0) for places in moved)
+
+
+def sample_axis(array, N):
+    """Return the axis of the N samples in (N,), (N, D), (K, N, D) of K draws, or (K, N), a number for each of them."""
+    return array.ndim - 1 - (array.ndim > 1 and array.shape[-2] == N)
+
+
+def features(subject):
+    """Return how many places a row has: the smallest width, of which others hold two, such as μ and logvar."""
+    N = len(next(iter(subject.inputs.values())))
+    return min(array.shape[-1] for array in movable(subject) if sample_axis(array, N) < array.ndim - 1)
+
+
+def movable(subject):
+    """Return the arrays that have a row for each sample."""
+    return [array for array in (*subject.inputs.values(), *subject.fixed.values(), *subject.deltas)
+            if array.dtype.kind == "f"]
+
+
+def additive(subject, array, first, second):
+    """Return whether f(both moved) - f(one moved) - f(other moved) + f = 0 for two rows, or two places of one row."""
+    kept, values = array.copy(), []
+    for moved in ((), (first,), (second,), (first, second)):
+        for place in moved:
+            array[place] += 0.3 * (np.abs(kept).max() or 1)
+        values.append(float(np.atleast_1d(subject.f())[0]))
+        array[...] = kept
+    none, one, other, both = values
+    return abs(both - one - other + none) <= SAME * max(map(abs, (none, one, other, both, 1e-300)))

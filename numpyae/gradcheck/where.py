@@ -71,7 +71,7 @@ class Tap:
     def back(self, run, *deltas, **options):
         """Run the part's backward, after a note of what it received and whether its cache is still what it was."""
         self.dtypes = {np.asarray(delta).dtype for delta in deltas}
-        self.drawn = "dlog_q" in options                 # of a posterior: what it costs is estimated from the z drawn
+        self.drawn = {"drawn": True} if "dlog_q" in options else {}          # of a posterior: its cost is that of its z
         self.deltas = [np.array(delta, dtype=np.float64)
                        for delta in (*deltas, *([options["dlog_q"]] if self.drawn else []))]
         self.spoilt = next((name for name in self.kept
@@ -79,6 +79,10 @@ class Tap:
         self.log.append(self)
         self.returned = run(*deltas, **options)
         return self.returned
+
+    def alone(self, rng):
+        """Return the subject of the part, at the batch and the deltas that it had in the model."""
+        return self.kind(self.part, self.inputs[self.kind.tapped[0]], rng, self.deltas, **self.drawn)
 
 
 def record(subject, parts):
@@ -115,7 +119,7 @@ def manners(subject, taps, rng):
                                     finding("precision" if dtype == np.float32 else "dtype", said)))
         said = f"{tap.spoilt}, which forward kept, was changed by another part before backward read it"
         found = [finding("in place", said, tap.spoilt)] if tap.spoilt is not None else []
-        findings += placed(found + invariants.run(tap.kind.alone(tap, rng), rng)[1], tap)
+        findings += placed(found + invariants.run(tap.alone(rng), rng)[1], tap)
     if taps:
         subject.forward()
     return findings
@@ -140,13 +144,12 @@ def explain(subject, taps, rows, rng):
     if not taps:
         return diagnosis.explain(subject, rows)
     first_wrong, right = walk_back(subject, taps, rng)
-    findings = ([found for tap in right for found in placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)]
+    findings = ([found for tap in right for found in placed(wrong_alone(tap.alone(rng), rng), tap)]
                 or wrong_penalties(subject, taps, rng))
     if findings:
         return findings
-    outer = record(subject, containers(subject.target))
-    whole = (placed(wrong_alone(tap.kind.alone(tap, rng), rng), tap)
-             for tap in sorted(outer, key=lambda tap: -tap.place.count("."))             # the innermost first
+    innermost_first = sorted(record(subject, containers(subject.target)), key=lambda tap: -tap.place.count("."))
+    whole = (placed(wrong_alone(tap.alone(rng), rng), tap) for tap in innermost_first
              if compare_delta(subject, tap, "forward", tap.deltas[0], rng)["verdict"] != VERDICTS[DISAGREE])
     findings = next(filter(None, whole), [])
     if findings or first_wrong is None:
@@ -158,7 +161,7 @@ def explain(subject, taps, rows, rng):
 
 def wrong_alone(alone, rng):
     """Return the findings of a part that stands alone."""
-    rows = compare(alone, alone.gradients(), {term: alone.gradients(term) for term in alone.terms}, rng)
+    rows = compare(alone, {term: alone.gradients(term) for term in (None, *alone.terms)}, rng)
     return diagnosis.explain(alone, rows) if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows) else []
 
 
@@ -168,8 +171,8 @@ def wrong_penalties(subject, taps, rng):
     for term, penalty, name, layers in getattr(subject.target, "penalised", ()):
         tap = next((tap for tap in taps if tap.place == f"{name}.0" or not name and tap.place.endswith(".0")), None)
         if tap is not None:
-            network = copy.deepcopy(subject.target._parts[tap.place.removesuffix(".0")])
-            network = Sequential(*network.layers[:len(layers)])
+            network = subject.target._parts[tap.place.removesuffix(".0")]
+            network = Sequential(*copy.deepcopy(network).layers[:len(layers)])
             alone = PenaltySubject(copy.copy(penalty), (network, tap.inputs["forward"][0]), rng)
             findings += [{**found, "place": term, "layer": found["layer"] or repr(penalty)}
                          for found in wrong_alone(alone, rng)]

@@ -64,11 +64,10 @@ def show_classes(axes, code, labels=None):
     classes, index = np.unique(labels, return_inverse=True)
     markers = [MarkerStyle(MARKERS[k % len(MARKERS)]) for k in range(len(classes))]
     shapes = [marker.get_path().transformed(marker.get_transform()) for marker in markers]
-    points = axes.scatter(*code.T, s=26, c=[COLOURS[k % 10] for k in index], alpha=0.7, linewidth=0)
-    points.set_paths([shapes[k] for k in index])
+    axes.scatter(*code.T, s=26, c=[COLOURS[k % 10] for k in index], alpha=0.7, linewidth=0).set_paths(
+        [shapes[k] for k in index])
     densest = np.stack([densest_point(code[index == k][:500]) for k in range(len(classes))])
-    widest = max(len(str(name)) for name in classes)
-    places = keep_apart(densest, 0.03 * (1 + widest) * np.ptp(code, axis=0).max())
+    places = keep_apart(densest, 0.03 * (1 + max(len(str(name)) for name in classes)) * np.ptp(code, axis=0).max())
     for k, name in enumerate(classes):
         axes.plot([], [], linestyle="", marker=markers[k], markersize=10, color=COLOURS[k % 10], label=str(name))
         text = class_name(axes, places[k], str(name), k, 22)
@@ -90,12 +89,10 @@ def densest_point(points):
 def keep_apart(points, distance):
     """Return points (C, 2) moved until no two are closer than distance, or for 100 rounds."""
     points = points.copy()
-    pairs = [(a, b) for a in range(len(points)) for b in range(a)]
-    for _ in range(100):
-        for a, b in pairs:
-            gap = points[a] - points[b]
-            length = np.hypot(*gap)
-            if length < distance:
-                away = gap / length if length > 0 else np.array([0.0, 1.0])
-                points[[a, b]] += np.stack([away, -away]) * (0.51 * distance - length / 2)
+    for a, b in 100 * [(a, b) for a in range(len(points)) for b in range(a)]:
+        gap = points[a] - points[b]
+        length = np.hypot(*gap)
+        if length < distance:
+            away = gap / length if length > 0 else np.array([0.0, 1.0])
+            points[[a, b]] += np.stack([away, -away]) * (0.51 * distance - length / 2)
     return points

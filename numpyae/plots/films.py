@@ -161,5 +161,5 @@ def moving_codes(axes, codes, labels, edge):
     classes = {str(name): np.flatnonzero(labels == name) for name in np.unique(labels)}
     points = [axes.plot(*codes[rows].T, MARKERS[k % len(MARKERS)], markersize=4.5, markeredgewidth=0,
                         color=COLOURS[k % 10], alpha=0.8)[0] for k, rows in enumerate(classes.values())]
-    names = [class_name(axes, (0, 0), name, k, 20, clip_on=True) for k, name in enumerate(classes)]
-    return list(classes.values()), points, names
+    return list(classes.values()), points, [class_name(axes, (0, 0), name, k, 20, clip_on=True)
+                                            for k, name in enumerate(classes)]

@@ -98,10 +98,10 @@ def name_worst(axes, elements, worst, rows):
     width = 0.04 + 0.017 * max(len(name), 23)                                # of the text, about, in widths of the axes
     points = (axes.transData + axes.transAxes.inverted()).transform(np.stack([x, y], axis=1))
     spots = np.array([[0.02 + width / 2, 0.89], [0.5, 0.89], [0.5, 0.11], [0.98 - width / 2, 0.11]])
-    covered = [np.sum(np.all(np.abs(points - spot) < [width / 2, 0.11], axis=1)) for spot in spots]
-    best = min(range(4), key=lambda k: (covered[k], np.hypot(*(points[worst] - spots[k]))))
+    best = min(spots, key=lambda spot: (np.sum(np.all(np.abs(points - spot) < [width / 2, 0.11], axis=1)),
+                                        np.hypot(*(points[worst] - spot))))
     axes.annotate(f"{name}\nyours {signed(y[worst], '.7g')}\nnumerical {signed(x[worst], '.7g')}",
-                  (x[worst], y[worst]), spots[best], textcoords="axes fraction", fontsize=TEXT, ha="center",
+                  (x[worst], y[worst]), best, textcoords="axes fraction", fontsize=TEXT, ha="center",
                   va="center", bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "0.6"},
                   arrowprops={"arrowstyle": "-", "color": "0.2", "linewidth": 1.5, "shrinkB": 8})
 
@@ -119,9 +119,8 @@ def show_taylor(axes, taylor, ok, kinks):
     low = noise / 3000 if rounding else min(values[values > 0], default=1.0) / 3
     axes.set(xscale="log", yscale="log", ylim=(low, 30 * values.max(initial=low)))
     n, falls = falls_as(h, second, noise)
-    verdict = ": the gradient is right" if ok else ": right along this v" if n > 1 else ""
-    if n == 1:
-        verdict = ": a kink, or a wrong gradient" if kinks else ": the gradient is wrong"
+    wrong = ": a kink, or a wrong gradient" if kinks else ": the gradient is wrong"
+    verdict = wrong if n == 1 else ": the gradient is right" if ok else ": right along this v" if n > 1 else ""
     axes.plot(h, first, "o-", color=COLOURS[8], linewidth=2.5, markersize=8,
               label=f"$|f(w + hv) - f(w)|$  {falls_as(h, first, noise)[1]}")
     axes.plot(h, second, "D-", color=COLOURS[6], linewidth=2.5, markersize=8,
@@ -152,7 +151,5 @@ def falls_as(h, values, noise):
     n = 0 where there are no such steps.
     """
     clear = np.flatnonzero(np.isfinite(values) & (values > 10 * max(noise, 0)))[:4]
-    n = 0
-    if len(clear) >= 2:
-        n = max(round(np.polyfit(np.log(h[clear]), np.log(values[clear]), 1)[0]), 0)
+    n = max(round(np.polyfit(np.log(h[clear]), np.log(values[clear]), 1)[0]), 0) if len(clear) >= 2 else 0
     return n, ("is rounding alone", "falls as h", "falls as h²")[n] if n < 3 else f"falls as $h^{n}$"

@@ -23,8 +23,8 @@ def network(network):
     columns = columns_of(network)
     widest, last = max(column["n"] for column in columns), len(columns) - 1
     for k, column in enumerate(columns):
-        ones = [-1] if widest <= 8 and k < last and columns[k + 1]["biased"] else []   # W[-1] holds the biases
-        rows = ones + column["rows"]
+        biased = widest <= 8 and k < last and columns[k + 1]["biased"]
+        rows = [-1] * biased + column["rows"]            # W[-1] holds the biases
         column["units"] = [(row, np.array([k, (len(rows) - 1) / 2 - i])) for i, row in enumerate(rows)]   # one apart
     of_ones = ("Those that come from a 1 are the biases." if widest <= 8 else
                "The constant 1 is not depicted, but you always need it.")
@@ -102,9 +102,8 @@ def new_column(letter, formula, W, learnt=True, biased=False, box=None, most=8):
     rows: those to be drawn, at most `most`; None for dots. box: the name on the box in front of them, if there is one.
     """
     n, ends = W.shape[1], most // 2 - 1
-    rows = list(range(n)) if n <= most else [*range(ends), None, *range(n - ends, n)]
     return {"n": n, "letters": [letter], "formula": formula, "W": W, "learnt": learnt, "biased": biased, "box": box,
-            "rows": rows}
+            "rows": list(range(n)) if n <= most else [*range(ends), None, *range(n - ends, n)]}
 
 
 def show_units(axes, columns, radius):

@@ -101,9 +101,7 @@ class Ledger:
     def unique(self, name):
         """Return the name, with a dash for every one that is taken."""
         taken = {row.step for row in [*self.rows, *self.owners]} | self.constants.keys()
-        while name in taken:
-            name += "'"
-        return name
+        return next(free for dashes in itertools.count() if (free := name + "'" * dashes) not in taken)
 
     def constant(self, field, value, part=None):
         """Return the row, which has no line, of a number that formulas name."""
@@ -262,7 +260,6 @@ def cuts(shape, width):
 def view_of(array, other):
     """Return (slice in words, flat index) where an array looks into some columns of another, else ("", None)."""
     index = np.arange(other.size).reshape(other.shape)
-    for words, cut in cuts(other.shape, array.shape[1] if array.ndim == 2 else None).items():
-        if other[cut].__array_interface__ == array.__array_interface__:
-            return words, index[cut]
-    return "", None
+    return next(((words, index[cut])
+                 for words, cut in cuts(other.shape, array.shape[1] if array.ndim == 2 else None).items()
+                 if other[cut].__array_interface__ == array.__array_interface__), ("", None))

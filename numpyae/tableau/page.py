@@ -130,8 +130,8 @@ class Drawing:
             if around and name != first or self.nodes[name].kind == "made" and sources == [first]:
                 outside.append(name)
         for name in reversed(outside):
-            uses = [column[target] for source, target in self.edges if source == name]
-            column[name] = max(column[name], min(uses, default=1) - 1)
+            before = min((column[target] for source, target in self.edges if source == name), default=1) - 1
+            column[name] = max(column[name], before)
         return column
 
     def lanes(self):

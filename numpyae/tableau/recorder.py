@@ -48,8 +48,7 @@ def trace(network_or_model, *batch, rng=None):
     if getattr(network_or_model, "no_trace", ""):
         raise TypeError(f"trace: a {kind} {network_or_model.no_trace}")
     model = copy.deepcopy(network_or_model)
-    if isinstance(model, Layer):
-        model = Regression(as_network(model), SquaredError())
+    model = Regression(as_network(model), SquaredError()) if isinstance(model, Layer) else model
     if len(batch) != len(model.batch_names):
         raise ValueError(f"trace: expected the arrays {', '.join(model.batch_names)}, got {len(batch)}")
     model.check(*batch)
@@ -82,9 +81,9 @@ class Recorder(Ledger):
             elif isinstance(part, Layer) and not isinstance(part, Sequential):
                 listen(part, forward=self.layer, backward=self.hand_back)
             elif hasattr(part, "kl"):
-                listen(part, sample=self.sample, backward=self.hand_back)
-                listen(part, **{method: functools.partial(self.cost, method, name) for method, name in COSTS.items()})
-                listen(part, **{method: functools.partial(self.way_into, method, way) for method, way in WAYS.items()})
+                listen(part, sample=self.sample, backward=self.hand_back,
+                       **{method: functools.partial(self.cost, method, name) for method, name in COSTS.items()},
+                       **{method: functools.partial(self.way_into, method, way) for method, way in WAYS.items()})
             elif hasattr(part, "log_density"):
                 listen(part, log_density=self.log_p, backward=self.hand_back)
 
@@ -113,8 +112,8 @@ class Recorder(Ledger):
 
     def corruption(self, corruption, call, x, noise):
         """Record what the encoder gets to see."""
-        inputs = {"x": self.row_of(x), "noise": self.forward("noise", "drawn", noise, "draw")}
-        return self.computed(corruption, "apply", "seen", "seen", "corruption", call(x, noise), inputs)
+        return self.computed(corruption, "apply", "seen", "seen", "corruption", call(x, noise), {
+            "x": self.row_of(x), "noise": self.forward("noise", "drawn", noise, "draw")})
 
     def penalty(self, name, penalty, call, layers, noise=None):
         """Record the value of a penalty, weight included, and what it is about: a layer's output, or parameters."""
@@ -175,8 +174,7 @@ class Recorder(Ledger):
         if np.ptp(weight) == 0:
             factor = f"{weight.flat[0] * weight.size:g} "
             name = "N" if weight.size == self.N else f"{weight.size}" if rest else f"({draws} N)"
-            n = Row(name, "", weight.size, kind="constant")
-            return (text if factor == "1 " else factor + text), {"n": n}
+            return (text if factor == "1 " else factor + text), {"n": Row(name, "", weight.size, kind="constant")}
         shares = [row for row in self.known
                   if row.value.size == weight.size and agree(row.value.ravel() / self.N, weight.ravel())]
         share = shares[-1] if shares else Row("weight N", "", weight * self.N, kind="constant")
@@ -195,8 +193,8 @@ class Recorder(Ledger):
         """Record the gradients of the numbers that q consists of, by one way. Its formulas "dmu|draw", … name them."""
         got, known, formula = call(gradient), self.seen[id(q)].known, formula_of(q, method)
         names = [key[1:].removesuffix("|draw") for key in formula_of(q, "sample_backward") if key.endswith("|draw")]
-        kinds = ("attribute", "posterior") if way == "draw" else ("cost",)
-        through = [row for row in known.values() if row.kind in kinds]
+        through = [row for row in known.values()
+                   if row.kind in (("attribute", "posterior") if way == "draw" else ("cost",))]
         if way == "draw":
             known["dz"] = Row("dz", "", gradient, gradient, of=known["z"])
         end = f"|{way}{ANOTHER * (way + ANOTHER in known)}"
@@ -227,8 +225,7 @@ class Recorder(Ledger):
             factor = f"{weight if rest else weight * values.size:g} "
             text = f"1/{draws} Σ_k {text}" if draws > 1 and not rest else text
             (others if rest else mean).append(text if factor == "1 " else factor + text)
-        if mean:
-            mean = [f"1/{{N}} Σ_n {mean[0]}" if len(mean) == 1 else f"1/{{N}} Σ_n ({' + '.join(mean)})"]
+        mean = [f"1/{{N}} Σ_n {mean[0]}"] if len(mean) == 1 else [f"1/{{N}} Σ_n ({' + '.join(mean)})"] * bool(mean)
         text = " + ".join(mean + others + [f"{{{row}}}" for row in self.rows if row.kind == "penalty"])
         self.rows.append(Row("L", text, value, kind="total", operands=self.operands(text, known, self.model)))
 

@@ -62,8 +62,7 @@ class Row:
             spelled, operand = spelled + literal, self.operands.get(field, "")
             if isinstance(operand, Row) and literal.endswith("d") and not literal[-2:-1].isalpha():
                 spelled, operand = spelled[:-1], self.operands.get(f"d{field}", f"d{operand}")
-            if isinstance(operand, Row):
-                rows.append(operand)
+            rows += [operand] * isinstance(operand, Row)
             spelled += MARK if isinstance(operand, Row) else format(operand, spec or "")
         return spelled, rows
 
@@ -109,11 +108,10 @@ def filled(row):
     """Return the formula of a row in numbers, a line for each element, or else what goes in and what comes out."""
     if row.result.size <= MOST_LINES and row.kind not in ("given", "draw"):
         with contextlib.suppress(LookupError):                       # words that are no arithmetic
-            lines = [[element(row, place), written_out(row, place), number(row.result[place])]
-                     for place in np.ndindex(row.shape)]
-            return [" = ".join(dict.fromkeys(line)) for line in lines]
-    rows = dict.fromkeys([*(row.named or row.sources), row])
-    return [f"{row.step} = {', '.join(shown(row.result)) if row.result.ndim else number(row.result)}" for row in rows]
+            return [" = ".join(dict.fromkeys([element(row, place), written_out(row, place), number(row.result[place])]))
+                    for place in np.ndindex(row.shape)]
+    return [f"{row.step} = {', '.join(shown(row.result)) if row.result.ndim else number(row.result)}"
+            for row in dict.fromkeys([*(row.named or row.sources), row])]
 
 
 def element(row, place):
@@ -163,8 +161,8 @@ def total(row, place):
     terms = range(shape[0] if index in "nk" else shape[-1])
     if not 0 < len(terms) <= MOST_TERMS:
         raise LookupError("too many terms")
-    places = [(k, *place) if index in "nk" else (*place, k) for k in terms]
-    text = joined([elementwise(term, row.named[start:stop], at, shape) for at in places])
+    text = joined([elementwise(term, row.named[start:stop], (k, *place) if index in "nk" else (*place, k), shape)
+                   for k in terms])
     if before:
         factor = elementwise(before.strip(), row.named[:start], (), ())
         text = f"{factor} · [{text}]" if " " in text else f"{factor} · {text}"
@@ -207,10 +205,7 @@ def with_times(spelled):
     text = words[0]
     for before, word in itertools.pairwise(words):
         inner = word.rstrip(")]")
-        if before.endswith("log"):
-            text += f"({inner}){word[len(inner):]}"
-        elif before in OPERATORS or before.endswith(",") or word in OPERATORS:
-            text += f" {word}"
-        else:
-            text += f" · {word}"
+        text += (f"({inner}){word[len(inner):]}" if before.endswith("log") else
+                 f" {word}" if before in OPERATORS or before.endswith(",") or word in OPERATORS else
+                 f" · {word}")
     return text.replace(f"π{MARK}", f"π · {MARK}")

@@ -41,10 +41,10 @@ class Tableau:
 
     def __getitem__(self, step):
         """Return the row of that name, such as tableau["dW1"]. KeyError, with the names there are, for another."""
-        for row in self.rows:
-            if row.step == step:
-                return row
-        raise KeyError(f"there is no step {step!r}, only {', '.join(row.step for row in self.rows)}")
+        found = {row.step: row for row in reversed(self.rows)}              # of two of one name the first
+        if step not in found:
+            raise KeyError(f"there is no step {step!r}, only {', '.join(row.step for row in self.rows)}")
+        return found[step]
 
     def __len__(self):
         return len(self.rows)
