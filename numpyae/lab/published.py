@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.optimize import least_squares
 
 import numpyae                        # numpyae.plots is loaded when the first picture is drawn
 from numpyae import (ELU, IWAE, VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, KLSparsity,
@@ -245,6 +244,8 @@ def gabor_shares(filters):
     A, B, C by linear least squares; x₀, y₀, θ, f, s, t from the best of 2000 starts, improved by nonlinear least
     squares.
     """
+    from scipy.optimize import least_squares
+
     def rest(q, w):
         basis = waves(q)
         return basis @ np.linalg.lstsq(basis, w, rcond=None)[0] - w

@@ -17,7 +17,6 @@ import functools
 import runpy
 import sys
 import types
-from unittest import mock
 
 import numpy as np
 
@@ -74,9 +73,7 @@ def blocked(number):
 
     places = [other for key, other in list(sys.modules.items()) if key.partition(".")[0] == "numpyae"
               and vars(other).get(name) is right]
-    with contextlib.ExitStack() as stack:
-        for place in {exercise.owner, *places}:
-            stack.enter_context(mock.patch.object(place, name, missing))
+    with replaced({(place, name): missing for place in {exercise.owner, *places}}):
         yield
 
 
@@ -95,10 +92,21 @@ def installed(exercise, module, errors):
     must(isinstance(found.get(name), types.FunctionType), f"the file must have {where}, as it was written out")
     others = sorted(key for key in found if key != name and hasattr(owner, key))
     must(not others, f"only {kind}.{name} is yours to write, and the file also has {', '.join(others)}")
-    with contextlib.ExitStack() as stack:
-        for key, value in {**found, name: watched(found[name], errors)}.items():
-            stack.enter_context(mock.patch.object(owner, key, value, create=True))
+    with replaced({(owner, key): value for key, value in {**found, name: watched(found[name], errors)}.items()}):
         yield
+
+
+@contextlib.contextmanager
+def replaced(values):
+    """Give classes and modules these attributes, {(owner, name): value}, and afterwards their own again."""
+    before = {place: vars(place[0])[place[1]] for place in values if place[1] in vars(place[0])}
+    for place, value in values.items():
+        setattr(*place, value)
+    try:
+        yield
+    finally:
+        for place in values:
+            setattr(*place, before[place]) if place in before else delattr(*place)
 
 
 def watched(function, errors):
