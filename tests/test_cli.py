@@ -224,7 +224,7 @@ def test_what_cannot_be_drawn_is_said_before_the_training(words, message, blobs,
 
 @pytest.mark.usefixtures("unrendered")
 def test_train_regression_fits_the_sine(tmp_path, capsys):
-    assert main(["train", "regression", "--epochs", "300", "--out", str(tmp_path / "out")]) == 0
+    assert main(["train", "regression", "--epochs", "50", "--out", str(tmp_path / "out")]) == 0
     assert "fit.png" in os.listdir(tmp_path / "out")
     assert "Regression 1-20-1, tanh, squared-error" in capsys.readouterr().out
 

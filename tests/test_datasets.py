@@ -316,7 +316,7 @@ def arrays():
     return st.builds(build, dtypes, shapes, seeds)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(array=arrays(), packed=st.booleans())
 def test_idx_round_trip(tmp_path_factory, array, packed):
     content = idx_bytes(array)
@@ -326,7 +326,7 @@ def test_idx_round_trip(tmp_path_factory, array, packed):
     assert found.tobytes() == array.tobytes() and found.flags.writeable     # bytes: NaNs must survive too
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(array=arrays(), packed=st.booleans(), data=st.data())
 def test_a_damaged_idx_reads_or_is_a_value_error(tmp_path_factory, array, packed, data):
     content = bytearray(gzip.compress(idx_bytes(array)) if packed else idx_bytes(array))

@@ -190,7 +190,7 @@ def test_contraction_by_random_directions_is_unbiased():
     guess = Autoencoder(copy.deepcopy(model.encoder), copy.deepcopy(model.decoder), SquaredError(), penalties=[Contraction(0.3, samples=2)])
     values, gradients = [], []
     rng = np.random.default_rng(5)
-    for _ in range(2000):
+    for _ in range(1000):
         guess.loss(X, rng=rng)
         guess.weights["reconstruction"] = 0 * guess.weights["reconstruction"]
         values.append(guess.terms["contraction"])
