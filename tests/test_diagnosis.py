@@ -333,3 +333,20 @@ def test_a_good_point_has_no_warning():
     layer = Dense(5, 3, rng=0)
     layer.b = [0.1, -0.2, 0.3]
     assert gradcheck.check(layer, X).warnings == []
+
+
+class Normed(Layer):
+    """y = (x - mean) / σ of each row, with a sum in backward where a mean belongs."""
+
+    def forward(self, x):
+        self.s = np.sqrt(np.var(x, axis=1, keepdims=True) + 1e-5)
+        self.y = (x - x.mean(axis=1, keepdims=True)) / self.s
+        return self.y
+
+    def backward(self, delta):
+        return (delta - delta.mean(axis=1, keepdims=True) - self.y * (delta * self.y).sum(axis=1, keepdims=True)) / self.s
+
+
+def test_a_sum_for_a_mean_that_no_formula_explains_is_found_by_its_line():
+    sentence = gradcheck.check(Normed(), X).sentence()
+    assert "all is right when in Normed.backward the line" in sentence and "(delta * self.y).mean(axis=1" in sentence.partition("reads")[2]

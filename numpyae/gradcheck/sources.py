@@ -29,6 +29,7 @@ DEEPEST = 6                           # so many nodes around a site: what lies d
 MOST = 1000                           # so many changes are tried
 
 # the parts of a node that compute, where others do not: a target, an index, a condition, a key
+SUMS = (("np.mean", "np.add.reduce"), ("np.sum", "np.mean"), (".mean", ".sum"), (".sum", ".mean"))    # for another
 FIELDS = {ast.Assign: ("value",), ast.AugAssign: ("value",), ast.Subscript: ("value",), ast.Dict: ("values",),
           ast.If: ("body", "orelse"), ast.For: ("body", "orelse"), ast.IfExp: ("body", "orelse")}
 
@@ -188,8 +189,9 @@ def slips(site):
         texts += [repr(site.node.value / 2), repr(2 * site.node.value), "0", "1"]
     elif isinstance(site.node, ast.UnaryOp):
         texts.append(f"({ast.unparse(site.node.operand)})")
-    elif site.text.startswith("np.mean("):
-        texts.append(site.text.replace("np.mean", "np.add.reduce"))
+    elif isinstance(site.node, ast.Call):
+        called, text = ast.unparse(site.node.func), ast.unparse(site.node)
+        texts += [called.removesuffix(one) + other + text[len(called):] for one, other in SUMS if called.endswith(one)]
     return texts + others(site)
 
 
