@@ -27,7 +27,8 @@ class Layer(Parametric):
     """
 
     n_in = n_out = None               # the widths, where the layer fixes them
-    noise_name = None
+    noise_name = rng = replay = None
+    training = True
 
     def forward(self, x):
         """Return y (N, n_out) for x (N, n_in)."""

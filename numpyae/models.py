@@ -44,7 +44,6 @@ class Model(Parametric):
     exact = True                      # whether backward gives the gradient of this loss, and not an estimate
     code = None                       # the network whose last layer is penalised by a penalty without `at`
     terms = noise = corruption = None
-    penalties = ()
     weights = {}                      # empty unless `loss` was the last call
     _equal = {}                       # {name of a term: (shape, value and dtype, the array of `weights`)}
     _nothing = {}                     # {name of a part: None}, which no penalty adds to
@@ -60,9 +59,13 @@ class Model(Parametric):
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
     def check(self, *batch):
-        """Raise ValueError or TypeError unless the model can be trained on this batch. `fit` calls it at its start."""
+        """Raise ValueError or TypeError unless the model can be trained on this batch. `fit` calls it at its start.
+
+        The first array holds floats; another one may hold labels, integers.
+        """
         for name, array in zip(self.batch_names, batch):
-            check_data(f"{type(self).__name__}: {name}", array, None, self.dtype)
+            if name == self.batch_names[0] or getattr(array, "dtype", self.dtype).kind not in "iu":
+                check_data(f"{type(self).__name__}: {name}", array, None, self.dtype)
             must(len(array) == len(batch[0]),
                  f"{type(self).__name__}: {name} must have as many rows as {self.batch_names[0]}, "
                  f"{len(batch[0])}, got {len(array)}")
@@ -79,6 +82,7 @@ class Model(Parametric):
                 if id(partner) not in inside:
                     raise ValueError(f"{type(self).__name__}: {name}, {leaf!r}, shares the weights of a "
                                      f"{type(partner).__name__} that is not in this model")
+        check_owned(type(self).__name__, parts, inside)
         super().add_parts(**parts)
         self._nothing = dict.fromkeys(parts)
         self._drawing = {f"{name}.{leaf.noise_name}": leaf
@@ -90,10 +94,19 @@ class Model(Parametric):
             raise TypeError(f"{type(self).__name__}: penalties must be a list of penalties, got {penalties!r}")
         for penalty in penalties:
             check_part(f"{type(self).__name__}: penalties", penalty, Penalty)
-        self.penalties = tuple(copy.copy(penalty) for penalty in penalties)
         terms = [penalty.term for penalty in penalties]
         names = [f"{term} {1 + terms[:k].count(term)}" if term in terms[:k] else term for k, term in enumerate(terms)]
-        self.penalised = [(name, penalty, *self.place_of(penalty)) for name, penalty in zip(names, self.penalties)]
+        self.penalised = [(name, copy.copy(penalty), *self.place_of(penalty))
+                          for name, penalty in zip(names, penalties)]
+
+    @property
+    def penalties(self):
+        """The penalties, terms of the loss; setting them is add_penalties."""
+        return tuple(penalty for _, penalty, *_ in self.penalised)
+
+    @penalties.setter
+    def penalties(self, penalties):
+        self.add_penalties(penalties)
 
     def place_of(self, penalty):
         """Return (name of a network, its layers up to the penalised one), or (None, all leaves) for one on weights."""
@@ -142,6 +155,9 @@ class Model(Parametric):
         """Add factor Σ values / over to the loss as a named part; set weights[name] = ∂L/∂values = factor / over."""
         if over == 0:
             raise ValueError(f"{type(self).__name__}: a batch must have at least one row, got none")
+        if self.terms is None or name in self.terms:
+            raise ValueError(f"{type(self).__name__}: the term {name!r} is there already, or loss does not start with "
+                             "self.begin(rng, noise, training): a term is named once in a pass")
         values = np.asarray(values)
         wanted = values.shape, factor / over, self._w.dtype
         if name not in self._equal or self._equal[name][0] != wanted:        # one array for all batches of a size
@@ -259,6 +275,21 @@ class Regression(Model):
         for penalties in ((), (WeightDecay(0.1), L2Sparsity(0.1, 0.7, at="network.1"))):
             yield cls(mlp([5, 11, 3], rng=rng), SquaredError(), penalties), x, rng.standard_normal((7, 3))
         yield cls(mlp([5, 11, 3], rng=rng), SoftmaxCrossEntropy()), x, rng.integers(0, 3, 7)
+
+
+def check_owned(owner, parts, inside):
+    """Raise TypeError if a part keeps a layer in an attribute that is nobody's part: it would never be trained."""
+    for name, part in parts.items():
+        for attribute, value in vars(part).items():
+            kept = value if isinstance(value, (list, tuple)) else [value]
+            lost = [one for one in kept if isinstance(one, Parametric)
+                    and not {id(leaf.owner) for leaf in one.leaves().values()} <= inside
+                    and not attribute.startswith("_") and attribute not in part.shares]
+            if lost:
+                raise TypeError(f"{owner}: {name}, {part!r}, keeps {lost[0]!r} in {attribute} and does not own it, so "
+                                f"that it would never be trained: write self.add_parts({attribute}=...) in its "
+                                f'__init__, or, if it is another\'s, shares = ("{attribute}",) in its body')
+        check_owned(owner, part._parts, inside)
 
 
 def as_network(layer):

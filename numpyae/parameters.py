@@ -33,7 +33,7 @@ class Parametric(Described):
     windows are then placed in the container's vectors.
     """
 
-    _windows = None
+    _windows = Windows()              # empty; each object gets one of its own
     _shapes = {}                      # a leaf's own parameters, by name
     _parts = {}                       # a container's parts, by name
     _w = _grad = np.zeros(0)
@@ -89,7 +89,7 @@ class Parametric(Described):
     def _place(self, w, grad):
         """Place all windows, of this object and of its parts, in these two vectors."""
         self._w, self._grad, start = w, grad, 0
-        self._windows = self._windows or Windows()
+        self._windows = vars(self).get("_windows") or Windows()
         for name, shape in self._shapes.items():
             stop = start + math.prod(shape)
             setattr(self._windows, name, w[start:stop].reshape(shape))

@@ -23,6 +23,7 @@ from numpyae.activations import Identity
 from numpyae.checks import check_data, check_positive, check_size, is_number
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
 from numpyae.layers import Dense, Layer
+from numpyae.models import Model
 from numpyae.optimizers import Optimizer
 
 LINES = 100                           # the largest number of progress lines that stay
@@ -229,6 +230,8 @@ def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):
             rows = order[start:start + batch_size]
             batch = [array.take(rows, axis=0) for array in data]
             loss = model.loss(*batch, rng=rng)
+            if loss is None:
+                raise TypeError(f"fit: {type(model).__name__}.loss must return the loss, as `return self.total()` does")
             if not math.isfinite(loss):
                 stop_diverged(model, optimizer, history, start // batch_size, good)
             optimizer.step(model.w, model.backward())
@@ -276,6 +279,10 @@ def check_arguments(model, data, optimizer, epochs, batch_size, validation=None,
     check_size("fit: batch_size", batch_size)
     if patience is not None:
         check_size("fit: patience", patience)
+    if not isinstance(model, Model):
+        raise TypeError(f"fit: model must be a Model, such as Regression(network, SquaredError()), got {model!r}")
+    if not model.w.size:
+        raise ValueError(f"fit: {type(model).__name__} has no parameters: are its parts given to add_parts?")
     check_batch(model, data)
     if batch_size > len(data[0]):
         raise ValueError(f"fit: batch_size must be at most the number of samples, {len(data[0])}, got {batch_size}")

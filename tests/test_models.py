@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import special
 
-from numpyae import (IWAE, VAE, Adam, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian, Dropout,
-                     GaussianNLL, HeteroscedasticGaussianNLL, L2Sparsity, Model, Regression, ScoreFunctionVAE, Sequential, Sigmoid,
-                     Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TopK, WeightDecay, fit, gradcheck, lbfgs, mlp, trace)
+from numpyae import (IWAE, VAE, Adam, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian,
+                     Dropout, GaussianNLL, HeteroscedasticGaussianNLL, L2Sparsity, Layer, Model, Regression,
+                     ScoreFunctionVAE, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh, TopK,
+                     WeightDecay, fit, gradcheck, lbfgs, mlp, trace)
 from tests.numerical import assert_model_gradient
 
 CRITERIA = {"squared": SquaredError, "softmax": SoftmaxCrossEntropy, "bernoulli": BernoulliNLL, "continuous": ContinuousBernoulliNLL,
@@ -295,3 +296,62 @@ def test_a_vae_takes_penalties_and_loses_none(kind):
     np.testing.assert_allclose(difference, slopes, atol=1e-7)
     with pytest.raises(ValueError, match=rf'{kind.__name__}: L2Sparsity\(.*\) must say which layer it is about, such as at="encoder.0"'):
         kind(*copy.deepcopy(parts), BernoulliNLL(), DiagonalGaussian(2), penalties=[L2Sparsity(0.3, 0.7)])
+
+
+# A class that says too little
+
+class Hider(Layer):
+    """A layer around another one, which it does not own."""
+
+    def __init__(self):
+        self.inner = Dense(5, 5, rng=0)
+
+    def forward(self, x):
+        return self.inner.forward(x)
+
+    def backward(self, delta):
+        return self.inner.backward(delta)
+
+
+def test_a_layer_that_nobody_owns_is_refused():
+    with pytest.raises(TypeError, match=r"keeps Dense\(5 -> 5\) in inner and does not own it, .* self.add_parts\(inner=...\)"):
+        Regression(Sequential(Hider(), Dense(5, 2, rng=0)), SquaredError())
+
+
+class Careless(Model):
+    """A model that can forget one thing."""
+
+    batch_names = ("x", "t")
+
+    def __init__(self, forgets="", penalties=()):
+        self.dense, self.error, self.forgets = Dense(5, 2, rng=0), SquaredError(), forgets
+        self.add_parts(dense=self.dense, error=self.error)
+        self.penalties = penalties                       # the same as add_penalties
+
+    def loss(self, x, t, rng=None, noise=None, training=True):
+        if self.forgets != "begin":
+            self.begin(rng, noise, training)
+        values = self.error.forward(self.dense.forward(x), t)
+        self.term("error", values, over=len(x))
+        if self.forgets == "names":
+            self.term("error", values, over=len(x))
+        return None if self.forgets == "total" else self.total()
+
+    def backward(self):
+        self.from_zero()
+        self.dense.backward(self.error.backward(self.weights["error"]))
+        return self.grad
+
+
+def test_a_model_that_forgets_a_call_is_told_which():
+    x, t = np.random.default_rng(0).random((7, 5)), np.random.default_rng(1).random((7, 2))
+    for forgets in ("begin", "names"):
+        with pytest.raises(ValueError, match="the term 'error' is there already, or loss does not start with self.begin"):
+            Careless(forgets).loss(x, t)
+    with pytest.raises(TypeError, match="Careless.loss must return the loss, as `return self.total"):
+        fit(Careless("total"), x, t, optimizer=Adam(0.1), epochs=1, batch_size=7)
+    with pytest.raises(TypeError, match="fit: model must be a Model, such as Regression"):
+        fit(mlp([5, 2]), x, t, optimizer=Adam(0.1), epochs=1, batch_size=7)
+    penalised = Careless(penalties=[WeightDecay(0.1)])
+    assert penalised.loss(x, t) - Careless().loss(x, t) == pytest.approx(0.1 * np.sum(penalised.dense.W**2))
+    gradcheck.assert_gradients(penalised, x, t)

@@ -635,3 +635,11 @@ def test_likelihoods_without_parameters_do_not_disturb():
     vae = small_vae(likelihood=BernoulliNLL())
     assert "likelihood.logvar" not in vae.named_parameters()
     assert_windows_hold(vae, (data() > 0).astype(float))
+
+
+def test_a_parameter_without_a_value_says_what_to_write():
+    class Gain(Layer):
+        g, dg = parameter("g")
+
+    with pytest.raises(AttributeError, match=r"g has no value yet: write self.add_parameters\(g=...\) in __init__"):
+        Gain().g

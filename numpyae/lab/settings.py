@@ -175,7 +175,12 @@ def read_settings(source):
 
 def known(kind):
     """Return {word: class} of the subclasses of `kind` that have a word."""
-    return {cls.option: cls for cls in with_subclasses(kind) if "option" in vars(cls)}
+    found = {}
+    for cls in (cls for cls in with_subclasses(kind) if "option" in vars(cls)):
+        other = found.setdefault(cls.option, cls)
+        must(other is cls, f"{cls.__name__}: option must be a word of its own, {cls.option!r} is that of "
+             f"{other.__name__}")
+    return found
 
 
 def numbers(cls):
