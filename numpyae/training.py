@@ -20,7 +20,7 @@ import time
 import numpy as np
 
 from numpyae.activations import Identity
-from numpyae.checks import check_data, check_positive, check_size, is_number
+from numpyae.checks import check_data, check_positive, check_size, is_number, must
 from numpyae.checkpoints import read_checkpoint, write_checkpoint
 from numpyae.layers import Dense, Layer
 from numpyae.models import Model
@@ -273,21 +273,20 @@ def stop_diverged(model, optimizer, history, step, good):
 
 def check_arguments(model, data, optimizer, epochs, batch_size, validation=None, patience=None, checkpoint=None):
     """Raise an error for an argument of `fit` that is wrong. Return the validation data as a tuple, or None."""
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"fit: optimizer must be an Optimizer such as Adam(1e-3), got {optimizer!r}")
+    must(isinstance(optimizer, Optimizer), f"fit: optimizer must be an Optimizer such as Adam(1e-3), got {optimizer!r}",
+         TypeError)
     check_size("fit: epochs", epochs, least=0)
     check_size("fit: batch_size", batch_size)
     if patience is not None:
         check_size("fit: patience", patience)
-    if not isinstance(model, Model):
-        raise TypeError(f"fit: model must be a Model, such as Regression(network, SquaredError()), got {model!r}")
-    if not model.w.size:
-        raise ValueError(f"fit: {type(model).__name__} has no parameters: are its parts given to add_parts?")
+    must(isinstance(model, Model),
+         f"fit: model must be a Model, such as Regression(network, SquaredError()), got {model!r}", TypeError)
+    must(model.w.size, f"fit: {type(model).__name__} has no parameters: are its parts given to add_parts?")
     check_batch(model, data)
-    if batch_size > len(data[0]):
-        raise ValueError(f"fit: batch_size must be at most the number of samples, {len(data[0])}, got {batch_size}")
-    if checkpoint is not None and not os.path.isdir(os.path.dirname(os.path.abspath(checkpoint))):
-        raise FileNotFoundError(f"fit: checkpoint {checkpoint}: there is no folder to put it in")
+    must(batch_size <= len(data[0]),
+         f"fit: batch_size must be at most the number of samples, {len(data[0])}, got {batch_size}")
+    must(checkpoint is None or os.path.isdir(os.path.dirname(os.path.abspath(checkpoint))),
+         f"fit: checkpoint {checkpoint}: there is no folder to put it in", FileNotFoundError)
     if validation is not None:
         validation = as_tuple(validation)
         check_batch(model, validation)
@@ -298,9 +297,8 @@ def check_arguments(model, data, optimizer, epochs, batch_size, validation=None,
 
 def check_batch(model, data):
     """Raise ValueError or TypeError unless the model can be trained on these arrays."""
-    if len(data) != len(model.batch_names):
-        raise ValueError(f"fit: a {type(model).__name__} is trained on ({', '.join(model.batch_names)}), "
-                         f"got {len(data)} arrays")
+    must(len(data) == len(model.batch_names),
+         f"fit: a {type(model).__name__} is trained on ({', '.join(model.batch_names)}), got {len(data)} arrays")
     model.check(*data)
 
 

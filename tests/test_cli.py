@@ -17,7 +17,7 @@ from numpyae import GaussianNoise, SquaredError, cli, datasets
 from numpyae.checkpoints import load_model
 from numpyae.cli import main
 from numpyae.lab.runs import Run, drawn_epochs
-from numpyae.penalties import Penalty
+from numpyae.penalties import KLSparsity, Penalty
 
 
 @pytest.fixture
@@ -579,3 +579,14 @@ def test_a_penalty_a_corruption_and_a_loss_of_ones_own_are_available_by_their_wo
     said = " ".join(capsys.readouterr().out.split())
     assert "shrink:POWER:WEIGHT[:FLOOR]" in said and "fog:SIGMA" in said and "absent" not in said
     assert "written shrink:power:weight:floor, got 'shrink:1'" in refused(capsys, *words, "--penalty", "shrink:1")
+
+
+def test_a_word_that_another_class_has_is_refused():
+    from numpyae.lab import settings
+
+    class Sparse(KLSparsity):
+        option = "decay"
+
+    with pytest.raises(ValueError, match="option must be a word that no other class has; two have that of"):
+        settings.known(Penalty)
+    del Sparse.option

@@ -175,11 +175,10 @@ def read_settings(source):
 
 def known(kind):
     """Return {word: class} of the subclasses of `kind` that have a word."""
-    found = {}
-    for cls in (cls for cls in with_subclasses(kind) if "option" in vars(cls)):
-        other = found.setdefault(cls.option, cls)
-        must(other is cls, f"{cls.__name__}: option must be a word of its own, {cls.option!r} is that of "
-             f"{other.__name__}")
+    classes = [cls for cls in with_subclasses(kind) if "option" in vars(cls)]
+    found = {cls.option: cls for cls in classes}
+    twice = {cls.__name__: cls.option for cls in classes if cls is not found[cls.option]}
+    must(not twice, f"option must be a word that no other class has; two have that of {twice}")
     return found
 
 
