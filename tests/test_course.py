@@ -1,5 +1,7 @@
 """The course: its syllabus names every heading of the five documents, its lectures have one form, and its helpers work."""
 
+import ast
+import importlib.util
 import pathlib
 import re
 import sys
@@ -287,3 +289,13 @@ def test_run_stops_at_the_first_lecture_that_fails(tmp_path, monkeypatch, capfd)
     out = capfd.readouterr().out
     assert "== 1. Title\nran ['--full']" in out and "not reached" not in out
     assert course.run([1]) == 0
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_all_that_a_lecture_imports_is_there(path):
+    """So that a name that is moved is missed here, not in the third minute of a lecture."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "numpyae":
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or importlib.util.find_spec(f"{node.module}.{alias.name}") is not None, alias.name

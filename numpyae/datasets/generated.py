@@ -172,9 +172,8 @@ def check_dtype(what, dtype):
     return found
 
 
-def shifted(rng, x):
-    """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
-    shifts = rng.integers(-1, 2, (len(x), 2))            # down, right
+def moved(x, shifts):
+    """Return square pictures (N, side²), each rolled by its row of shifts (N, 2), -1, 0 or 1 pixels (down, right)."""
     side = math.isqrt(x.shape[1])
     pictures = x.reshape(-1, side, side)
     out = np.empty_like(pictures)
@@ -183,6 +182,11 @@ def shifted(rng, x):
             these = (shifts == [down, right]).all(axis=1)
             out[these] = np.roll(pictures[these], (down, right), (1, 2))
     return out.reshape(len(x), -1)
+
+
+def shifted(rng, x):
+    """Return every square picture (N, side²) moved by -1, 0 or 1 pixels in both directions; margins must be empty."""
+    return moved(x, rng.integers(-1, 2, (len(x), 2)))
 
 
 def mirrored(rng, x):
