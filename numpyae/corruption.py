@@ -9,7 +9,7 @@ with the same noise.
 
 import numpy as np
 
-from numpyae.checks import check_number
+from numpyae.checks import check_number, must
 from numpyae.described import Described
 
 
@@ -75,8 +75,7 @@ class SaltAndPepper(Corruption):
         self.p = check_number("SaltAndPepper: p", p, 0, 1, "in [0, 1]")
         self.low = check_number("SaltAndPepper: low", low, -np.inf, np.inf, "a finite number")
         self.high = check_number("SaltAndPepper: high", high, -np.inf, np.inf, "a finite number")
-        if not self.low < self.high:
-            raise ValueError(f"SaltAndPepper: low must be below high, got {low} and {high}")
+        must(self.low < self.high, f"SaltAndPepper: low must be below high, got {low} and {high}")
 
     def draw(self, x, rng):
         """Draw -1 where the feature becomes low, 1 where it becomes high, 0 where it stays."""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numpyae import VAE, Dense, GaussianPrior, Regression, Sequential, SoftmaxCrossEntropy, lbfgs
-from numpyae.checks import check_data, check_part, check_size
+from numpyae.checks import check_data, check_part, check_size, must
 
 ACTIVE = 0.01                         # a unit is active when its mean code varies by more than this variance
 
@@ -35,9 +35,8 @@ def probe(z, y, z_test, y_test, iterations=200):
             raise ValueError(f"probe: {name} must be {len(codes)} whole numbers from 0, got {labels.dtype} of shape "
                              f"{labels.shape}")
     classes = np.unique(y)
-    if not np.isin(y_test, classes).all():
-        raise ValueError("probe: y must have every class of y_test, lacks "
-                         f"{np.setdiff1d(y_test, classes)[:5].tolist()}")
+    must(np.isin(y_test, classes).all(),
+         f"probe: y must have every class of y_test, lacks {np.setdiff1d(y_test, classes)[:5].tolist()}")
     mean, scale = z.mean(axis=0), z.std(axis=0).mean() or 1
     model = Regression(Sequential(Dense(z.shape[1], int(classes.max()) + 1, init="zeros")),
                        SoftmaxCrossEntropy()).astype(z.dtype)
@@ -57,10 +56,9 @@ def cluster_purity(z, y, C, rng=None):
     y = np.asarray(y)
     check_data("cluster_purity: z", z, None, getattr(z, "dtype", None))
     check_size("cluster_purity: C", C)
-    if y.shape != (len(z),) or y.dtype.kind not in "iu" or y.min() < 0:
-        raise ValueError(f"cluster_purity: y must be {len(z)} whole numbers from 0, got {y.dtype} of shape {y.shape}")
-    if C > len(z):
-        raise ValueError(f"cluster_purity: C must be from 1 to {len(z)}, the number of codes, got {C}")
+    must(y.shape == (len(z),) and y.dtype.kind in "iu" and y.min() >= 0,
+         f"cluster_purity: y must be {len(z)} whole numbers from 0, got {y.dtype} of shape {y.shape}")
+    must(C <= len(z), f"cluster_purity: C must be from 1 to {len(z)}, the number of codes, got {C}")
     rng = np.random.default_rng(rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")                  # equal codes give 0/0 and empty clusters

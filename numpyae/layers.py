@@ -26,7 +26,7 @@ class Layer(Parametric):
     `training` is False.
     """
 
-    n_in = n_out = None               # the widths, where the layer fixes them
+    n_in = n_out = None               # the widths; None where the layer keeps the width of whatever comes
     noise_name = rng = replay = None
     training = True
 
@@ -152,19 +152,23 @@ class Dropout(Layer):
     """
 
     formula = {"mask": "drawn, 0 or 1", "y": "{x} {mask} / {keep}", "dx": "d{y} {mask} / {keep}"}
+    p = setting("p", "the probability to drop a unit; a callback may change it while training")
+    adjustable = ("p",)
     example_arguments = ((0.3,),)
     noise_name = "mask"
 
     def __init__(self, p):
         must(0 <= p < 1, f"Dropout: p must be in [0, 1), got {p}")
         self.p, self.keep = float(p), 1 - float(p)
-        self.rng, self.replay, self.training = None, None, True
 
     def forward(self, x):
         """Return y = x mask / keep, of the shape of x."""
         if not self.training:
             self.mask = None
             return x
+        if not 0 <= self.p < 1:                          # a callback may have set it
+            raise ValueError(f"Dropout: p must be in [0, 1), got {self.p}")
+        self.keep = 1 - self.p
         if self.replay is None:
             rng = np.random.default_rng(self.rng)
             self.mask = (rng.random(x.shape, dtype=x.dtype) < self.keep).astype(x.dtype)

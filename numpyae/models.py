@@ -12,6 +12,7 @@ differences require.
 """
 
 import copy
+import gc
 
 import numpy as np
 
@@ -114,8 +115,10 @@ class Model(Parametric):
             return None, list(self.leaves().values())
         networks = {name: part.layers for name, part in self._parts.items() if isinstance(part, Sequential)}
         if penalty.at is None and self.code is None:
+            places = [f"{name}.{k}" for name, layers in networks.items() for k in range(len(layers))]
+            best = [place for place, layer in zip(places, sum(networks.values(), [])) if hasattr(layer, "derivative")]
             raise ValueError(f"{type(self).__name__}: {penalty!r} must say which layer it is about, such as "
-                             f'at="{next(iter(networks))}.0"')
+                             f'at="{[*best, *places, "network.0"][0]}"')
         network, _, index = (penalty.at or f"{self.code}.{len(networks[self.code]) - 1}").partition(".")
         layers = networks.get(network, [])
         if not (index.isdecimal() and int(index) < len(layers)):
@@ -149,6 +152,8 @@ class Model(Parametric):
         drawn = (self.corruption.draw(x, np.random.default_rng(rng)) if noise is None else
                  replayed(noise, "corruption", x.shape, x.dtype))
         self.noise["corruption"] = drawn
+        x = x.view()
+        x.flags.writeable = False                        # a corruption that changes the data in place stops there
         return self.corruption.apply(x, drawn)
 
     def term(self, name, values, over, factor=1.0):
@@ -160,9 +165,11 @@ class Model(Parametric):
                              "self.begin(rng, noise, training): a term is named once in a pass")
         values = np.asarray(values)
         wanted = values.shape, factor / over, self._w.dtype
-        if name not in self._equal or self._equal[name][0] != wanted:        # one array for all batches of a size
-            self._equal = {**self._equal, name: (wanted, np.full(*wanted))}
-        self.weights[name] = self._equal[name][1]
+        made, equal = self._equal.get(name, (None, None))
+        if made != wanted:                                                   # one array for all batches of a size
+            equal = np.full(*wanted)
+            self._equal = {**self._equal, name: (wanted, equal)}
+        self.weights[name] = equal
         self.terms[name] = factor * float(np.add.reduce(values, axis=None)) / over
 
     def total(self):
@@ -280,16 +287,22 @@ class Regression(Model):
 def check_owned(owner, parts, inside):
     """Raise TypeError if a part keeps a layer in an attribute that is nobody's part: it would never be trained."""
     for name, part in parts.items():
-        for attribute, value in vars(part).items():
-            kept = value if isinstance(value, (list, tuple)) else [value]
-            lost = [one for one in kept if isinstance(one, Parametric)
-                    and not {id(leaf.owner) for leaf in one.leaves().values()} <= inside
-                    and not attribute.startswith("_") and attribute not in part.shares]
-            if lost:
+        values = gc.get_referents(part)                  # CPython reads attributes slower after vars(part)
+        suspicious = any(outside(value, inside) or isinstance(value, dict) and "_w" in value for value in values)
+        for attribute, value in vars(part).items() if suspicious else ():
+            lost = outside(value, inside)
+            if lost and not attribute.startswith("_") and attribute not in part.shares:
                 raise TypeError(f"{owner}: {name}, {part!r}, keeps {lost[0]!r} in {attribute} and does not own it, so "
                                 f"that it would never be trained: write self.add_parts({attribute}=...) in its "
                                 f'__init__, or, if it is another\'s, shares = ("{attribute}",) in its body')
         check_owned(owner, part._parts, inside)
+
+
+def outside(value, inside):
+    """Return the parts that an attribute holds, itself or in a list, and whose leaves are not all inside."""
+    kept = value if isinstance(value, (list, tuple)) else [value]
+    return [one for one in kept if isinstance(one, Parametric)
+            and not {id(leaf.owner) for leaf in one.leaves().values()} <= inside]
 
 
 def as_network(layer):

@@ -18,10 +18,10 @@ import operator
 import numpy as np
 
 from numpyae.arrays import fill, read_arrays, write_arrays
-from numpyae.checks import FLOATS
+from numpyae.checks import FLOATS, must
 from numpyae.described import Described
 from numpyae.taken import give_up
-from numpyae.windows import Windows, parameter, setting
+from numpyae.windows import NoWindows, Windows, parameter, setting
 
 __all__ = ["Parametric", "leaves_of", "parameter", "setting"]
 
@@ -33,7 +33,7 @@ class Parametric(Described):
     windows are then placed in the container's vectors.
     """
 
-    _windows = Windows()              # empty; each object gets one of its own
+    _windows = NoWindows()            # each object with parameters gets Windows of its own
     _shapes = {}                      # a leaf's own parameters, by name
     _parts = {}                       # a container's parts, by name
     _w = _grad = np.zeros(0)
@@ -89,7 +89,7 @@ class Parametric(Described):
     def _place(self, w, grad):
         """Place all windows, of this object and of its parts, in these two vectors."""
         self._w, self._grad, start = w, grad, 0
-        self._windows = vars(self).get("_windows") or Windows()
+        self._windows = Windows() if isinstance(self._windows, NoWindows) else self._windows
         for name, shape in self._shapes.items():
             stop = start + math.prod(shape)
             setattr(self._windows, name, w[start:stop].reshape(shape))
@@ -128,9 +128,9 @@ class Parametric(Described):
         if self._parts:
             return copy.deepcopy(self, {id(leaf): leaf.again() for leaf in self.leaves().values()})
         for name in self.adjustable:
-            if not isinstance(getattr(type(self), name, None), property):
-                raise TypeError(f"{self!r}.again: {name} would be changed in one use alone: declare {name} = "
-                                f"setting(\"{name}\")")
+            must(isinstance(getattr(type(self), name, None), property),
+                 f"{self!r}.again: {name} would be changed in one use alone: declare {name} = setting(\"{name}\")",
+                 TypeError)
         use = object.__new__(type(self))
         vars(use).update(vars(self), first=self.owner, shares=(*type(self).shares, "first"), _container=None,
                          _shapes={}, _w=self._w[:0], _grad=self._grad[:0])
@@ -158,8 +158,8 @@ class Parametric(Described):
 
     def astype(self, dtype):
         """Return a copy with parameters of another dtype, np.float32 or np.float64; this object stays as it is."""
-        if np.dtype(dtype) not in FLOATS:
-            raise TypeError(f"{type(self).__name__}.astype: dtype must be float32 or float64, got {np.dtype(dtype)}")
+        must(np.dtype(dtype) in FLOATS,
+             f"{type(self).__name__}.astype: dtype must be float32 or float64, got {np.dtype(dtype)}", TypeError)
         new = copy.deepcopy(self)
         new._place(new._w.astype(dtype), new._grad.astype(dtype))
         for leaf in new.leaves().values():

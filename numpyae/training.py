@@ -68,10 +68,9 @@ class History:
     def check(self):
         """Raise ValueError unless every list holds one number per epoch."""
         lists = [self.loss, self.seconds, *self.terms.values(), *([self.validation] if self.validation else [])]
-        if any(len(values) != self.epochs for values in lists):
-            raise ValueError(f"History: expected {self.epochs} values in every list, got {list(map(len, lists))}")
-        if not all(isinstance(value, (int, float)) for values in lists for value in values):
-            raise ValueError("History: expected numbers")
+        must(all(len(values) == self.epochs for values in lists),
+             f"History: expected {self.epochs} values in every list, got {list(map(len, lists))}")
+        must(all(isinstance(value, (int, float)) for values in lists for value in values), "History: expected numbers")
 
     def as_dict(self):
         """Return the history as a dict for JSON; History(**history.as_dict()) is an equal history."""
@@ -105,9 +104,9 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
     history, best = History(), model.w.copy()
     if resume is not None:
         history, best = read_checkpoint(resume, model, optimizer, rng, History)
-        if history.epochs and bool(history.validation) != (validation is not None):
-            raise ValueError(f"fit: resume {resume} was trained {'with' if history.validation else 'without'} "
-                             "validation data and must go on in the same way")
+        must(not history.epochs or bool(history.validation) == (validation is not None),
+             f"fit: resume {resume} was trained {'with' if history.validation else 'without'} "
+             "validation data and must go on in the same way")
         if checkpoint is not None:
             write_checkpoint(checkpoint, model, optimizer, rng, history, best)
     lines = Progress(epochs, progress)
@@ -186,8 +185,8 @@ def dense_and_activation(network):
 
     Raise ValueError unless each Dense is followed by at most one elementwise activation, and no other layer is there.
     """
-    if not isinstance(network, Layer):
-        raise TypeError(f"online_backprop: network must be a Layer, got {type(network).__name__}")
+    must(isinstance(network, Layer),
+         f"online_backprop: network must be a Layer, got {type(network).__name__}", TypeError)
     found = []
     for layer in network.leaves().values():
         if isinstance(layer, Dense):
@@ -204,12 +203,11 @@ def check_online(network, x, t, alpha, epochs, tolerance):
     """Raise ValueError or TypeError for an argument of `online_backprop` that is wrong."""
     check_data("online_backprop: x", x, network.n_in, network.dtype)
     check_data("online_backprop: t", t, network.n_out, network.dtype)
-    if len(t) != len(x):
-        raise ValueError(f"online_backprop: t must have as many rows as x, {len(x)}, got {len(t)}")
+    must(len(t) == len(x), f"online_backprop: t must have as many rows as x, {len(x)}, got {len(t)}")
     check_positive("online_backprop: alpha", alpha)
     check_size("online_backprop: epochs", epochs, least=0)
-    if not (is_number(tolerance) and tolerance >= 0):
-        raise ValueError(f"online_backprop: tolerance must be a number of at least 0, got {tolerance!r}")
+    must(is_number(tolerance) and tolerance >= 0,
+         f"online_backprop: tolerance must be a number of at least 0, got {tolerance!r}")
 
 
 def stop_online(network, history, n, alpha, good):

@@ -29,7 +29,7 @@ def _window(name, doc):
 def setting(name, meaning="a setting that a callback may change while training"):
     """Declare a setting that a layer shares with its uses, in a class body: `k = setting("k")`."""
     def change(self, value):
-        if "_windows" not in vars(self):
+        if isinstance(self._windows, NoWindows):
             self._windows = Windows()
         setattr(self._windows, name, value)
 
@@ -42,9 +42,13 @@ class Windows:
     def __init__(self, **values):
         vars(self).update(values)
 
-    def __getattr__(self, name):      # asked only for what is not there
-        raise AttributeError(f"{name} has no value yet: write self.add_parameters({name.removeprefix('d')}=...) in "
-                             "__init__")
-
     def __getstate__(self):           # without the views: the owner of a copy places its windows itself
         return {name: value for name, value in vars(self).items() if getattr(value, "base", None) is None}
+
+
+class NoWindows:
+    """The windows of a layer without a parameter: a class of its own, since Windows is faster without __getattr__."""
+
+    def __getattr__(self, name):
+        raise AttributeError(f"{name} has no value yet: write self.add_parameters({name.removeprefix('d')}=...) in "
+                             "__init__")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numpyae.checks import check_data
+from numpyae.checks import check_data, must
 from numpyae.plots.style import COLOURS, legend_above, new_axes, new_figure, new_panel, require, whole_epochs
 
 
@@ -12,8 +12,7 @@ def learning_curve(history, unit=None):
     history: what `fit` returns; unit: of the loss, such as "nats per sample", for the axis. The terms add up to the
     loss and have a panel each, since their sizes differ. ValueError for a history without a whole epoch.
     """
-    if history.epochs == 0:
-        raise ValueError("learning_curve: the history must have at least one whole epoch, got none")
+    must(history.epochs > 0, "learning_curve: the history must have at least one whole epoch, got none")
     terms = history.terms if len(history.terms) > 1 else {}
     rising = "; where validation rises again, it learns the training data by heart" if history.validation else ""
     figure = new_figure(f"The loss falls while the model learns{rising}.", 16, 9)
@@ -47,8 +46,7 @@ def regression(model, x, t):
     require("regression", model, "predict", "a Regression")
     check_data("regression: x", x, 1, model.dtype)
     check_data("regression: t", t, 1, model.dtype)
-    if len(t) != len(x):
-        raise ValueError(f"regression: t must have as many rows as x, {len(x)}, got {len(t)}")
+    must(len(t) == len(x), f"regression: t must have as many rows as x, {len(x)}, got {len(t)}")
     line = np.linspace(x.min(), x.max(), 500, dtype=model.dtype)[:, None]
     figure, axes = new_panel("A good fit follows the trend of the points and leaves their noise alone.", 16,
                              "Regression", "input x", "target t")

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from matplotlib import animation, patches
 
-from numpyae.checks import check_data, check_size
+from numpyae.checks import check_data, check_size, must
 from numpyae.plots.codes import densest_point, keep_apart
 from numpyae.plots.images import extent, plane, quantiles, show_page, tile
 from numpyae.plots.networks import weights_of
@@ -23,11 +23,11 @@ def moving_basis(model, snapshots, x, t, truth):
     require("moving_basis", model, "predict", "a Regression")
     model = copy.deepcopy(model)
     *hidden, last = model.network.leaves().values()
-    if not hidden or weights_of(last) is None:
-        raise ValueError(f"moving_basis: the network must be hidden layers and a Dense, got {model.network!r}")
-    if not (isinstance(snapshots, dict) and snapshots and all(np.isfinite(w).all() for w in snapshots.values())):
-        raise ValueError("moving_basis: snapshots must be a dict of at least one {epoch: w} with finite w, "
-                         f"got {repr(snapshots)[:60]}")
+    must(hidden and weights_of(last) is not None,
+         f"moving_basis: the network must be hidden layers and a Dense, got {model.network!r}")
+    must(isinstance(snapshots, dict) and snapshots and all(np.isfinite(w).all() for w in snapshots.values()),
+         "moving_basis: snapshots must be a dict of at least one {epoch: w} with finite w, "
+         f"got {repr(snapshots)[:60]}")
     check_data("moving_basis: x", x, 1, model.dtype)
     check_data("moving_basis: t", t, 1, model.dtype)
     line, frames = np.linspace(x.min(), x.max(), 300, dtype=model.dtype)[:, None], []
@@ -114,11 +114,10 @@ def learning_animation(recorder):
     `animation.save("learning.gif", writer="pillow")` makes a GIF of 960 x 540 pixels, which stays at its last frame
     for a second. ValueError for a recorder that has seen nothing.
     """
-    if not isinstance(recorder, Recorder):
-        raise TypeError(f"learning_animation: expected a Recorder, got {type(recorder).__name__}")
+    must(isinstance(recorder, Recorder),
+         f"learning_animation: expected a Recorder, got {type(recorder).__name__}", TypeError)
     frames = recorder.kept | recorder.last
-    if not frames:
-        raise ValueError("learning_animation: the recorder must have seen at least one epoch, got none")
+    must(frames, "learning_animation: the recorder must have seen at least one epoch, got none")
     epochs, bounds = list(frames), [bound for _, bound, _ in frames.values()]
     figure = new_figure("Learning spreads the codes over N(0, I), dashed at σ and 2 σ, and parts those of different "
                         "inputs.", 12, 6.75, dpi=80)

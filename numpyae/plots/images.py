@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from numpyae.checks import check_size
+from numpyae.checks import check_size, must
 from numpyae.plots.networks import weights_of
 from numpyae.plots.style import check_image, colour_bar, new_axes, new_figure, new_panel, require, signed
 
@@ -31,8 +31,7 @@ def denoised(model, x, image_shape, n=8, rng=None):
     """
     require("denoised", model, "reconstruct", x=x, image_shape=image_shape, n=n)
     corruption = getattr(model, "corruption", None)
-    if corruption is None:
-        raise ValueError("denoised: the model must have a corruption, such as MaskingNoise(0.3), got none")
+    must(corruption is not None, "denoised: the model must have a corruption, such as MaskingNoise(0.3), got none")
     clean = x[:n]
     seen = corruption.apply(clean, corruption.draw(clean, np.random.default_rng(rng)))
     figure = new_figure(
@@ -93,8 +92,7 @@ def filters(dense, image_shape, n=100):
     """
     check_size("filters: n", n)
     W = weights_of(dense)
-    if W is None:
-        raise TypeError(f"filters: expected a Dense layer, got {type(dense).__name__}")
+    must(W is not None, f"filters: expected a Dense layer, got {type(dense).__name__}", TypeError)
     check_image("filters", image_shape, len(W), "the layer takes")
     W = W.T[np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:n]]
     largest = np.abs(W).max(axis=1, keepdims=True)

@@ -3,7 +3,8 @@
 import numpy as np
 from matplotlib import patches
 
-from numpyae import Layer, Model
+from numpyae import Layer, Model, Sequential
+from numpyae.checks import must
 from numpyae.plots.style import COLOURS, TEXT, TICKS, legend_above, new_panel, signed
 
 # For each kind of arrow its line style and colour.
@@ -18,7 +19,7 @@ def network(network):
     network: a layer, a Sequential, or a model with networks in it. Of more than 8 units in a layer the first and last
     three are drawn. Where all are drawn, so are the constants 1, whose arrows are the biases; where they are few, the
     weights are written on the arrows. A layer with parameters that are no matrix of weights is a box. TypeError for
-    what has no network, ValueError when no layer has a fixed width.
+    what has no network, ValueError when no layer has a fixed width, or the order of a model's networks is not known.
     """
     columns = columns_of(network)
     widest, last = max(column["n"] for column in columns), len(columns) - 1
@@ -56,15 +57,14 @@ def weights_of(layer):
 
 def columns_of(network):
     """Return the columns of units that `network` draws, from left to right, each as `new_column` makes it."""
-    if not isinstance(network, (Layer, Model)):
-        raise TypeError(f"network: expected a layer, a network or a model, got {type(network).__name__}")
-    leaves = {name: leaf for name, leaf in network.leaves().items() if isinstance(leaf, Layer)}
+    must(isinstance(network, (Layer, Model)),
+         f"network: expected a layer, a network or a model, got {type(network).__name__}", TypeError)
+    leaves = in_order(network, "")
     widths = [leaf.n_in for leaf in leaves.values() if leaf.n_in is not None]
-    if not widths:
-        raise ValueError(f"network: at least one layer must have a fixed width, got {network!r}")
+    must(widths, f"network: at least one layer must have a fixed width, got {network!r}")
     columns, coded = [new_column("x", "", np.zeros((1, widths[0])))], False
     for name, leaf in leaves.items():
-        if name.startswith("decoder") and not coded:
+        if name.startswith(".decoder") and not coded:
             coded = True
             columns += end_of_encoder(columns.pop(), getattr(network, "posterior", None))
         W, before, kind = weights_of(leaf), columns[-1], type(leaf).__name__
@@ -81,6 +81,17 @@ def columns_of(network):
             before["formula"] = f" = {name if name.isalpha() else kind}({before['formula'][3:] or 'x'})"
     columns[-1]["letters"] = ["o"]
     return columns
+
+
+def in_order(part, name):
+    """Return {dotted name: layer} in the order in which x passes; a container other than a Sequential is one layer."""
+    if not isinstance(part, (Sequential, Model)):
+        return {name: part} if isinstance(part, Layer) else {}
+    networks = [key for key, inner in part._parts.items() if isinstance(inner, Layer)]
+    must(isinstance(part, Sequential) or len(networks) < 2 or networks == ["encoder", "decoder"],
+         f"network: the order of {', '.join(networks)} in a {type(part).__name__} is not known: draw one of them, such "
+         f"as model.{networks[0] if networks else 'network'}")
+    return {place: layer for key in networks for place, layer in in_order(part._parts[key], f"{name}.{key}").items()}
 
 
 def end_of_encoder(column, posterior):
@@ -143,7 +154,7 @@ def show_weights(axes, columns, radius, numbers):
 
 
 def arrows_to(before, column):
-    """Return the arrows to a column: (w, kind, start, end, place of its number) each. kind: a key of ARROWS."""
+    """Return the arrows that end at a column, each as (w, kind, start, end, place of its number); kind: see ARROWS."""
     starts = [(i, start) for i, start in before["units"] if i is not None]
     ends = [(j, end) for j, end in column["units"] if j not in (None, -1)]
     if column["box"]:

@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 from matplotlib import colors, layout_engine, patheffects, pyplot as plt, ticker
 
-from numpyae.checks import check_data, check_size
+from numpyae.checks import check_data, check_size, must
 
 # Ten colours that stay apart under every colour vision deficiency: M. A. Petroff, "Accessible color sequences for data
 # visualization", arXiv:2107.02270 (2021), the sequence of ten.
@@ -96,8 +96,7 @@ def require(function, model, method, example="an Autoencoder or a VAE", x=None, 
     """
     for name, size in sizes.items():
         check_size(f"{function}: {name}", size)
-    if not hasattr(model, method):
-        raise TypeError(f"{function}: the model must be {example}, got {type(model).__name__}")
+    must(hasattr(model, method), f"{function}: the model must be {example}, got {type(model).__name__}", TypeError)
     if dimensions is not None and model.decoder.n_in != dimensions:
         raise ValueError(f"{function}: the code must have {dimensions} dimensions, got {model.decoder.n_in}")
     if x is not None:
@@ -108,14 +107,13 @@ def require(function, model, method, example="an Autoencoder or a VAE", x=None, 
 
 def check_image(function, image_shape, pixels, where):
     """Raise ValueError unless image_shape is (rows, columns) of so many pixels."""
-    if np.shape(image_shape) != (2,):
-        raise ValueError(f"{function}: image_shape must be (rows, columns), got {image_shape!r}")
+    must(np.shape(image_shape) == (2,), f"{function}: image_shape must be (rows, columns), got {image_shape!r}")
     for size in image_shape:
         check_size(f"{function}: image_shape", size)
     rows, columns = image_shape
-    if rows * columns != pixels:
-        raise ValueError(f"{function}: image_shape ({rows}, {columns}) has {rows * columns} pixels, "
-                         f"but {where} {pixels} features")
+    must(rows * columns == pixels,
+         f"{function}: image_shape ({rows}, {columns}) has {rows * columns} pixels, "
+         f"but {where} {pixels} features")
 
 
 def choose_rows(function, x, labels, limit):
@@ -127,8 +125,7 @@ def choose_rows(function, x, labels, limit):
     if labels is None:
         return x[rows], None
     labels = np.asarray(labels)
-    if labels.shape != (len(x),):
-        raise ValueError(f"{function}: labels must have shape ({len(x)},), one for each row of x, got {labels.shape}")
-    if labels.dtype.kind not in "biu":
-        raise ValueError(f"{function}: labels must be whole numbers, got dtype {labels.dtype}")
+    must(labels.shape == (len(x),),
+         f"{function}: labels must have shape ({len(x)},), one for each row of x, got {labels.shape}")
+    must(labels.dtype.kind in "biu", f"{function}: labels must be whole numbers, got dtype {labels.dtype}")
     return x[rows], labels[rows]
