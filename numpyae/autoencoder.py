@@ -14,7 +14,7 @@ one loss, [003]'s equation 3 with the mean over the data, and each variant chang
     tied                        TiedDense in the decoder   one matrix for both directions
 """
 
-from numpyae.checks import check_data, check_part
+from numpyae.checks import check_data, check_part, must
 from numpyae.activations import Sigmoid, Softplus, mlp
 from numpyae.corruption import Corruption
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
@@ -96,6 +96,6 @@ def check_tied(encoder, decoder):
     """Raise ValueError if every layer of the decoder is tied, but their number is not that of the encoder's Dense."""
     up = [leaf for leaf in encoder.leaves().values() if isinstance(leaf, Dense)]
     down = [leaf for leaf in decoder.leaves().values() if isinstance(leaf, (Dense, TiedDense))]
-    if len(down) != len(up) and all(isinstance(leaf, TiedDense) for leaf in down) and up and down:
-        raise ValueError(f"Autoencoder: a tied decoder must use the encoder's {len(up)} Dense layers in reverse order, "
-                         f"got {len(down)} TiedDense: {', '.join(map(repr, down))}")
+    must(len(down) == len(up) or not (up and down and all(isinstance(leaf, TiedDense) for leaf in down)),
+         f"Autoencoder: a tied decoder must use the encoder's {len(up)} Dense layers in reverse order, "
+         f"got {len(down)} TiedDense: {', '.join(map(repr, down))}")

@@ -15,6 +15,7 @@ import operator
 import numpy as np
 
 from numpyae.arrays import fill, read_arrays, write_arrays
+from numpyae.checks import must
 from numpyae.described import Described, with_subclasses
 from numpyae.layers import Sequential
 
@@ -44,19 +45,20 @@ def read_checkpoint(path, model, optimizer, rng, history_class):
     generator = rng.bit_generator.state["bit_generator"]
     try:
         stored = record["optimizer"]
-        if stored["class"] != type(optimizer).__name__:
-            raise ValueError(f"was trained with {stored['class']}, cannot go on with {type(optimizer).__name__}")
+        must(stored["class"] == type(optimizer).__name__,
+             f"was trained with {stored['class']}, cannot go on with {type(optimizer).__name__}")
         if record["rng"]["bit_generator"] != generator:
             raise ValueError(f"its random generator is {record['rng']['bit_generator']}, cannot go on with {generator}")
         if not (isinstance(stored["t"], int) and stored["t"] >= 0):
             raise ValueError(f"expected a number of steps, got {stored['t']!r}")
         history = history_class(**record["history"])
         history.check()
-        if history.epochs != record["epoch"]:
-            raise ValueError(f"its history has {history.epochs} epochs, expected {record['epoch']}")
+        must(history.epochs == record["epoch"], f"its history has {history.epochs} epochs, expected {record['epoch']}")
         probe = type(optimizer)(**stored["arguments"])   # the constructor refuses impossible values
         copy.deepcopy(rng).bit_generator.state = record["rng"]
         settable = {(part, name): owner for part, owner in owners(model) for name in owner.adjustable}
+        must({(part, name) for part, name, _ in record["adjusted"]} <= settable.keys(),
+             "was trained with another architecture")
         adjusted = [(settable[part, name], name, value) for part, name, value in record["adjusted"]]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path}: cannot resume from its record: {error}") from error

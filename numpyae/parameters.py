@@ -68,9 +68,8 @@ class Parametric(Described):
                 raise ValueError(f"{type(self).__name__}: {leaf!r} is in it twice, as {twin} and {name}: build the "
                                  "second from copy.deepcopy, or share its weights with again() or TiedDense")
         dtypes = {leaf.owner.dtype for leaf in leaves.values() if leaf.owner.w.size}
-        if len(dtypes) > 1:
-            raise TypeError(f"{type(self).__name__}: its parts must have one dtype, got "
-                            + " and ".join(sorted(map(str, dtypes))) + ": use astype on a part first")
+        must(len(dtypes) <= 1, f"{type(self).__name__}: its parts must have one dtype, got "
+             f"{' and '.join(sorted(map(str, dtypes)))}: use astype on a part first", TypeError)
         for part in parts.values():   # nothing can fail from here on: all parts are taken, or none
             if part._container is not None:
                 give_up(part._container, part, self)

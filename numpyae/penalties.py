@@ -84,9 +84,9 @@ class Sparsity(Penalty):
 
     def check(self, layers):
         """Raise ValueError unless the layer is an elementwise activation, whose output h can be active."""
-        if not hasattr(layers[-1], "derivative"):
-            raise ValueError(f"{self!r}: it needs the output of an elementwise activation, got {layers[-1]!r}: "
-                             "put Identity() behind it, or name another layer by at=")
+        must(hasattr(layers[-1], "derivative"),
+             f"{self!r}: it needs the output of an elementwise activation, got {layers[-1]!r}: "
+             "put Identity() behind it, or name another layer by at=")
 
     def forward(self, layers, noise=None):
         """Return weight Σ_j s(m_j), or weight 1/N Σ_n s(m_n); m is the mean of h over samples, or over units."""
@@ -125,9 +125,9 @@ class KLSparsity(Sparsity):
 
     def check(self, layers):
         """Raise ValueError unless the activations lie in (0, 1)."""
-        if not isinstance(layers[-1], Sigmoid):
-            raise ValueError(f"{self!r}: activations must lie in (0, 1), got {layers[-1]!r}: use Sigmoid(), or "
-                             "L1Sparsity or L2Sparsity")
+        must(isinstance(layers[-1], Sigmoid),
+             f"{self!r}: activations must lie in (0, 1), got {layers[-1]!r}: use Sigmoid(), or "
+             "L1Sparsity or L2Sparsity")
 
     def distance(self, m):
         """Return KL(ρ ‖ m)."""

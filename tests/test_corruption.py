@@ -68,6 +68,18 @@ def test_switched_off_outside_training():
     assert "corruption" not in model.noise
 
 
+def test_a_corruption_that_changes_the_data_in_place_stops():
+    class Hasty(GaussianNoise):
+        def apply(self, x, noise):
+            x += noise
+            return x
+
+    x = X[:9, :5].copy()
+    with pytest.raises(ValueError, match="read-only"):
+        Autoencoder(mlp([5, 3], rng=0), mlp([3, 5], rng=1), SquaredError(), Hasty(0.1)).loss(x)
+    assert np.array_equal(x, X[:9, :5])
+
+
 @pytest.mark.parametrize("make, sentence", [
     (lambda: GaussianNoise(-0.1), "GaussianNoise: sigma must be a number of at least 0, got -0.1"),
     (lambda: GaussianNoise(np.nan), "sigma must be a number of at least 0, got nan"),

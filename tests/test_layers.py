@@ -410,3 +410,15 @@ def test_nothing_that_a_reader_may_look_at_is_modified():
     network.backward(copy.deepcopy(delta))
     for now, then in [*outputs, (x, copies[0]), (delta, copies[1])]:
         np.testing.assert_array_equal(now, then)
+
+
+def test_the_p_of_a_dropout_may_be_changed_and_its_uses_follow():
+    layer = Dropout(0.5)
+    use, x = layer.again(), np.ones((1, 20_000))
+    layer.p = 0.1
+    for dropout in (layer, use):
+        y = dropout.forward(x)
+        assert set(np.unique(y)) == {0, 1 / 0.9} and abs((y == 0).mean() - 0.1) < 0.011          # five standard deviations
+    layer.p = 1.0
+    with pytest.raises(ValueError, match=r"Dropout: p must be in \[0, 1\), got 1.0"):
+        use.forward(x)

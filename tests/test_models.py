@@ -294,7 +294,7 @@ def test_a_vae_takes_penalties_and_loses_none(kind):
 
     slopes = [(penalty(w + h * e) - penalty(w - h * e)) / (2 * h) for e in np.eye(w.size)]
     np.testing.assert_allclose(difference, slopes, atol=1e-7)
-    with pytest.raises(ValueError, match=rf'{kind.__name__}: L2Sparsity\(.*\) must say which layer it is about, such as at="encoder.0"'):
+    with pytest.raises(ValueError, match=rf'{kind.__name__}: L2Sparsity\(.*\) must say which layer it is about, such as at="encoder.1"'):
         kind(*copy.deepcopy(parts), BernoulliNLL(), DiagonalGaussian(2), penalties=[L2Sparsity(0.3, 0.7)])
 
 

@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from PIL import Image
 
-from numpyae import (VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, Regression, ReLU, Sequential,
+from numpyae import (VAE, Adam, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, Layer, Model, Regression, ReLU, Sequential,
                      SaltAndPepper, Sigmoid, Softmax, SquaredError, Tanh, TiedDense, fit, mlp, parameter, plots)
 from numpyae.training import History
 
@@ -491,6 +491,27 @@ def test_network_draws_an_unknown_layer_as_a_box_and_a_matrix_without_a_bias_as_
     assert len(into) == len(out) == 3 and len(axes.patches) == 3 + 3 + 6 and "1" not in [text.get_text() for text in axes.texts]
     assert entries(axes) == ["w ≥ 0, widest 3", "w < 0, widest \N{MINUS SIGN}2", "through a box"]
     assert_texts_can_be_read(figure)
+
+
+class Residual(Layer):
+    """A container that is no chain: y = x + tanh(x W + b)."""
+    n_in = n_out = 3
+
+    def __init__(self):
+        self.add_parts(inner=Sequential(Dense(3, 3, rng=0), Tanh()))
+
+
+class TwoHeads(Model):
+    def __init__(self):
+        self.add_parts(trunk=mlp([3, 3], rng=0), left=mlp([3, 1], rng=0), right=mlp([3, 1], rng=0))
+
+
+def test_network_draws_a_container_as_a_box_and_does_not_guess_the_order_of_networks():
+    axes = plots.network(Sequential(Dense(2, 3, rng=0), Residual(), Dense(3, 1, rng=0))).axes[0]
+    assert [label for label, _ in labels(axes)] == ["x", "h = a", "φ = Residual(h)", "o = a"]
+    assert "Residual" in [text.get_text() for text in axes.texts]
+    with pytest.raises(ValueError, match="order of trunk, left, right in a TwoHeads is not known: draw one of them, such as model.trunk"):
+        plots.network(TwoHeads())
 
 
 def test_network_draws_a_second_use_with_the_weights_of_the_first():
