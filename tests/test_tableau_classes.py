@@ -327,6 +327,30 @@ def test_a_model_with_two_heads():
     assert len(numbers["dh1"]) == 2 and numbers["dh1"][1].count(" + ") == 1
 
 
+class Residual(Layer):
+    """A container: y = x + inner(x), so that x passes back by two ways."""
+
+    def __init__(self, inner):
+        self.inner = inner
+        self.add_parts(inner=inner)
+
+    def forward(self, x):
+        return x + self.inner.forward(x)
+
+    def backward(self, delta):
+        return delta + self.inner.backward(delta)
+
+
+def test_a_container_with_two_ways_back_has_a_name_for_each():
+    inner = Sequential(Dense(5, 4, rng=1), Tanh(), Dense(4, 5, rng=2))
+    network = Sequential(Dense(5, 5, rng=0), Tanh(), Residual(inner), Dense(5, 3, rng=3))
+    tableau, formulas, _ = examined(Regression(network, SquaredError()), X, T)
+    steps = [row.step for row in tableau.rows]
+    assert len(set(steps)) == len(steps)
+    assert formulas["dh1|a2"] == "da2 W2ᵀ" and formulas["dh1"] == "Residual.backward(dy3)"
+    np.testing.assert_allclose(tableau["dh1"].gradient, tableau["dh1|a2"].gradient + tableau["dy3"].gradient)
+
+
 class Recurrent(Model):
     """h_t = tanh([x_t, h_(t-1)] W + b), o_t = h_t V + c at every step; x (N, T, D), t (N, T, M)."""
 

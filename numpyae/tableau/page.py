@@ -216,7 +216,7 @@ class Drawing:
         return (B, transposed) if A is self.nodes[source] and B.kind == "parameter" else None
 
     def pairs(self, source, target, matrix):
-        """Return which unit leads to which: those that are picked, elementwise each to its own, else all to all."""
+        """Return the pairs of units to join: as the target picks them, else each with its own, else all with all."""
         n, m, row = self.units[source], self.units[target], self.nodes[target]
         index = row.picked.get(self.nodes[source])
         if self.by_unit and index is not None:

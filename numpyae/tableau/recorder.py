@@ -160,7 +160,8 @@ class Recorder(Ledger):
         ways = [way for row in known.values() if row.kind == "attribute" for way in self.ways(row)]
         if ways:
             text = f"({', '.join(dict.fromkeys(f'd{way.of}' for way in ways))}), summed"
-        takers = [row for row in self.rows if row.kind in TAKERS and known[field] in row.sources]
+        kinds = TAKERS if getattr(part, "_parts", None) else (*TAKERS, "whole")       # a whole hands back for its parts
+        takers = [row for row in self.rows if row.kind in kinds and known[field] in row.sources]
         way = "prior" if field == "z" else y.step if len(takers) > 1 else ""
         self.backward(known[field], text, got, known | n, part, way, "ways" if ways else "gradient", sources=ways,
                       through=[] if field == "h" else [y])

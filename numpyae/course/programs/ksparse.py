@@ -58,7 +58,7 @@ def encode(w, x):
 
 
 def used(w, x):
-    """For every unit the share of the samples for which it is among the winners, (H,)."""
+    """Return for every unit the share of samples in which it is among the winners, (H,)."""
     return np.mean(encode(w, x) != 0, axis=0)
 
 
