@@ -4,6 +4,7 @@ The floors are those of README's table. Files are read as text; nothing is run.
 """
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -30,6 +31,7 @@ def name_of(path):
 MODULES = {name_of(path): path for path in FILES}
 
 
+@functools.cache
 def imported(path):
     """The modules of the library that a file imports, also inside functions, and by importlib where the name is written out."""
     found = set()

@@ -114,25 +114,16 @@ FIGURES = {
     "reconstructions": lambda: plots.reconstructions(vae(), data(), SHAPE),
     "denoised": lambda: plots.denoised(denoising(), data(), SHAPE, rng=0),
     "activity": lambda: plots.activity(autoencoder(12), data(), np.arange(120) % 10),
-    "samples": lambda: plots.samples(vae(), SHAPE, rng=0),
-    "code_map": lambda: plots.code_map(vae(), data(), np.arange(120) % 10),
     "code_map, 25 classes": lambda: plots.code_map(vae(), data(), np.arange(120) % 25 + 1000),
-    "code_map, 20 dimensions": lambda: plots.code_map(autoencoder(20), data()),
     "manifold": lambda: plots.manifold(vae(), SHAPE),
-    "manifold of data": lambda: plots.manifold(autoencoder(), SHAPE, 6, x=data()),
     "filters": lambda: plots.filters(Dense(D, 150, rng=0), SHAPE),
     "regression": lambda: plots.regression(fitted(), *sine()),
-    "gradient_check": lambda: plots.gradient_check(right()),
     "gradient_check, wrong factor": lambda: plots.gradient_check(wrong_factor()),
-    "gradient_check, wrong sign": lambda: plots.gradient_check(wrong_sign()),
     "gradient_check, every verdict": lambda: plots.gradient_check(every_verdict()),
     "gradient_check, 18 decades": lambda: plots.gradient_check(report(row("W", *[decades(99, -12, 6)] * 2, 0), wrong=0.0)),
-    "gradient_check, zeros": lambda: plots.gradient_check(report(row("W", [0.0, 0.0], [0.0, 0.0], 0))),
     "network, 1-8-1": lambda: plots.network(Regression(mlp([1, 8, 1], rng=0), SquaredError())),
-    "network, 2-2-2": lambda: plots.network(mlp([2, 2, 2], Sigmoid, Sigmoid, rng=0)),
     "network, 1-2-...-2-1": lambda: plots.network(mlp([1] + [2] * 14 + [1], ReLU, rng=0)),
     "network, a wide vae": lambda: plots.network(wide_vae()),
-    "gradient_check, all lost": lambda: plots.gradient_check(report(row("W", [np.nan], [1.0], 1), ok=False)),
 }
 
 
@@ -531,7 +522,7 @@ def test_moving_basis_shows_the_fit_and_the_hidden_units_of_every_snapshot(tmp_p
     model, rng = fitted(), np.random.default_rng(0)
     x, t = sine()
     before = model.w.copy()
-    snapshots = {epoch: rng.normal(size=model.w.size) for epoch in (0, 1, 5)}
+    snapshots = {epoch: rng.normal(size=model.w.size) for epoch in (0, 5)}
     film(snapshots, model).save(tmp_path / "film.gif", writer="pillow")
     np.testing.assert_array_equal(model.w, before)
     left, right = plt.gcf().axes                                               # it stands at the last frame
@@ -546,12 +537,12 @@ def test_moving_basis_shows_the_fit_and_the_hidden_units_of_every_snapshot(tmp_p
         assert all(low <= line.get_ydata().min() and line.get_ydata().max() <= high for line in axes.lines)
     assert_texts_can_be_read(plt.gcf())
     gif = Image.open(tmp_path / "film.gif")
-    assert (gif.n_frames, gif.size) == (3, (800, 450)) and (tmp_path / "film.gif").stat().st_size < 200_000
+    assert (gif.n_frames, gif.size) == (2, (800, 450)) and (tmp_path / "film.gif").stat().st_size < 200_000
     frames = []
-    for k in range(3):
+    for k in range(2):
         gif.seek(k)
         frames.append(np.asarray(gif.convert("L"), float))
-    assert all(np.mean(np.abs(frames[a] - frames[b]) > 50) > 0.01 for a, b in ((0, 1), (1, 2), (0, 2)))
+    assert np.mean(np.abs(frames[0] - frames[1]) > 50) > 0.01
 
 
 def recorded(epochs, **options):
@@ -586,7 +577,7 @@ def test_a_recorder_of_many_epochs_keeps_few_evenly_spread_and_the_last():
 
 
 def test_the_film_of_a_training_shows_codes_manifold_and_elbo_of_every_epoch(tmp_path):
-    recorder, model, seen = recorded(2, n=3)
+    recorder, model, seen = recorded(1, n=3)
     model.w = np.random.default_rng(0).normal(size=model.w.size)
     recorder.add(model, 4)
     plots.learning_animation(recorder).save(tmp_path / "film.gif", writer="pillow")
@@ -596,17 +587,17 @@ def test_the_film_of_a_training_shows_codes_manifold_and_elbo_of_every_epoch(tmp
         np.testing.assert_allclose(line.get_xydata(), codes[k::3], rtol=1e-12)
     assert len({line.get_marker() for line in left.lines}) == 3 and {text.get_text() for text in left.texts} == {"0", "1", "2"}
     np.testing.assert_array_equal(right.images[0].get_array(), page)
-    bounds = [recorder.kept[epoch][1] for epoch in (1, 2, 4)]
-    np.testing.assert_allclose(below.lines[0].get_xydata(), np.stack([[1, 2, 4], bounds], axis=1), rtol=1e-12)
+    bounds = [recorder.kept[epoch][1] for epoch in (1, 4)]
+    np.testing.assert_allclose(below.lines[0].get_xydata(), np.stack([[1, 4], bounds], axis=1), rtol=1e-12)
     assert left.get_title() == "Epoch 4: codes of 120 inputs"
     assert_texts_can_be_read(plt.gcf())
     gif = Image.open(tmp_path / "film.gif")
-    assert (gif.n_frames, gif.size) == (3, (960, 540))                         # the repeated last one is one that lasts
+    assert (gif.n_frames, gif.size) == (2, (960, 540))                         # the repeated last one is one that lasts
     durations = []
-    for k in range(3):
+    for k in range(2):
         gif.seek(k)
         durations.append(gif.info["duration"])
-    assert durations == [200, 200, 1000]                                       # milliseconds
+    assert durations == [200, 1000]                                       # milliseconds
 
 
 def entries(axes):

@@ -1,5 +1,6 @@
 """The RBM against enumeration of all its states, its gradient against finite differences, and what pre-training is for."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -81,12 +82,19 @@ def patterns(n=300, seed=0):
     return np.where(rng.random((n, 12)) < 0.05, 1 - kinds[y], kinds[y]).astype(float), y
 
 
+@pytest.fixture(scope="module")
+def stacks():
+    """A stack of Boltzmann machines and one of denoisers; nobody trains them further."""
+    x, _ = patterns()
+    return (stack_rbms(x, [12, 8, 3], epochs=60, batch_size=20, alpha=0.1, rng=0),
+            stack_denoisers(x, [12, 8, 3], MaskingNoise(0.1), epochs=60, batch_size=20, alpha=0.02, rng=0))
+
+
 @pytest.mark.parametrize("criterion", [BernoulliNLL(), SquaredError()], ids=repr)
-def test_a_stack_unrolls_into_an_autoencoder_that_is_good_before_any_fine_tuning(criterion):
+def test_a_stack_unrolls_into_an_autoencoder_that_is_good_before_any_fine_tuning(criterion, stacks):
     x, _ = patterns()
     error = lambda model: np.sum((model.reconstruct(x) - x)**2) / len(x)
-    for stack in (stack_rbms(x, [12, 8, 3], epochs=60, batch_size=20, alpha=0.1, rng=0),
-                  stack_denoisers(x, [12, 8, 3], MaskingNoise(0.1), epochs=60, batch_size=20, alpha=0.02, rng=0)):
+    for stack in copy.deepcopy(stacks):
         model = unroll(stack, type(criterion)())
         assert [layer.W.shape for layer in model.encoder.layers[::2]] == [(12, 8), (8, 3)]
         assert error(model) < 0.7 * x.var(axis=0).sum()
@@ -96,9 +104,9 @@ def test_a_stack_unrolls_into_an_autoencoder_that_is_good_before_any_fine_tuning
         gradcheck.assert_gradients(model, x[:3])
 
 
-def test_a_classifier_on_top_learns_from_few_labels():
+def test_a_classifier_on_top_learns_from_few_labels(stacks):
     x, y = patterns()
-    model = classifier(stack_rbms(x, [12, 8, 3], epochs=60, batch_size=20, alpha=0.1, rng=0), 3, rng=0)
+    model = classifier(copy.deepcopy(stacks[0]), 3, rng=0)
     fit(model, x[:30], y[:30], optimizer=Adam(0.02), epochs=60, batch_size=10, rng=0)
     assert np.mean(model.predict(x[30:]).argmax(axis=1) == y[30:]) > 0.95
 

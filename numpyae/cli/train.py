@@ -10,7 +10,9 @@ Train a model and leave pictures and a checkpoint in a fresh folder.
 import os
 
 from numpyae.cli import layout
+from numpyae.corruption import Corruption
 from numpyae.lab import settings
+from numpyae.penalties import Penalty
 from numpyae.training import Diverged
 
 FOLDERS = {
@@ -22,11 +24,13 @@ FOLDERS = {
 def add_options(parser):
     """Add a parser for each task, with an option for each setting. An option that is left out keeps its default."""
     tasks = parser.add_subparsers(dest="task", metavar="{regression,ae,vae}", required=True)
+    forms = {"penalties": settings.forms(Penalty), "corruptions": settings.forms(Corruption),
+             "codes": ", ".join(settings.codes())}
     for task, words in settings.TASKS.items():
         part = tasks.add_parser(task, help=words, description=f"Train {words}.", formatter_class=layout)
         for option in settings.OPTIONS:
             if task in option.tasks:
-                option.add_to(part, task)
+                option.add_to(part, task, forms)
         for name, text in FOLDERS.items():
             part.add_argument(name, metavar="FOLDER", help=text)
 

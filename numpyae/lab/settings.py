@@ -19,11 +19,9 @@ from collections import namedtuple
 
 from numpyae.checkpoints import read_record
 from numpyae.checks import must
-from numpyae.corruption import Corruption
 from numpyae.described import with_subclasses
 from numpyae.layers import Layer
 from numpyae.losses import Loss
-from numpyae.penalties import Penalty
 
 TASKS = {"regression": "a network from x to t", "ae": "an autoencoder", "vae": "a variational autoencoder"}
 
@@ -70,16 +68,16 @@ class Option(namedtuple("Option", "name kind default help tasks argument", defau
         """Return the default for a task."""
         return self.default[task] if isinstance(self.default, dict) else self.default
 
-    def add_to(self, parser, task):
-        """Add the option to the parser of a task."""
+    def add_to(self, parser, task, words):
+        """Add the option to the parser of a task. `words`: {name in a help text: what stands for it}."""
         default, text = self.value(task), self.help[task] if isinstance(self.help, dict) else self.help
         shown = ",".join(map(str, default)) if isinstance(default, list) else default
-        text = text.format(shown, penalties=forms(Penalty), corruptions=forms(Corruption), codes=", ".join(codes()))
         argument = {} if self.kind is FLAG else {"type": self.kind}
         if self.name == "likelihood":             # those that make sense for the task
             argument["choices"] = [word for word, loss in known(Loss).items() if task == "regression" or not (
                 loss.takes_labels or task == "vae" and not loss.is_likelihood)]
-        parser.add_argument("--" + self.name.replace("_", "-"), help=text, **argument | self.argument)
+        parser.add_argument("--" + self.name.replace("_", "-"), help=text.format(shown, **words),
+                            **argument | self.argument)
 
 
 MEANS = "what the output means ({}); gaussian learns one σ; "
