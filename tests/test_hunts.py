@@ -193,17 +193,10 @@ def test_hints_do_not_say_it_all_at_once():
         kind = KINDS[bug.kind]
         assert bug.right not in kind.hint + kind.closer and bug.wrong not in kind.hint + kind.closer
         assert len({kind.hint, kind.closer, kind.why}) == 3
-    assert all(hints_are_steps(level, seed) for level, number in hunts.count().items() for seed in range(0, number, 5))
+    assert all(hints_are_steps(level, seed) for level, number in hunts.count().items() for seed in range(0, number, 12))
 
 
-@pytest.mark.parametrize("bug", {bug.kind: bug for bug in BUGS if SAMPLE.get(bug.kind) == bug.program}.values(),
-                         ids=lambda bug: f"{bug.program}-{bug.kind}")
-def test_a_sample_is_caught(bug):
-    """Levels 1 to 4 by the gradient check; at level 5 it agrees, and another test sees it."""
-    assert caught(bug, np.random.default_rng(5)).caught
-
-
-@pytest.mark.parametrize("program, kind, wrong, words", [
+NAMED = [
     ("vae", "one_path", "dh1 = dmu", "dh1 is off by -1 times dlogvar Wvᵀ: a summand is missing"),      # and not da1, behind it
     ("binary", "bias_operand", "", "db1 is Σ_n dh1, where Σ_n da1 belongs"),                           # dh1 is right
     ("binary", "batch", "", "the loss is not the one in the text: at data of ours L must be"),
@@ -213,7 +206,18 @@ def test_a_sample_is_caught(bug):
     ("tied", "batch_twice", "", "has xᵀ da 0.142857 times in it, where once is right, and 7 is the batch size"),
     ("iwae", "term_lost", "", "off by the same number, 0.0714286, in every element, and 14 is 2 times the batch size: a summand is"),
     ("iwae", "one_of_many", "dmu", "dmu is 11 times too small, and 11 is the number of draws"),
-    ("shared", "in_place", "", "h1 is wrong")])
+    ("shared", "in_place", "", "h1 is wrong")]
+
+
+@pytest.mark.parametrize("bug", {bug.kind: bug for bug in BUGS if SAMPLE.get(bug.kind) == bug.program
+                                 and bug.kind not in {kind for _, kind, _, _ in NAMED}}.values(),
+                         ids=lambda bug: f"{bug.program}-{bug.kind}")
+def test_a_sample_is_caught(bug):
+    """Levels 1 to 4 by the gradient check; at level 5 it agrees, and another test sees it. Those in NAMED are caught below."""
+    assert caught(bug, np.random.default_rng(5)).caught
+
+
+@pytest.mark.parametrize("program, kind, wrong, words", NAMED)
 def test_the_first_wrong_array_is_named_and_the_mistake_in_it(program, kind, wrong, words):
     bug = next(bug for bug in BUGS if bug.program == program and bug.kind == kind and wrong in bug.wrong)
     outcome = caught(bug, np.random.default_rng(5))
@@ -233,7 +237,7 @@ def test_the_same_hunt_always_and_every_bug_before_any_comes_again():
 
 def test_a_file_says_its_task_and_nothing_of_the_bug(tmp_path):
     for level in hunts.LEVELS:
-        for seed in range(0, hunts.count()[level], 6):
+        for seed in range(0, hunts.count()[level], 12):
             bug, text = hunts.find(level, seed), hunts.source(level, seed)
             assert text.startswith(f'"""Bug hunt, level {level}, seed {seed}: ') and text.splitlines()[0].endswith(".")
             assert bug.right not in [line.strip() for line in text.splitlines()] and KINDS[bug.kind].why not in text
