@@ -14,12 +14,6 @@ VISIBLE = [bug for bug in BUGS if not bug.invisible]
 INVISIBLE = [bug for bug in BUGS if bug.invisible]
 
 
-@pytest.fixture(autouse=True)
-def few_units(monkeypatch):
-    """Six hidden units, where the catalogue has eleven: the check goes over every weight."""
-    monkeypatch.setattr(catalogue, "H", 6)
-
-
 def number_and_name(bug):
     return f"{bug.number} {bug.name}"
 
