@@ -14,7 +14,7 @@ import zlib
 import numpy as np
 import pytest
 
-from numpyae import layers
+from numpyae import layers, mlp
 from numpyae.cli import main
 from numpyae.course import exercises, grading, judges
 from numpyae.course.exercises import EXERCISES
@@ -25,9 +25,12 @@ solution, stub = functools.cache(exercises.solution), functools.cache(exercises.
 
 
 @pytest.fixture(autouse=True)
-def one_draw(monkeypatch):
-    """One point for each judgement, to save time; the benchmark takes all."""
+def one_small_draw(monkeypatch):
+    """One point of small sizes for each judgement, VAEs without hidden layers, to save time; the benchmark takes all."""
     monkeypatch.setattr(judges.tools, "DRAWS", 1)
+    monkeypatch.setattr(judges.latent, "mlp", lambda sizes, **options: mlp([sizes[0], sizes[-1]], **options))
+    for module in (judges.latent, judges.networks, judges.training):
+        monkeypatch.setattr(module, "primes", lambda rng, n: [int(size) for size in rng.permutation([3, 5, 7, 11, 13][:max(n, 3)])[:n]])
 
 
 def module(number, text):
