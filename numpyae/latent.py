@@ -68,7 +68,7 @@ class DiagonalGaussian(Parametric):
         small = np.abs(self.v) < 1 / 64
         v = self.v * small
         series = v * v * (1 / 2 + v * (1 / 6 + v * (1 / 24 + v * (
-            1 / 120 + v * (1 / 720 + v * (1 / 5040 + v / 40320))))))
+            1 / 120 + v * (1 / 720 + v * (1 / 5040 + v / 40320)))))) if np.logical_or.reduce(v, axis=None) else v
         excess = (np.expm1(self.v) - self.v) * ~small + series
         return 0.5 * np.add.reduce(self.m**2 + excess, axis=1)
 

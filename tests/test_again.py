@@ -232,9 +232,9 @@ class Unrolled(Model):
 
     def __init__(self, steps, rng, mixing=Dense, input=Dense, drop_carry=None, factor=None):
         self.drop_carry, self.factor = drop_carry, factor
-        first, second, tanh = input(D, H, rng=rng), mixing(H, H, rng=rng), Tanh()
+        first, second, tanh = input(D, 4, rng=rng), mixing(4, 4, rng=rng), Tanh()
         self.inputs, self.mixings, self.tanhs = [[part] + [part.again() for _ in range(steps - 1)] for part in (first, second, tanh)]
-        self.readout, self.criterion = Dense(H, M, rng=rng), SquaredError()
+        self.readout, self.criterion = Dense(4, M, rng=rng), SquaredError()
         cells = {f"{name}{k}": part for name, parts in (("input", self.inputs), ("mixing", self.mixings), ("tanh", self.tanhs))
                  for k, part in enumerate(parts)}
         self.add_parts(**cells, readout=self.readout, criterion=self.criterion)
@@ -242,7 +242,7 @@ class Unrolled(Model):
 
     def loss(self, x, t, rng=None, noise=None, training=True):
         self.begin(rng, noise, training)
-        h = 0.3 * np.ones((len(x), H))
+        h = 0.3 * np.ones((len(x), 4))
         for k, (input, mixing, tanh) in enumerate(zip(self.inputs, self.mixings, self.tanhs)):
             h = tanh.forward(input.forward(x[:, k].copy()) + mixing.forward(h))
         self.term("error", self.criterion.forward(self.readout.forward(h), t), over=len(x))
@@ -290,12 +290,12 @@ def examined(steps, **planted):
     return report
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("steps", [1, 3])
 def test_an_unrolled_cell_is_right(steps):
     assert examined(steps).ok
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("steps", [1, 3])
 def test_equals_for_plus_equals_over_uses_is_named_once_at_the_owner(steps):
     report = examined(steps, mixing=Overwrites)
     assert not report.ok
@@ -304,21 +304,21 @@ def test_equals_for_plus_equals_over_uses_is_named_once_at_the_owner(steps):
     assert len(report.findings) == 1
 
 
-@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("steps", [1, 3])
 def test_a_factor_in_the_cell_is_named_once_at_the_owner(steps):
     report = examined(steps, mixing=Halves)
     found, = report.findings
     assert found["place"] == "mixing0" and found["factor"] == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("steps, step", [(1, 0), (2, 1), (5, 0), (5, 3)])
+@pytest.mark.parametrize("steps, step", [(1, 0), (3, 1)])
 def test_a_factor_at_one_step_is_named_at_the_step(steps, step):
     report = examined(steps, factor=step)
     found, = report.findings
     assert found["cause"] == "factor" and found["factor"] == pytest.approx(3) and f"(input{step})" in found["sentence"]
 
 
-@pytest.mark.parametrize("steps, step", [(2, 1), (5, 1), (5, 4)])
+@pytest.mark.parametrize("steps, step", [(3, 1), (3, 2)])
 def test_a_carry_dropped_at_one_step_is_named_at_the_step(steps, step):
     report = examined(steps, drop_carry=step)
     found, = report.findings

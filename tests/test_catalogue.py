@@ -28,8 +28,8 @@ def test_all_38_are_there_once():
 
 
 @functools.cache
-def report_of(bug_number, seed=0):
-    target, batch = BUGS[bug_number - 1].make(np.random.default_rng(seed))
+def report_of(bug_number):
+    target, batch = BUGS[bug_number - 1].make(np.random.default_rng(0))
     return gradcheck.check(target, *batch)
 
 
@@ -47,10 +47,9 @@ def test_a_visible_bug_is_named_and_placed(bug):
     assert causes == {bug.cause}
 
 
-@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("bug", INVISIBLE, ids=number_and_name)
-def test_an_invisible_bug_passes_the_gradient_check(bug, seed):
-    report = report_of(bug.number, seed)
+def test_an_invisible_bug_passes_the_gradient_check(bug):
+    report = report_of(bug.number)
     assert report.ok, report
 
 

@@ -4,6 +4,7 @@ Here the judges run in this process; `tests.test_grading` and `python -m tests.b
 """
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -13,17 +14,23 @@ import zlib
 import numpy as np
 import pytest
 
-from numpyae import layers
+from numpyae import layers, mlp
 from numpyae.cli import main
 from numpyae.course import exercises, grading, judges
 from numpyae.course.exercises import EXERCISES
 from numpyae.course.judges.record import exercise
 
 
+solution, stub = functools.cache(exercises.solution), functools.cache(exercises.stub)
+
+
 @pytest.fixture(autouse=True)
-def one_draw(monkeypatch):
-    """One point for each judgement, to save time; the benchmark takes all."""
+def one_small_draw(monkeypatch):
+    """One point of small sizes for each judgement, VAEs without hidden layers, to save time; the benchmark takes all."""
     monkeypatch.setattr(judges.tools, "DRAWS", 1)
+    monkeypatch.setattr(judges.latent, "mlp", lambda sizes, **options: mlp([sizes[0], sizes[-1]], **options))
+    for module in (judges.latent, judges.networks, judges.training):
+        monkeypatch.setattr(module, "primes", lambda rng, n: [int(size) for size in rng.permutation([3, 5, 7, 11, 13][:max(n, 3)])[:n]])
 
 
 def module(number, text):
@@ -42,7 +49,7 @@ def judged(number, text, seed=0):
 
 def stub_with(number, code):
     """The stub with this code in the place of `raise`."""
-    lines = exercises.stub(number).splitlines()
+    lines = stub(number).splitlines()
     at = next(k for k, line in enumerate(lines) if line.strip().startswith("raise NotImplementedError"))
     indent = lines[at][:len(lines[at]) - len(lines[at].lstrip())]
     return "\n".join([*lines[:at], *(indent + line for line in code.splitlines()), *lines[at + 1:]]) + "\n"
@@ -50,8 +57,8 @@ def stub_with(number, code):
 
 @pytest.mark.parametrize("number", EXERCISES)
 def test_a_stub_is_not_done_and_says_its_name_and_the_solution_passes(number):
-    assert judged(number, exercises.stub(number)) == ("not yet", f"Exercise {number}: {EXERCISES[number].title}")
-    assert judged(number, exercises.solution(number)) == ("passed", "")
+    assert judged(number, stub(number)) == ("not yet", f"Exercise {number}: {EXERCISES[number].title}")
+    assert judged(number, solution(number)) == ("passed", "")
 
 
 def body_of(text, name):
@@ -76,8 +83,8 @@ def is_unpacking(code):
 
 @pytest.mark.parametrize("number", EXERCISES)
 def test_no_line_of_the_solution_is_left_in_a_stub(number):
-    exercise, stub = EXERCISES[number], exercises.stub(number)
-    left, whole = body_of(stub, exercise.names[2]), body_of(exercises.solution(number), exercise.names[2])
+    exercise, text = EXERCISES[number], stub(number)
+    left, whole = body_of(text, exercise.names[2]), body_of(solution(number), exercise.names[2])
     given, closing = whole[:exercise.given], whole[len(whole) - exercise.closing:]
     own = left[len(given):len(left) - len(closing)]
     assert left == [*given, *own, *closing]
@@ -85,7 +92,7 @@ def test_no_line_of_the_solution_is_left_in_a_stub(number):
     assert all(map(is_unpacking, own[:-1]))
     cut = {code for line in whole[len(given):len(whole) - len(closing)] for code in statements(line)
            if not is_unpacking(code)}
-    assert cut and cut.isdisjoint(statements(stub))
+    assert cut and cut.isdisjoint(statements(text))
 
 
 def test_at_least_twenty_along_the_lectures_each_about_one_function_of_the_library():
@@ -101,14 +108,14 @@ def test_at_least_twenty_along_the_lectures_each_about_one_function_of_the_libra
 
 def test_files_that_are_written_are_self_contained(tmp_path):
     for number, exercise in EXERCISES.items():
-        text = exercises.stub(number)
+        text = stub(number)
         task = text[:text.index('"""', 3)]
         assert task.startswith(f'"""Exercise {number}: {exercise.title}.\n') and max(map(len, task.splitlines())) <= 125
         assert f"python -m numpyae grade {exercise.file}" in text
         imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
         packages = {(getattr(node, "module", None) or node.names[0].name).partition(".")[0] for node in imports}
         assert packages <= {"numpy", "numpyae", "math", "time"}
-    (tmp_path / EXERCISES["4b"].file).write_text(exercises.stub("4b"))
+    (tmp_path / EXERCISES["4b"].file).write_text(stub("4b"))
     code = ("import importlib.util; spec = importlib.util.spec_from_file_location('mine', '04b_dense_layer_backward.py')\n"
             "mine = importlib.util.module_from_spec(spec); spec.loader.exec_module(mine)\n"
             "import numpy as np; dense = mine.Dense(2, 3); dense.forward(np.ones((4, 2))); dense.backward(np.ones((4, 3)))")
