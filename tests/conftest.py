@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")       # before NumPy: the matrices here are too small for a second thread
+
 import matplotlib
 
 from numpyae.datasets import NAMES

@@ -202,7 +202,7 @@ def test_contraction_by_random_directions_is_unbiased():
     assert abs(np.mean(values) - exact) < 4 * error and error < 0.05 * exact
     errors = np.std(gradients, axis=0) / np.sqrt(len(values))
     off = np.abs(np.mean(gradients, axis=0) - gradient)[errors > 0] / errors[errors > 0]
-    assert off.max() < 4.5                                         # of 43 numbers
+    assert len(off) == 26 and off.max() < 4.5                      # false one time in 5000 for 26 normal numbers
     guess.loss(x, rng=1)
     assert guess.loss(x, noise=guess.noise) == guess.loss(x, rng=1)
 
