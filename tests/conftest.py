@@ -1,5 +1,6 @@
 """Which real data sets are there, and how many tests were skipped for lack of one: the last lines of every test run."""
 
+import gc
 import os
 import pathlib
 
@@ -12,6 +13,10 @@ from numpyae.datasets import NAMES
 matplotlib.use("Agg")
 
 DATA_SETS = [name for name, record in NAMES.items() if record.files]
+
+
+def pytest_collection_finish():
+    gc.freeze()                       # what was imported stays, so the garbage collector need not look at it again
 
 
 def pytest_terminal_summary(terminalreporter):
