@@ -180,7 +180,8 @@ class Parametric(Described):
 
     def __setstate__(self, state):
         parts = state.pop("_parts", {})
-        vars(self).update(state)
+        for name, value in state.items():                # CPython reads attributes slower after vars(self)
+            setattr(self, name, value)
         if parts:
             self.add_parts(**parts)
         else:
