@@ -67,6 +67,7 @@ def refused(capsys, *words):
     return error
 
 
+@pytest.mark.usefixtures("unrendered")
 def test_train_vae_says_what_it_does_and_leaves_what_it_says(blobs, tmp_path, capsys):
     out = tmp_path / "results"
     assert main(["train", "vae", "--data", blobs, "--epochs", "3", "--batch-size", "9", "--hidden", "7", "--out", str(out)]) == 0
@@ -238,7 +239,7 @@ def test_train_regression_fits_the_sine(tmp_path, capsys):
 
 @pytest.mark.usefixtures("undrawn")
 def test_train_regression_on_labels_is_a_classifier(blobs, tmp_path, capsys):
-    assert main(["train", "regression", "--data", blobs, "--epochs", "200", "--out", str(tmp_path / "out")]) == 0
+    assert main(["train", "regression", "--data", blobs, "--epochs", "80", "--out", str(tmp_path / "out")]) == 0
     assert "0.00 % of 6 wrong" in capsys.readouterr().out
 
 
