@@ -6,6 +6,7 @@ import pytest
 from numpyae import (IWAE, VAE, Autoencoder, BernoulliNLL, Dense, DiagonalGaussian, Dropout, GaussianNLL, HeteroscedasticGaussianNLL,
                      Layer, MixturePrior, ReLU, Regression, Sequential, Sigmoid, Softmax, SoftmaxCrossEntropy, SquaredError, Tanh,
                      TiedDense, gradcheck, mlp)
+from tests.test_tableau import Residual
 
 X = np.random.default_rng(3).normal(size=(7, 5))
 T = np.random.default_rng(4).normal(size=(7, 2))
@@ -118,15 +119,8 @@ def test_the_gradient_of_mu_and_that_of_logvar_are_told_apart():
     assert "dlogvar is 2 times too large" in report.sentence() and len(report.findings) == 1
 
 
-class Shortcut(Layer):
-    """y = x + inner(x), and its backward forgets the straight path."""
-
-    def __init__(self, inner):
-        self.inner = inner
-        self.add_parts(inner=inner)
-
-    def forward(self, x):
-        return x + self.inner.forward(x)
+class Shortcut(Residual):
+    """A backward that forgets the straight path."""
 
     def backward(self, delta):
         return self.inner.backward(delta)

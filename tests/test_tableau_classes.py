@@ -12,6 +12,7 @@ from numpyae.losses import Loss
 from numpyae.penalties import Penalty
 from numpyae.tableau.page import Drawing
 from numpyae.tableau.rows import in_numbers
+from tests.test_tableau import Residual
 
 RNG = np.random.default_rng(0)
 X, T = RNG.normal(size=(7, 5)), RNG.normal(size=(7, 3))
@@ -325,20 +326,6 @@ def test_a_model_with_two_heads():
     assert formulas["NLL"] == "Σ_d [log(1 + e^o') - s o']" and formulas["do'"] == "0.5 (σ(o') - s) / N"
     assert formulas["dh1|o"] == "do W2ᵀ" and formulas["dh1|o'"] == "do' W3ᵀ" and formulas["dh1"] == "dh1|o + dh1|o'"
     assert len(numbers["dh1"]) == 2 and numbers["dh1"][1].count(" + ") == 1
-
-
-class Residual(Layer):
-    """A container: y = x + inner(x), so that x passes back by two ways."""
-
-    def __init__(self, inner):
-        self.inner = inner
-        self.add_parts(inner=inner)
-
-    def forward(self, x):
-        return x + self.inner.forward(x)
-
-    def backward(self, delta):
-        return delta + self.inner.backward(delta)
 
 
 def test_a_container_with_two_ways_back_has_a_name_for_each():

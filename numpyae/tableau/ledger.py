@@ -187,12 +187,11 @@ class Ledger:
 
     def arrive(self, of, delta):
         """Write a row for the gradient that a layer gets, where no row before is all of it."""
-        ways = self.ways(of)
         if of in self.gradients and agree(self.gradients[of].gradient.reshape(delta.shape), delta):
             return
+        ways = self.ways(of)
         if ways and agree(sum(way.gradient.reshape(delta.shape) for way in ways), delta):
-            if len(ways) > 1 or ways[0].way:
-                self.summed(of, delta)
+            self.summed(of, delta)
         else:
             text, known = origin(delta, [row for row in reversed(self.rows) if row.backward])
             self.backward(of, text or self.by_model, delta, known)
