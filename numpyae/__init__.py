@@ -8,28 +8,11 @@
 Read the files in this order: layers, activations, basis, losses, models, autoencoder, latent, vae, optimizers,
 training, parameters.
 
-`import numpyae` imports only NumPy. `gradcheck`, `datasets`, `plots` and `trace` are loaded at their first use.
+`import numpyae` imports only NumPy. What stands in `library.py` is loaded at the first use of any of its names,
+`gradcheck`, `datasets`, `plots` and `trace` at their own.
 """
 
 import importlib
-
-from numpyae.activations import ELU, Identity, ReLU, Sigmoid, Softmax, Softplus, Tanh, mlp
-from numpyae.autoencoder import Autoencoder
-from numpyae.basis import FourierBasis, GaussianBasis, PolynomialBasis, SigmoidBasis
-from numpyae.corruption import GaussianNoise, MaskingNoise, SaltAndPepper
-from numpyae.latent import DiagonalGaussian, FullGaussian
-from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
-from numpyae.linear import PCA
-from numpyae.losses import (BernoulliNLL, ContinuousBernoulliNLL, GaussianNLL, HeteroscedasticGaussianNLL,
-                            SoftmaxCrossEntropy, SquaredError)
-from numpyae.models import Model, Regression
-from numpyae.optimizers import AdaGrad, Adam, GradientDescent, Momentum, Nesterov, RMSProp, lbfgs
-from numpyae.parameters import parameter
-from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
-from numpyae.priors import GaussianPrior, MixturePrior
-from numpyae.rbm import RBM
-from numpyae.training import fit, online_backprop
-from numpyae.vae import IWAE, VAE, ScoreFunctionVAE
 
 __version__ = "0.1.0"
 __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Sequential", "mlp",
@@ -49,7 +32,10 @@ def __getattr__(name):
         return importlib.import_module(f"numpyae.{name}")
     if name == "trace":
         return importlib.import_module("numpyae.tableau").trace
-    raise AttributeError(f"module 'numpyae' has no attribute {name!r}")
+    found = vars(importlib.import_module("numpyae.library")) if not name.startswith("__") else {}
+    if name not in __all__ and name not in globals():
+        raise AttributeError(f"module 'numpyae' has no attribute {name!r}")
+    return globals().setdefault(name, found.get(name))
 
 
 def __dir__():

@@ -3,6 +3,8 @@
 Their classes are found by a walk over subclasses, so that no list of classes is kept by hand.
 """
 
+import importlib
+
 
 def arguments_of(cls):
     """Return the names of a constructor's arguments, as a tuple, without `rng` and `init`."""
@@ -13,6 +15,7 @@ def arguments_of(cls):
 
 def with_subclasses(cls):
     """Return the class and all classes below it, each once, a class before those that are derived from it."""
+    importlib.import_module("numpyae.library")           # a class that was never loaded is no subclass yet
     below = [found for child in cls.__subclasses__() for found in with_subclasses(child)]
     return list(dict.fromkeys([cls, *below]))
 

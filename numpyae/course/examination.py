@@ -17,6 +17,7 @@ import numpy as np
 from numpyae.gradcheck import invariants
 from numpyae.gradcheck.case import Case
 from numpyae.gradcheck.diagnosis import diagnose, difference
+from numpyae.gradcheck.nests import within
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.sentences import ended, finding, raised, wrong_form
 from numpyae.gradcheck.sources import watch
@@ -54,7 +55,7 @@ class Exam(NamedTuple):
 class Program(Subject):
     """A program as the gradient check sees it: f is its loss, the arrays are those of w, `settings` name factors."""
 
-    linear = False
+    linear = adds = False
     rate = RATE
 
     def __init__(self, module, w, batch, settings, gradient="backward"):
@@ -68,6 +69,9 @@ class Program(Subject):
         L, kept = self.module.forward(self.parameters, *self.fixed.values())
         self.kept, self.cache = kept, dict(enumerate(kept)) if isinstance(kept, tuple) else kept
         return [np.array(L, dtype=np.float64)]
+
+    def cached(self):
+        return within("cache", self.cache)
 
     def backward(self, deltas=(), from_zero=True):
         if self.stepping:                                # an algorithm in which the gradient is a part of the step

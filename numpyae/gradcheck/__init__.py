@@ -5,7 +5,7 @@
     from numpyae import gradcheck
     print(gradcheck.check(Dense(3, 4), x))               every element of dx, dW and db
     gradcheck.assert_gradients(model, x, t)              one line in a test
-    gradcheck.check_function(f, grad, w)                 code that is not ours
+    gradcheck.assert_layer(forward, backward, x, params) code that is not ours: see `foreign.py`
 
 The numerical gradient comes with its own error estimate, and the verdict follows from that, not from a tolerance picked
 by hand: *agree*, *disagree*, or *cannot tell*, where the error is more than a tenth of the gradient. At a kink every
@@ -14,8 +14,11 @@ slope between the one to the left and the one to the right agrees.
 A check proves that backward belongs to forward. It cannot know whether forward is the function you meant.
 """
 
-from numpyae.gradcheck.check import assert_gradients, check, check_function, check_layer
+from numpyae.gradcheck.check import assert_gradients, check
+from numpyae.gradcheck.foreign import (assert_function, assert_layer, assert_object, check_function, check_layer,
+                                       check_object)
 from numpyae.gradcheck.numerical import numerical_gradient
 from numpyae.gradcheck.report import Report
 
-__all__ = ["check", "assert_gradients", "check_function", "check_layer", "numerical_gradient", "Report"]
+__all__ = ["check", "check_function", "check_layer", "check_object", "assert_gradients", "assert_function",
+           "assert_layer", "assert_object", "numerical_gradient", "Report"]

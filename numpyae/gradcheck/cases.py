@@ -19,7 +19,7 @@ from numpyae import (VAE, Autoencoder, BernoulliNLL, Contraction, Dense, Diagona
                      Layer, MixturePrior, Model, Regression, Sequential, SquaredError, Tanh, TiedDense, mlp)
 from numpyae.corruption import Corruption
 from numpyae.described import Described, with_subclasses
-from numpyae.gradcheck.subjects import kind_of
+from numpyae.gradcheck.parts import kind_of
 from numpyae.losses import Loss
 from numpyae.parameters import Parametric
 from numpyae.penalties import Penalty

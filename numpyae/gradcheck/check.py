@@ -12,16 +12,15 @@ of 5 has two names; a square W can be transposed unseen. So the report says so.
 """
 
 import copy
+import importlib
 
 import numpy as np
 
-from numpyae.gradcheck import diagnosis, invariants, where
-from numpyae.gradcheck.cases import examples_of
+from numpyae.gradcheck import diagnosis, invariants
+from numpyae.gradcheck.nests import as_leaf
 from numpyae.gradcheck.numerical import steady
 from numpyae.gradcheck.report import Report
-from numpyae.gradcheck.subjects import FunctionSubject, ModelSubject, PairSubject, kind_of
 from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS, compare
-from numpyae.layers import Layer
 from numpyae.parameters import Parametric
 
 
@@ -30,10 +29,12 @@ def check(target, *batch, rng=None):
 
     Return a Report. A class is checked at its own examples; then the report is the first that is not ok, else the last.
     `rng=None` means default_rng(0): a check is repeatable. Raise TypeError for anything else, or a batch that is no
-    float array (class labels may be integers); ValueError for NaN, infinity, or a function that gives two values at
-    one point.
+    float array (class labels may be integers); ValueError for NaN, infinity, no elements at all, or a function that
+    gives two values at one point.
     """
-    rng = fresh(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)))
+    from numpyae.gradcheck.cases import examples_of      # the library's own classes, which foreign code does not need
+
+    rng = fresh(rng)
     if hasattr(target, "examples") and isinstance(target, type) and not batch:
         for example in examples_of(target, rng):
             report = check(*example)
@@ -45,16 +46,18 @@ def check(target, *batch, rng=None):
 
 def subject_of(target, batch, rng):
     """Return the Subject of a target at a batch, on float64 copies of both."""
+    from numpyae.gradcheck.parts import ModelSubject, kind_of
+
     kind = kind_of(target)
     if kind is None:
         raise TypeError(f"check: expected a Layer, Loss, posterior or Model, got {type(target).__name__}; for other "
-                        "code use check_function or check_layer")
+                        "code use check_function, check_layer or check_object")
     names = target.batch_names if kind is ModelSubject else kind.batch_names
     if len(batch) != len(names):
         raise ValueError(f"check: a {type(target).__name__} is checked at ({', '.join(names)}), "
                          f"got {len(batch)} arrays")
     labels = getattr(getattr(target, "criterion", target), "takes_labels", kind is ModelSubject)
-    batch = [as_float64(f"check: {name}", array, labels and index == 1)
+    batch = [as_float64(f"check: {name}", array, labels and index)
              for index, (name, array) in enumerate(zip(names, batch))]
     return kind(target.astype(np.float64) if isinstance(target, Parametric) else copy.deepcopy(target), batch, rng)
 
@@ -62,41 +65,19 @@ def subject_of(target, batch, rng):
 def assert_gradients(target, *batch, rng=None):
     """Raise AssertionError with the report of `check` unless all gradients agree: one line in a test."""
     __tracebackhide__ = True
-    report = check(target, *batch, rng=rng)
+    approve(check(target, *batch, rng=rng))
+
+
+def approve(report):
+    """Raise AssertionError with the whole report, which pytest does not cut, unless it is ok."""
+    __tracebackhide__ = True
     if not report.ok:
         raise AssertionError(str(report))
 
 
-def check_function(f, grad, w):
-    """Check foreign code: f(w) -> float and grad(w) -> array, for an array w or a dict of arrays. Return a Report.
-
-    w is not changed: f and grad get copies. Raise TypeError or ValueError, one sentence, for a w of integers or complex
-    numbers, NaN, a gradient of another shape, an f that gives no single number, gives two values at one point, or
-    changes w.
-    """
-    single = not isinstance(w, dict)
-    arrays = {name: as_float64(f"check_function: {name}", array) for name, array in ({"w": w} if single else w).items()}
-    return examine(getattr(f, "__name__", "function"), FunctionSubject(f, grad, arrays, single),
-                   fresh(np.random.default_rng(0)))
-
-
-def check_layer(forward, backward, x, params=None):
-    """Check a pair of functions `out, cache = forward(x, **params)`; `dx, *grads = backward(dout, cache)`.
-
-    Return a Report. grads come in the order of params, or as one dict of the same names. Neither x nor params is
-    changed.
-    """
-    x = as_float64("check_layer: x", x)
-    if not isinstance(params, (dict, type(None))):
-        raise TypeError(f"check_layer: params must be a dict of arrays, got {type(params).__name__}")
-    params = {name: as_float64(f"check_layer: {name}", array) for name, array in (params or {}).items()}
-    rng = fresh(np.random.default_rng(0))
-    return examine(getattr(forward, "__name__", "layer"), PairSubject(forward, backward, x, params, rng), rng)
-
-
 def fresh(rng):
     """Return a generator of other numbers: x is often drawn from default_rng(0) too, and delta must not be x."""
-    return np.random.default_rng(rng.integers(2**63))
+    return np.random.default_rng(np.random.default_rng(0 if rng is None else copy.deepcopy(rng)).integers(2**63))
 
 
 def examine(name, subject, rng):
@@ -105,37 +86,35 @@ def examine(name, subject, rng):
         if not np.all(np.isfinite(array)):
             raise ValueError(f"check: {array_name} must be finite, got NaN or infinity")
     steady(subject.f)
-    taps = where.record(subject, subject.parts)
+    where = importlib.import_module("numpyae.gradcheck.where") if subject.parts else None
+    taps = where.record(subject, subject.parts) if where else []
     gradients, findings = invariants.run(subject, rng)
-    findings += where.manners(subject, taps, rng)
+    findings += where.manners(subject, taps, rng) if where else []
     rows, taylor = [], None
     if gradients is not None:
         findings += invariants.terms(subject)
         rows = compare(subject, {None: gradients, **invariants.gradients_by_term(subject, gradients)}, rng)
         if any(row["verdict"] == VERDICTS[DISAGREE] for row in rows):
-            findings = diagnosis.in_order(where.explain(subject, taps, rows, rng), findings)
+            found = where.explain(subject, taps, rows, rng) if where else diagnosis.explain(subject, rows)
+            findings = diagnosis.in_order(found, findings)
         taylor = taylor_test(subject, gradients, rng)
     whole = repr(subject.target) if set(subject.parts) == {""} else type(subject.target).__name__ * bool(subject.parts)
     findings = diagnosis.at_owners([{**found, "layer": found["layer"] or whole} for found in findings], subject.parts)
-    return Report(name, rows, diagnosis.without_echoes(findings), doubts(subject, rows), taylor)
+    return Report(name, rows, diagnosis.without_echoes(findings), subject.notes() + doubts(subject, rows), taylor)
 
 
 def as_float64(name, array, labels=False):
     """Return a float64 copy of an array, or of a network, after a look at it."""
-    if name.endswith("network") and isinstance(array, Layer):
+    if name.endswith("network") and isinstance(array, Parametric):
         return array.astype(np.float64)
-    try:
-        array = np.array(array)
-    except ValueError:
-        raise TypeError(f"{name} must be a float array, got a nest of {type(array).__name__}s of unequal "
-                        "lengths") from None
-    if array.dtype.kind in "iu" and labels:
+    if isinstance(array, (dict, str, type(None))):
+        raise TypeError(f"{name} must be a float array, got {type(array).__name__}")
+    array = as_leaf(name, np.array(array) if isinstance(array, (int, bool)) else array)
+    if getattr(array, "dtype", np.dtype(object)).kind in "iu" and labels:
         return array
-    if array.dtype.kind != "f":
-        raise TypeError(f"{name} must be a float array, got {array.dtype}")
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return array.astype(np.float64)
+    if getattr(array, "dtype", np.dtype(object)).kind != "f":
+        raise TypeError(f"{name} must be a float array, got {getattr(array, 'dtype', type(array).__name__)}")
+    return array
 
 
 # The point of the check

@@ -14,7 +14,7 @@ import traceback
 import numpy as np
 
 from numpyae.gradcheck.sentences import finding, raised, wrong_form
-from numpyae.gradcheck.subjects import WrongReturn
+from numpyae.gradcheck.nests import WrongReturn
 from numpyae.parameters import Parametric
 
 ROUNDING = 1e-10                      # relative; what is cast to float32 is off by 1e-8
@@ -64,15 +64,7 @@ def caches(subject):
     """Return {name: array} of all that the parts have kept from forward."""
     found = {f"{place}.{name}".lstrip("."): value for place, part in {**subject.parts, **subject.keepers}.items()
              for name, value in vars(part).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
-    return found | flat("cache", getattr(subject, "cache", None))
-
-
-def flat(name, value):
-    """Return {name: array} of the arrays in a nest of tuples, lists and dicts."""
-    if isinstance(value, np.ndarray):
-        return {name: value}
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (tuple, list)) else ()
-    return {key: array for k, v in items for key, array in flat(f"{name}[{k!r}]", v).items()}
+    return found | (subject.cached() if hasattr(subject, "cached") else {})
 
 
 def raises(method, error):
@@ -117,7 +109,7 @@ def another_pass(subject, values, deltas=None, from_zero=True):
 def wrong_when_repeated(subject, gradients, values):
     """Return findings from a second pass: it must give the same, and add it to the parameters' gradients."""
     afresh, again = another_pass(subject, values), another_pass(subject, values, from_zero=False)
-    adds = subject.linear and getattr(subject, "cache", None) is None
+    adds = subject.linear and subject.adds
     findings = []
     for name, first in gradients.items():
         added = adds and name in subject.parameters

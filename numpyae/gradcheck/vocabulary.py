@@ -17,8 +17,6 @@ import numpy as np
 
 from numpyae.checks import is_number
 from numpyae.gradcheck.invariants import caches
-from numpyae.gradcheck.subjects import (LayerSubject, LossSubject, PairSubject, PenaltySubject, PosteriorSubject,
-                                        PriorSubject, Subject)
 
 # (name, function) of what backward code makes of a cached quantity q, the simplest first
 TRANSFORMS = (("{}", lambda q: q),
@@ -51,10 +49,6 @@ HINTS = {"the batch size": (": is the mean over the batch missing?",
          "2": (": is a ½ missing, or something counted twice?",
                ": is the 2 of the square's derivative missing, or a ½ too many?")}
 
-# the names of what backward receives, of what forward gets and of what it gives, for each kind of subject
-NAMES = {LayerSubject: ("delta", "x", "y"), PairSubject: ("dout", "x", "out"), LossSubject: ("weight", "o t", ""),
-         PosteriorSubject: ("dz dkl", "", ""), PriorSubject: ("dlog_p", "z", ""),
-         PenaltySubject: ("weight", "x", ""), Subject: ("", "", "")}
 SIZES = {"x": "the number of inputs", "y": "the number of outputs", "out": "the number of outputs",
          "o": "the number of outputs"}
 SAME = 1e-9                           # relative: what changes by less has not changed
@@ -108,8 +102,7 @@ class Vocabulary:
 
 def of_subject(subject):
     """Return the Vocabulary of all that is around this subject."""
-    kind = next(kind for kind in NAMES if isinstance(subject, kind))
-    deltas, given, made = (names.split() for names in NAMES[kind])
+    deltas, given, made = (names.split() for names in subject.words)
     outputs, batch = subject.forward(), [*subject.inputs.values(), *subject.fixed.values()]
     named = dict(zip(given, batch)) | dict(zip(made, outputs))
     words = Vocabulary(deltas=dict(zip(deltas, subject.deltas)), parameters=subject.parameters,
@@ -144,9 +137,9 @@ def sizes(subject, named, batch):
                 for axis, size in enumerate(array.shape)}
     found = {"the batch size": len(batch[0])} if batch[0].ndim else {}
     found |= {SIZES[name]: array.shape[-1] for name, array in named.items() if name in SIZES and array.ndim}
-    if isinstance(subject, (PosteriorSubject, PriorSubject)):
+    if subject.latent:
         found["the number of latent dimensions"] = subject.target.d
-    if len(subject.parts) > 1 and not isinstance(subject, LayerSubject):     # a model, or a penalty on a network
+    if len(subject.parts) > 1 and "y" not in named:      # a model, or a penalty on a network
         found |= {f"the width of {place}": part.n_out for place, part in subject.parts.items()
                   if getattr(part, "n_out", None)}
         found |= {f"the number of features of {name}": array.shape[1] for name, array in subject.fixed.items()

@@ -17,7 +17,8 @@ import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants
 from numpyae.gradcheck.sentences import finding
-from numpyae.gradcheck.subjects import PenaltySubject, copies, kind_of
+from numpyae.gradcheck.subjects import copies
+from numpyae.gradcheck.parts import PenaltySubject, kind_of
 from numpyae.gradcheck.verdicts import AGREE, DISAGREE, VERDICTS, compare, compare_array
 from numpyae.layers import Layer, Sequential
 
