@@ -187,7 +187,7 @@ def changing(w):
     (lambda: gradcheck.check_function(np.sum, lambda w: w, np.array([1.0, np.inf])), "w must be finite, got NaN or infinity"),
     (lambda: gradcheck.check_function(Shy(1, ZeroDivisionError("division by zero")), lambda w: w, np.ones(2)),
      "f raises ZeroDivisionError at w: division by zero"),
-    (lambda: gradcheck.check_layer(lambda x: x, lambda d, c: d, X), r"forward must return \(out, cache\) .* got ndarray"),
+    (lambda: gradcheck.check_layer(lambda x: x, lambda d, c: d, X), r"forward must return \(out, cache\), got an array of shape"),
     (lambda: gradcheck.check_layer(lambda x: x / 0 @ x, lambda d, c: d, X), "forward raises"),
     (lambda: gradcheck.check_layer(lambda x: (x * 1.0, x), lambda d, x: d, X.astype(int)), "x must be a float array, got int64"),
 ])

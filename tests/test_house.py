@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent / "numpyae"
 FLOORS = [{"checks", "arrays", "described", "windows", "taken", "parameters"},
           {"layers", "activations", "losses", "basis", "latent", "priors", "corruption", "penalties", "optimizers", "datasets"},
           {"models", "linear", "autoencoder", "vae", "rbm"},
-          {"checkpoints", "training", "pretraining", "evaluation", "tasks", "gradcheck", "plots", "tableau", "__init__"},
+          {"checkpoints", "training", "pretraining", "evaluation", "tasks", "gradcheck", "plots", "tableau", "library", "__init__"},
           {"lab", "course"},
           {"cli", "__main__"}]
 FILES = sorted(ROOT.rglob("*.py"))

@@ -2,8 +2,10 @@
 
     assert_function(f, grad, w)                          f(w) -> number, grad(w) -> array
     assert_function(f, True, w)                          f(w) -> (number, gradient), as scipy's jac=True
-    assert_layer(forward, backward, x, params)           out, cache = forward(x, **params); dx, *grads = backward(dout, cache)
-    assert_object(layer, x)                              layer.forward(x), layer.backward(dout), layer.params, layer.grads
+    assert_layer(forward, backward, x, params)           out, cache = forward(x, **params)
+                                                         dx, *grads = backward(dout, cache)
+    assert_object(layer, x)                              layer.forward(x), layer.backward(dout), which keeps
+                                                         layer.params and layer.grads
 
 Each has a twin that returns the Report: check_function, check_layer, check_object. All take these keywords:
 

@@ -44,7 +44,10 @@ def run(subject, rng):
         return None, findings
     gradients = {name: np.array(gradients[name], dtype=np.float64) for name in subject.arrays}
     for (arrays, sentence, cause), old in zip(watched, before):
-        findings += changed(arrays, old, sentence, cause)
+        found = changed(arrays, old, sentence, cause)
+        allowed = subject.in_place and arrays is not watched[0][0] and cause == "in place"
+        subject.allowed += [f"{one['sentence']}, which in_place=True allows" for one in found if allowed]
+        findings += [] if allowed else found
     try:
         findings += wrong_when_repeated(subject, gradients, values)
         findings += not_linear(subject, gradients, values, rng) if subject.linear else []

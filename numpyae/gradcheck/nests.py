@@ -7,6 +7,7 @@ holds both: `{"cell": {"W": W}, "layers": [b]}` has the arrays `cell.W` and `lay
 import copy
 import dataclasses
 import numbers
+import types
 
 import numpy as np
 
@@ -161,7 +162,7 @@ def cast(array, dtype, copied):
 
 
 def within(name, value, depth=4):
-    """Return {name: array} of all arrays in a nest of tuples, lists, dicts and objects: `cache[0]`, `cache['x']`."""
+    """Return the arrays of a nest of tuples, lists, dicts and dataclasses: `cache[0]`, `cache['x']`."""
     if isinstance(value, np.ndarray):
         return {name: value}
     if isinstance(value, dict):
@@ -169,5 +170,6 @@ def within(name, value, depth=4):
     elif isinstance(value, (tuple, list)):
         items = [(f"[{i}]", one) for i, one in enumerate(value)]
     else:
-        items = [(f".{key}", one) for key, one in getattr(value, "__dict__", {}).items()]
+        plain = isinstance(value, types.SimpleNamespace) or dataclasses.is_dataclass(value)
+        items = [(f".{key}", one) for key, one in vars(value).items()] if plain else []
     return {path: array for key, one in items if depth for path, array in within(name + key, one, depth - 1).items()}

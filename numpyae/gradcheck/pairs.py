@@ -1,4 +1,4 @@
-"""Code that is not ours, as subjects of the check: a function with its gradient, a forward with its backward, an object.
+"""Code that is not ours, as subjects of the check: a function and its gradient, a forward and a backward, an object.
 
     f(w) -> number, grad(w) -> array                                      FunctionSubject
     out, cache = forward(x, **params); dx, *grads = backward(dout, cache) PairSubject
@@ -60,7 +60,7 @@ class ForeignSubject(Subject):
 
     def prepare(self, settings, *nests):
         """Take over the settings and the named arrays of these nests, the inputs first."""
-        self.settings, self.in_place = settings, settings.in_place
+        self.settings, self.in_place, self.allowed = settings, settings.in_place, []
         self.dtype, self.accuracy = settings.dtype, settings.accuracy
         self.deadline = None if settings.seconds is None else time.monotonic() + settings.seconds
         names = [name for nest in nests for name in nest.leaves]
@@ -70,7 +70,8 @@ class ForeignSubject(Subject):
                              "out of params, or give it another name")
         unknown = [name for name in settings.fixed if name not in names]
         if unknown:
-            raise ValueError(f"{settings.call}: fixed names {', '.join(unknown)}, but there is only {', '.join(names)}")
+            raise ValueError(f"{settings.call}: fixed names {', '.join(unknown)}, and there is only "
+                             + ", ".join(names))
         self.inputs, self.parameters = nests[0].arrays if nests[1:] else {}, nests[-1].arrays
         self.fixed = {name: array for nest in nests for name, array in nest.still.items()}
         if not self.arrays:
@@ -83,8 +84,8 @@ class ForeignSubject(Subject):
         """Return sentences for the report about what was taken for granted."""
         whole = [name for name, array in self.fixed.items() if name not in self.settings.fixed
                  and array.dtype.kind in "iub"]
-        return [f"{', '.join(whole)}: whole numbers, such as indices or labels, have no gradient, and none is checked"
-                ] * bool(whole)
+        return self.allowed + [f"{', '.join(whole)}: whole numbers, such as indices or labels, have no gradient, and "
+                               "none is checked"] * bool(whole)
 
 
 class FunctionSubject(ForeignSubject):
@@ -160,7 +161,7 @@ class FunctionSubject(ForeignSubject):
 
 
 class PairSubject(ForeignSubject):
-    """A forward and a backward in the habit of CS231n: out, cache = forward(x, **params); dx, *grads = backward(dout, cache).
+    """A pair in the habit of CS231n: out, cache = forward(x, **params); dx, *grads = backward(dout, cache).
 
     x may be a tuple of inputs and out a tuple of outputs; then dx and dout are tuples, too.
     """
@@ -248,7 +249,7 @@ class PairSubject(ForeignSubject):
         return self.in_order(items, names)
 
     def in_order(self, items, names):
-        """Return {name: gradient} from gradients in the order of x and params, those without a gradient may be left out."""
+        """Return {name: gradient} from gradients in the order of x and params; arrays without one may be left out."""
         for entered in (names, self.entered.moving):
             heads, rest = items[:len(entered)], items[len(entered):]
             if len(heads) < len(entered):
@@ -311,7 +312,7 @@ class ObjectSubject(PairSubject):
             arrays = [name for name, value in vars(self.layer).items() if isinstance(value, np.ndarray)]
             what, names = {"params": ("parameters", '"W", "b"'), "grads": ("gradients", '"dW", "db"')}[argument]
             raise TypeError(f"{call}: {error}; its arrays are {', '.join(arrays) or 'none'}: name those that hold the "
-                            f"{what}, as in {argument}=({names}), or write {argument}=() where there are none") from None
+                            f"{what}, as in {argument}=({names}), or write {argument}=() if there are none") from None
 
     def called(self, copied=True):
         for leaf, theirs in zip(self.given.leaves.values(), flattened(self.theirs, "params").values()):

@@ -1,4 +1,4 @@
-"""What the library itself is made of, as subjects of the check: layers, losses, priors, posteriors, penalties, models."""
+"""Subjects of the check for what the library itself is made of: layers, losses, posteriors, penalties, models."""
 
 import numpy as np
 

@@ -9,12 +9,15 @@ from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 DISAGREES, CANNOT_TELL = VERDICTS[1], VERDICTS[2]
 NOTHING = 1e-9                        # of the largest gradient
+MANNERS = ("in place", "updates")     # causes that say nothing about the numbers
+VERSION = 1                           # of the report as JSON: a key may come without a new number, none goes
 
 
 class Report:
     """The outcome of a check.
 
-    `ok`; `verdict`; `rows`, one dict for each array (array, term, shape, elements, checked, disagree, cannot_tell,
+    `ok`; `verdict`, about the numbers; `manners`, the findings about a backward that changes what is not its own;
+    `rows`, one dict for each array (array, term, shape, elements, checked, disagree, cannot_tell,
     kinks, index, yours, numerical, error, verdict); `findings`, one dict for each thing that is wrong (place, layer,
     array, cause, sentence, factor), several of one array being explanations that fit equally; `warnings` about the
     point of evaluation; `taylor`, the numbers of the Taylor test.
@@ -26,9 +29,15 @@ class Report:
 
     @property
     def verdict(self):
-        """"disagree" when an element does or anything else is wrong, "cannot tell" of an array, else "agree"."""
-        wrong = self.findings or any(row["verdict"] == DISAGREES for row in self.rows)
+        """"disagree" when an element does or another finding is about numbers, "cannot tell" of an array, else "agree".
+        """
+        wrong = self.findings != self.manners or any(row["verdict"] == DISAGREES for row in self.rows)
         return DISAGREES if wrong else CANNOT_TELL if self.unclear() else VERDICTS[0]
+
+    @property
+    def manners(self):
+        """The findings that are about manners, not numbers: an array is changed in place that others may still need."""
+        return [found for found in self.findings if found["cause"] in MANNERS]
 
     def unclear(self):
         """Return the rows that cannot be told, without gradients that are 0 to rounding beside the others.
@@ -42,7 +51,7 @@ class Report:
     @property
     def ok(self):
         """True when no element disagrees, every array could be judged or is 0 to rounding, and there is no finding."""
-        return self.verdict == VERDICTS[0]
+        return self.verdict == VERDICTS[0] and not self.findings
 
     @property
     def median_error(self):
@@ -58,9 +67,11 @@ class Report:
     def as_dict(self):
         """Return the report for JSON; None stands for a number that is NaN or infinite, which JSON does not know."""
         return json.loads(json.dumps({
-            "name": self.name, "ok": self.ok, "verdict": self.verdict, "sentence": self.sentence(),
-            "median_error": self.median_error, "findings": self.findings, "warnings": self.warnings,
-            "taylor": self.taylor,
+            "version": VERSION, "name": self.name, "ok": self.ok, "verdict": self.verdict,
+            "manners_hold": not self.manners, "sentence": self.sentence(), "median_error": self.median_error,
+            "findings": [{**found, "about": "manners" if found in self.manners else "numbers"}
+                         for found in self.findings],
+            "warnings": self.warnings, "taylor": self.taylor,
             "rows": [{key: value for key, value in row.items() if key != "values"} for row in self.rows]}),
             parse_constant=lambda not_finite: None)
 
@@ -71,7 +82,8 @@ class Report:
     def sentences(self):
         """Return a sentence about each thing that is wrong; where nothing is, the verdict."""
         if self.findings:
-            return [located(self.name, found) for found in self.findings]
+            agree = ["all numbers agree, this is about manners"] * (self.verdict == VERDICTS[0])
+            return [located(self.name, found) for found in self.findings] + agree
         unclear = [label(row) for row in self.unclear()]
         if unclear:
             return [f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite "

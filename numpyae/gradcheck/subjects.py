@@ -35,7 +35,7 @@ class Subject:
     latent = False                    # its target has d latent dimensions
     linear = True                     # backward(deltas) is linear in deltas
     adds = True                       # backward adds to the gradients of the parameters
-    in_place = False                  # backward may change its deltas, and what forward kept
+    in_place, allowed = False, ()     # backward may change its deltas and what forward kept; what it did
     dtype = accuracy = deadline = None                   # the float type, the relative error, the end in time
 
     @property
