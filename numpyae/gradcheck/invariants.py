@@ -27,12 +27,13 @@ def run(subject, rng):
     outputs = subject.forward()
     findings = changed({**subject.fixed, **subject.arrays}, values, "forward changed its {} in place")
     deltas = [delta.copy() for delta in subject.deltas]
+    hint = "" if subject.adds or subject.in_place else ": write in_place=True if it may"
     watched = (({**subject.inputs, **subject.fixed}, "backward changed its {} in place", "in place"),
-               (dict(enumerate(deltas)), "backward changed its delta in place", "in place"),
+               (dict(enumerate(deltas)), f"backward changed its delta in place{hint}", "in place"),
                (subject.parameters, "backward changed the parameter {}: weights may be updated only when all gradients "
                 "are there", "updates"),
-               (caches(subject), "backward changed {} in place, which forward kept", "in place"),
-               (dict(enumerate(outputs)), "backward changed the output of forward in place", "in place"))
+               (caches(subject), f"backward changed {{}} in place, which forward kept{hint}", "in place"),
+               (dict(enumerate(outputs)), f"backward changed the output of forward in place{hint}", "in place"))
     before = [{name: np.copy(array) for name, array in arrays.items()} for arrays, *_ in watched]
     try:
         gradients = subject.backward(deltas)

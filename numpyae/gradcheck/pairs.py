@@ -74,6 +74,8 @@ class ForeignSubject(Subject):
                              + ", ".join(names))
         self.inputs, self.parameters = nests[0].arrays if nests[1:] else {}, nests[-1].arrays
         self.fixed = {name: array for nest in nests for name, array in nest.still.items()}
+        if isinstance(nests[-1].form, str):
+            raise TypeError(f"{settings.call}: {nests[-1].name} must be a dict, list or dataclass of arrays, got str")
         if not self.arrays:
             leaf = next(iter(nests[0].leaves.values()), None)
             raise TypeError(f"{settings.call}: {names[0] if names else 'w'} must be a float array, got "
@@ -261,8 +263,11 @@ class PairSubject(ForeignSubject):
                 if len(rest) == len(leaves):
                     return inputs | {view: part for name, gradient in zip(leaves, rest)
                                      for view, part in self.given.of_leaf(name, gradient).items()}
+        if items == [None]:
+            items = []
         heads, given = "dx" if len(names) == 1 else f"{len(names)} gradients of the inputs", self.given.leaves
-        got = f"{heads} and {len(items) - len(names)}" if len(items) >= len(names) else form_of(tuple(items))
+        got = (f"{heads} and {len(items) - len(names)}" if len(items) >= len(names) else
+               form_of(tuple(items)) if items else "None")
         raise WrongReturn(f"must return {heads} and {len(given)} gradients ({', '.join(given)}), got {got}")
 
     def of_inputs(self, loose):
