@@ -47,8 +47,10 @@ def run(subject, rng):
     for (arrays, sentence, cause), old in zip(watched, before):
         found = changed(arrays, old, sentence, cause)
         allowed = subject.in_place and arrays is not watched[0][0] and cause == "in place"
-        subject.allowed += [f"{one['sentence']}, which in_place=True allows" for one in found if allowed]
-        findings += [] if allowed else found
+        if allowed:
+            subject.allowed += [f"{one['sentence']}, which in_place=True allows" for one in found]
+        else:
+            findings += found
     try:
         findings += wrong_when_repeated(subject, gradients, values)
         findings += not_linear(subject, gradients, values, rng) if subject.linear else []

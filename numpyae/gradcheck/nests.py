@@ -67,6 +67,8 @@ class Nest:
         name = path.lstrip(".")
         if name not in self.leaves or not isinstance(self.leaves[name], np.ndarray):
             return {}
+        if hasattr(gradient, "__array__"):               # of another library
+            gradient = np.asarray(gradient)
         if gradient is None or self.leaves[name].dtype.kind != "c":
             return {view: gradient for view in real_views(name, self.leaves[name])}
         return {f"{name}.real": np.real(gradient), f"{name}.imag": np.imag(gradient)}
@@ -135,7 +137,7 @@ def as_leaf(name, value):
     if not isinstance(value, (float, complex, list, tuple)) and not hasattr(value, "__array__"):
         return value
     try:
-        array = np.array(value)
+        array = np.array(np.asarray(value))
     except ValueError:
         raise TypeError(f"{name} must be a float array, got a nest of lists of unequal lengths") from None
     if array.dtype.kind not in "fciub":
@@ -169,7 +171,8 @@ def within(name, value, depth=4):
         items = [(f"[{key!r}]" if name else str(key), one) for key, one in value.items()]
     elif isinstance(value, (tuple, list)):
         items = [(f"[{i}]", one) for i, one in enumerate(value)]
+    elif isinstance(value, types.SimpleNamespace):
+        items = [(f".{key}", one) for key, one in vars(value).items()]
     else:
-        plain = isinstance(value, types.SimpleNamespace) or dataclasses.is_dataclass(value)
-        items = [(f".{key}", one) for key, one in vars(value).items()] if plain else []
+        items = children(value) or ()
     return {path: array for key, one in items if depth for path, array in within(name + key, one, depth - 1).items()}

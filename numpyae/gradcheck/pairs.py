@@ -263,7 +263,7 @@ class PairSubject(ForeignSubject):
                 if len(rest) == len(leaves):
                     return inputs | {view: part for name, gradient in zip(leaves, rest)
                                      for view, part in self.given.of_leaf(name, gradient).items()}
-        if items == [None]:
+        if len(items) == 1 and items[0] is None:
             items = []
         heads, given = "dx" if len(names) == 1 else f"{len(names)} gradients of the inputs", self.given.leaves
         got = (f"{heads} and {len(items) - len(names)}" if len(items) >= len(names) else
