@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -161,6 +162,12 @@ def test_a_habit_takes_one_line_and_a_wrong_factor_is_seen(habit):
     exec(HABITS[habit], namespace(1.0))
     with pytest.raises(AssertionError, match="numerical"):
         exec(HABITS[habit], namespace(1.5))
+
+
+def test_the_documentation_shows_every_habit_as_it_is_tested_here():
+    text = (pathlib.Path(gradcheck.__file__).parent / "README.md").read_text(encoding="utf-8")
+    adapters = [*HABITS.values(), TORCH_FUNCTION, TORCH_MODULE, JAX_VJP]
+    assert [line for adapter in adapters for line in adapter.strip().splitlines() if line not in text] == []
 
 
 def test_the_median_habit_takes_one_line_and_none_more_than_three():
