@@ -99,7 +99,7 @@ class FunctionSubject(ForeignSubject):
     linear = False
 
     def __init__(self, function, grad, given, settings):
-        self.target, self.grad, self.given = function, grad, given
+        self.target, self.grad, self.given, self.frozen = function, grad, given, []
         self.prepare(settings, given)
         self.both = grad is True
         if not callable(function) or not (self.both or callable(grad)):
@@ -152,14 +152,13 @@ class FunctionSubject(ForeignSubject):
         if len(frozen) == len(self.parameters):
             raise WrongReturn(f"must return the gradient of {', '.join(self.given.leaves)}, and returned None")
         for name in frozen:
-            self.fixed[name] = self.parameters.pop(name)
+            del self.parameters[name]
+        self.frozen += frozen
         return {name: gradient for name, gradient in gradients.items() if gradient is not None}
 
     def notes(self):
-        frozen = [name for name, array in self.fixed.items() if name not in self.settings.fixed
-                  and array.dtype.kind == "f"]
-        return super().notes() + [f"{', '.join(frozen)}: its gradient is None, so it is taken as frozen and not checked"
-                                  ] * bool(frozen)
+        return super().notes() + [f"{name}: its gradient is None, so it is taken as frozen and not checked"
+                                  for name in self.frozen]
 
 
 class PairSubject(ForeignSubject):
