@@ -28,6 +28,7 @@ from numpyae.parameters import parameter
 from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
 from numpyae.priors import GaussianPrior, MixturePrior
 from numpyae.rbm import RBM
+from numpyae.scaling import Standardise, Standardised
 from numpyae.training import fit, online_backprop
 from numpyae.vae import IWAE, VAE, ScoreFunctionVAE
 
@@ -39,6 +40,7 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "HeteroscedasticGaussianNLL", "Model", "Regression", "PCA", "Autoencoder", "RBM",
            "GaussianNoise", "MaskingNoise", "SaltAndPepper",
            "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
+           "Standardise", "Standardised",
            "VAE", "IWAE", "ScoreFunctionVAE", "DiagonalGaussian", "FullGaussian", "GaussianPrior", "MixturePrior",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
            "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]

@@ -341,7 +341,7 @@ def small_digits(name, dtype):
 ])
 def test_bad_data_for_a_bernoulli_vae(array, message, tmp_path, capsys):
     np.savez(tmp_path / "bad.npz", x=array)
-    error = refused(capsys, "train", "vae", "--data", str(tmp_path / "bad.npz"), "--batch-size", "5", "--out", str(tmp_path / "out"))
+    error = refused(capsys, "train", "vae", "--data", str(tmp_path / "bad.npz"), "--likelihood", "bernoulli", "--batch-size", "5", "--out", str(tmp_path / "out"))
     assert message in error and not (tmp_path / "out").exists()
 
 
