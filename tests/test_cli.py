@@ -174,9 +174,10 @@ def test_the_example_of_001_draws_after_every_epoch(blobs, tmp_path, capsys):
     assert set(os.listdir(out / "epochs")) == expected
     assert {"denoised.png", "manifold.png", "code_map.png", "reconstructions.png"} <= set(os.listdir(out))
     model = load_model(out / "checkpoint.npz")
-    kinds = [type(layer).__name__ for layer in model.encoder.layers]
+    scaling, *kinds = [type(layer).__name__ for layer in model.encoder.layers]
+    assert scaling == "Standardise"
     assert kinds == ["Dense", "Tanh", "Dropout"] * 2 + ["Dense"] == [type(layer).__name__ for layer in model.decoder.layers]
-    assert model.encoder.layers[2].p == 0.25
+    assert model.encoder.layers[3].p == 0.25
     x = np.full((500, 30), 0.5, dtype=np.float32)
     model.loss(x, rng=0)
     damage = model.corruption.apply(x, model.noise["corruption"])

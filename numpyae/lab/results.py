@@ -3,8 +3,10 @@
 import numpy as np
 
 from numpyae import Standardised
+from numpyae.evaluation import ACTIVE, evaluate
 from numpyae.lab import baselines
 
+SOME, DRAWS = 200, 100                # held-out samples, and codes for each, that estimate log p(x)
 DENSITIES = ("gaussian", "heteroscedastic")
 
 
@@ -27,7 +29,20 @@ def bound(run, unit):
     mean = "the mean and one σ" if likelihood == "gaussian" else f"the mean {unit} alone"
     alone = -baselines.constant(plain(model.likelihood), x, x_test, model.decoder.n_out)
     linear = baselines.probabilistic_pca(latent, x, x_test) if density else None
-    return sentence, {mean: alone, f"a linear Gaussian code of {latent} (probabilistic PCA)": linear}
+    return "\n".join([sentence, *code_in_words(run)]), {
+        mean: alone, f"a linear Gaussian code of {latent} (probabilistic PCA)": linear}
+
+
+def code_in_words(run):
+    """Return lines about log p(x), which the ELBO is below, and about the units of the code."""
+    x, seed = run.held_out[0][:SOME], run.settings["seed"]
+    found = evaluate(run.model, x, run.judged, DRAWS, np.random.default_rng(seed))
+    active = np.count_nonzero(found.variance_of_unit > ACTIVE)
+    kl = np.sort(found.kl_of_unit)[::-1]
+    shown = " ".join(f"{value:.2f}" for value in kl[:12]) + " …" * (len(kl) > 12)
+    return [f"log p(x) {found.log_p.mean():.2f} nats (importance sampling, {DRAWS} draws, the first {len(x)}; their "
+            f"ELBO {found.elbo.mean():.2f})",
+            f"{active} of {len(kl)} units of the code are active; KL of each, in nats: {shown}"]
 
 
 def error(run, unit):

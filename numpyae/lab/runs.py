@@ -15,6 +15,7 @@ import numpyae                        # numpyae.plots is loaded when the first p
 from numpyae import Adam, Dense, datasets, fit
 from numpyae.checkpoints import read_checkpoint
 from numpyae.checks import check_data, must
+from numpyae.evaluation import kl_of_units
 from numpyae.lab import choices, results
 from numpyae.lab.building import architecture, build_model, check_vae
 from numpyae.training import History, check_arguments
@@ -47,7 +48,7 @@ class Run:
         x, y, x_test, y_test = self.dataset[1:5]
         self.labels = labels_of(self.dataset)
         self.convention = self.judged = self.dataset.convention
-        self.data, self.held_out, self.each_epoch, self.film = (x,), (x_test,), None, None
+        self.data, self.held_out, self.each_epoch, self.film, self.unit_kl = (x,), (x_test,), None, None, []
         check_plots(settings, self.dataset.image_shape)
         if settings["task"] == "regression":
             y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
@@ -123,7 +124,10 @@ class Run:
         def warmer(model, history, optimizer):
             model.beta = settings["beta"] * min(1, (history.epochs + 1) / settings["warm_up"])
 
-        callbacks = [falling_rate] + [warmer] * bool(settings["warm_up"])
+        def watching(model, history, optimizer):
+            self.unit_kl.append(kl_of_units(model, self.held_out[0][:400]))
+
+        callbacks = [falling_rate] + [warmer] * bool(settings["warm_up"]) + [watching] * (settings["task"] == "vae")
         if settings["plots"]:
             callbacks.append(partial(self.draw_epoch, os.path.join(folder, "epochs")))
         if "animation" in settings["plots"]:
@@ -179,6 +183,7 @@ class Run:
             "activity": (sparse and self.labels is not None, lambda: plots.activity(model, x, self.labels)),
             "samples": (task == "vae" and shape, lambda: plots.samples(model, shape, rng=rng)),
             "manifold": (latent == 2 and shape, lambda: plots.manifold(model, shape, x=grid)),
+            "unit_kl": (latent > 2 and len(self.unit_kl) > 1, lambda: plots.unit_kl(self.unit_kl)),
             "filters": (shape, lambda: plots.filters(first_dense(model), shape))}
         return {name: draw for name, (fits, draw) in pictures.items() if fits}
 

@@ -118,8 +118,8 @@ OPTIONS = (
             ("ae",), {"action": "append", "type": str, "metavar": "NAME:NUMBERS"}),
     Option("corruption", TEXT, None, "denoising: the net sees a damaged x, its target stays the clean one: "
            "{corruptions} (none)", ("ae", "vae"), {"metavar": "NAME:NUMBER"}),
-    Option("decay", WEIGHT, None, "weight decay: this times the sum of the squared weights is added to the loss (0; 0.03 "
-           "where there are more features than samples, 0.001 for the numbers to predict of a table)",
+    Option("decay", WEIGHT, None, "weight decay: this times the sum of the squared weights is added to the loss (0; "
+           "0.03 where there are more features than samples, 0.001 for the numbers to predict of a table)",
            argument={"metavar": "L"}),
     Option("beta", WEIGHT, 1.0, "weight of the KL in the loss; more than 1 disentangles, less reconstructs better (1)",
            ("vae",), {"metavar": "B"}),
@@ -189,7 +189,8 @@ def read_settings(source):
     try:
         found = json.loads(pathlib.Path(source).read_text())
         plain = {option.name: option.default for option in OPTIONS if not isinstance(option.default, dict)}
-        settings = {name: (plain | {"scaling": "none", "decay": 0.0} | found)[name] for name in ("task", *DEFAULTS["vae"])}
+        before = plain | {"scaling": "none", "decay": 0.0}                   # there was a time without these
+        settings = {name: (before | found)[name] for name in ("task", *DEFAULTS["vae"])}
         for option in OPTIONS:
             value = settings[option.name]
             must(value == option.value(settings["task"]) or option.kind.fits(value), f"{option.name} is {value!r}")
