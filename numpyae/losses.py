@@ -361,9 +361,9 @@ class HeteroscedasticGaussianNLL(Loss):
         return np.concatenate([dmu, dlogvar], axis=1) * weight[:, None]
 
     def constant(self, t, width):
-        """Return the mean and the log of the variance of each feature, at least a millionth of the largest."""
+        """Return the mean and the log of the variance of each feature; a constant one gets that of the widest."""
         variance = t.var(axis=0, dtype=np.float64)
-        return np.concatenate([t.mean(axis=0), np.log(np.maximum(variance, 1e-6 * (variance.max() or 1)))])
+        return np.concatenate([t.mean(axis=0), np.log(np.where(variance > 0, variance, variance.max() or 1.0))])
 
     def mean(self, o):
         """Return μ, the first half of the output."""

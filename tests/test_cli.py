@@ -405,11 +405,17 @@ def test_help_and_no_command(capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_resuming_what_is_done_leaves_a_folder_that_can_be_resumed(blobs, tmp_path, capsys):
-    folders = [str(tmp_path / name) for name in ("one", "two", "three")]
+def test_resuming_what_is_done_says_so_and_more_epochs_go_on(blobs, tmp_path, capsys):
+    folders = [str(tmp_path / name) for name in ("one", "two")]
     assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "9", "--out", folders[0]]) == 0
-    assert main(["train", "ae", "--resume", folders[0], "--out", folders[1]]) == 0
-    assert main(["train", "ae", "--resume", folders[1], "--epochs", "3", "--out", folders[2]]) == 0
+    assert main(["train", "ae", "--resume", folders[0], "--out", folders[1]]) == 1
+    assert "its 2 epochs are done, there is nothing to train: more --epochs go on" in capsys.readouterr().err
+    assert not os.path.exists(folders[1])
+    assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "9", "--out", folders[1]]) == 0
+    folders.append(str(tmp_path / "three"))
+    capsys.readouterr()
+    assert main(["train", "ae", "--resume", folders[0], "--epochs", "3", "--out", folders[2]]) == 0
+    folders = folders[2:]
     assert capsys.readouterr().out.count("wrote") == sum(len(os.listdir(folder)) - 1 for folder in folders)
 
 
@@ -433,17 +439,21 @@ def test_targets_that_are_numbers(tmp_path, capsys):
     path = str(tmp_path / "ages.npz")
     np.savez(path, x=rng.random((60, 4)), y=np.arange(60) * 1000)
     words = ["train", "regression", "--data", path, "--epochs", "2", "--out"]
-    assert "--likelihood squared-error takes them as numbers" in refused(capsys, *words, str(tmp_path / "a"))
-    assert main([*words, str(tmp_path / "b"), "--likelihood", "squared-error"]) == 0
+    assert "--likelihood squared-error takes them as numbers" in refused(capsys, *words, str(tmp_path / "a"), "--likelihood", "classes")
+    assert main([*words, str(tmp_path / "b")]) == 0
+    assert "targets     1 number, from 0 to 5.9e+04" in capsys.readouterr().out
     assert main(["train", "vae", "--data", path, "--epochs", "1", "--batch-size", "9", "--out", str(tmp_path / "c")]) == 0
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_class_that_only_the_held_out_rows_have(tmp_path, capsys):
-    y = np.zeros(40, int)
+    y = np.arange(40) % 2
     y[np.random.default_rng(0).permutation(40)[0]] = 7           # the first row that is held out with seed 0
     np.savez(tmp_path / "rare.npz", x=np.random.default_rng(0).random((40, 3)), y=y)
     assert main(["train", "regression", "--data", str(tmp_path / "rare.npz"), "--epochs", "1", "--out", str(tmp_path / "out")]) == 0
+    np.savez(tmp_path / "rare.npz", x=np.random.default_rng(0).random((40, 3)), y=y // 7)
+    error = refused(capsys, "train", "regression", "--data", str(tmp_path / "rare.npz"), "--out", str(tmp_path / "more"))
+    assert "all targets to learn from are 0: there is nothing to predict" in error
 
 
 @pytest.mark.usefixtures("unrendered")

@@ -58,7 +58,7 @@ def run(arguments):
     if interrupted:
         print(f"interrupted in epoch {history.epochs + 1}: number and pictures are of that moment, "
               "the checkpoint is of the last whole epoch")
-    print(run.result())
+    print(run.result(history))
     for path in run.write_pictures(folder, history):
         print(f"wrote {path}")
     if os.path.exists(kept):

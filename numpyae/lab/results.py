@@ -6,15 +6,25 @@ from numpyae import Standardised
 from numpyae.evaluation import ACTIVE, evaluate
 from numpyae.lab import baselines
 
+RISEN = 0.02                          # a held-out loss that ends so much above its best is worth a line
 SOME, DRAWS = 200, 100                # held-out samples, and codes for each, that estimate log p(x)
 DENSITIES = ("gaussian", "heteroscedastic")
 
 
-def of_run(run):
-    """Return the lines about a run: one sentence, then the baselines, each with its number in front."""
+def of_run(run, history):
+    """Return the lines about a run: one sentence, then the baselines, each with its number in front.
+
+    A line tells of a better epoch where the held-out loss has risen since.
+    """
     measure = {"vae": bound, "ae": error}.get(run.settings["task"], prediction)
     sentence, beside = measure(run, "image" if run.dataset.image_shape else "sample")
-    return "\n".join([sentence, *(f"  {value:>14.6g}  {name}" for name, value in beside.items() if value is not None)])
+    lines = [sentence, *(f"  {value:>14.6g}  {name}" for name, value in beside.items() if value is not None)]
+    if history.validation and history.stopped != "early" and not run.settings["warm_up"]:
+        best, last = min(history.validation), history.validation[-1]
+        if last - best > RISEN * abs(best):
+            lines.append(f"the held-out loss was lowest in epoch {history.best + 1}, {best:.5g}, and ended at "
+                         f"{last:.5g}: --patience keeps the best epoch")
+    return "\n".join(lines)
 
 
 def bound(run, unit):

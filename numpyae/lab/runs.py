@@ -52,6 +52,8 @@ class Run:
         check_plots(settings, self.dataset.image_shape)
         if settings["task"] == "regression":
             y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
+            must(len(y) < 2 or np.any(y != y[0]),
+                 f"{settings['data']}: all targets to learn from are {y.flat[0]:g}: there is nothing to predict")
             self.data, self.held_out = (x, y), (x_test, y_test)
         self.settle(x)
         if settings["task"] == "vae":
@@ -69,7 +71,9 @@ class Run:
         if checkpoint is None:
             self.model.start_at(*self.data)
         else:
-            read_checkpoint(checkpoint, self.model, Adam(settings["lr"]), np.random.default_rng(0), History)
+            done = read_checkpoint(checkpoint, self.model, Adam(settings["lr"]), np.random.default_rng(0), History)[0]
+            must(done.epochs < settings["epochs"],
+                 f"{checkpoint}: its {done.epochs} epochs are done, there is nothing to train: more --epochs go on")
 
     def settle(self, x):
         """Choose, by the data, the settings that nobody gave; keep (centre, spread) of x and of the targets.
@@ -104,6 +108,7 @@ class Run:
         return "\n".join([
             f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
             f"            {self.convention}",
+            *([f"targets     {self.of_targets()}"] if settings["task"] == "regression" else []),
             f"scaling     {SCALED[settings['scaling']]}",
             f"model       {architecture(settings, D, self.model)}",
             f"            {self.model.w.size} parameters, {settings['dtype']}",
@@ -112,6 +117,13 @@ class Run:
             *[f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"]),
             f"results     {folder}",
             *[f"resumed     from {self.resumed}"] * bool(self.resumed)])
+
+    def of_targets(self):
+        """Return in words what is predicted."""
+        y = self.data[1]
+        if y.ndim == 1:
+            return f"{len(np.unique(y))} classes, the commonest in {np.bincount(y).max() / len(y):.1%} of the samples"
+        return f"{y.shape[1]} number{'s' * (y.shape[1] > 1)}, from {y.min():.4g} to {y.max():.4g}"
 
     def train(self, folder):
         """Train the model, with a checkpoint after every epoch; return the History."""
@@ -141,9 +153,9 @@ class Run:
                    callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=self.resumed,
                    progress=True)
 
-    def result(self):
+    def result(self, history):
         """Return lines: how good the model is on data it has not seen, with unit and convention, and the baselines."""
-        return results.of_run(self)
+        return results.of_run(self, history)
 
     def draw_epoch(self, folder, model, history, optimizer):
         """Write the pictures of --plots into the folder, after those epochs that are drawn: fit calls this."""
@@ -247,11 +259,21 @@ def labels_of(data):
 
 def targets(settings, y, dtype):
     """Return the targets of a regression: labels (N,) or numbers (N, M). Settles settings["likelihood"]."""
-    must(y is not None, f"{settings['data']}: regression needs targets: an .npz or .mat with an array y beside x")
-    settings["likelihood"] = settings["likelihood"] or ("classes" if y.ndim == 1 else "squared-error")
+    name = settings["data"]
+    must(y is not None, f"{name}: regression needs targets: an .npz or .mat with an array y beside x")
+    settings["likelihood"] = settings["likelihood"] or ("classes" if are_classes(y) else "squared-error")
     if settings["likelihood"] != "classes":
         return y.reshape(len(y), -1).astype(dtype)
     must(y.ndim == 1 and y.min() >= 0 and y.max() < MOST_CLASSES,
-         f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
+         f"{name}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
          f"got {y.min():g} to {y.max():g}: --likelihood squared-error takes them as numbers")
     return y
+
+
+def are_classes(y):
+    """Return whether y holds classes: whole numbers, few, or from 0 or 1 without gaps and five or more of each."""
+    if y.ndim != 1:
+        return False
+    found = np.unique(y)
+    whole = found[0] in (0, 1) and len(found) > 0.9 * (found[-1] - found[0])
+    return len(found) <= 20 or whole and len(y) >= 5 * len(found)
