@@ -151,7 +151,8 @@ def test_least_squares_is_exact_on_a_line_in_raw_units():
 
 
 @pytest.mark.parametrize("x, image, density, word", [
-    (X, None, False, "standardised"), (RNG.normal(size=(50, 4)), None, False, "none"), ((RNG.random((50, 30)) < 0.1) * 3.0, None, False, "none"),
+    (X, None, False, "standardised"), (100 + RNG.normal(size=(50, 4)), None, False, "centred"),
+    (RNG.random((50, 4)), None, False, "centred"), (RNG.normal(size=(50, 4)), None, False, "none"), ((RNG.random((50, 30)) < 0.1) * 3.0, None, False, "none"),
     (RNG.random((50, 30)), (6, 5), False, "centred"), (RNG.random((50, 30)), (6, 5), True, "standardised"),
     (RNG.random((50, 30)) * (np.arange(30) > 3), (6, 5), True, "centred")])
 def test_the_data_choose_the_scaling(x, image, density, word):

@@ -46,21 +46,27 @@ def decay(task, n, D, likelihood):
 def scaling(x, image_shape, density, wanted=None):
     """Return (word, centre, spread) for x (N, D): how each feature is scaled, x' = (x - centre) / spread.
 
-    Pictures are centred: each pixel loses its mean, and keeps its size unless all pixels are far from size 1. Under a
-    `density`, which has one σ for all of x', pictures without dead pixels are standardised. Columns of a table are
-    standardised unless they are already. Sparse data, most of which are 0, keep their zeros. `wanted` names the word to
-    take.
+    Pictures are centred: each pixel loses its mean, and all are divided by one number, so that x' is of size 1: a
+    network learns slowly from small numbers. Under a `density`, which has one σ for all of x', pictures without dead
+    pixels are standardised. A table is standardised
+    where its columns have other units, which their spreads show, or are far from size 1, and centred where only their
+    means are far from 0. Sparse data, most of which are 0, keep their zeros. `wanted` names the word to take.
     """
     mean, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
-    size = float(np.sqrt(np.mean(spread**2))) or 1.0
-    sparse = np.mean(x == 0) > 0.5
-    near = np.all(np.abs(mean) < 0.5) and np.all((spread > 0.3) & (spread < 3) | (spread == 0))
-    alive = density and spread.min() > 0.05 * size
-    word = wanted or ("standardised" if image_shape and alive else "centred" if image_shape else
-                      "none" if sparse or near else "standardised")
+    size, moving = float(np.sqrt(np.mean(spread**2))) or 1.0, spread[spread > 0]
+    if wanted is not None or not moving.size:
+        word = wanted or "none"
+    elif image_shape:
+        word = "standardised" if density and spread.min() > 0.05 * size else "centred"
+    elif np.mean(x == 0) > 0.5:
+        word = "none"
+    elif not 0.1 < size < 5 or moving.max() > 10 * moving.min():
+        word = "standardised"
+    else:
+        word = "centred" if np.abs(mean).max() > size else "none"
     ones = np.ones(x.shape[1])
     if word == "none":
         return word, 0 * ones, ones
     if word == "centred":
-        return word, mean, ones if 0.05 < size < 2 else size * ones
+        return word, mean, size * ones
     return word, mean, np.where(spread > 1e-8 * np.maximum(np.abs(mean), 1e-300), spread, 1.0)

@@ -39,8 +39,20 @@ def bound(run, unit):
     mean = "the mean and one σ" if likelihood == "gaussian" else f"the mean {unit} alone"
     alone = -baselines.constant(plain(model.likelihood), x, x_test, model.decoder.n_out)
     linear = baselines.probabilistic_pca(latent, x, x_test) if density else None
-    return "\n".join([sentence, *code_in_words(run)]), {
+    return "\n".join([sentence, *of_known_classes(run, bounds), *code_in_words(run)]), {
         mean: alone, f"a linear Gaussian code of {latent} (probabilistic PCA)": linear}
+
+
+def of_known_classes(run, bounds):
+    """Return a line about the held-out samples of the classes that training has seen, where there are others too."""
+    y, y_test = run.dataset.y, run.labels
+    if y is None or y_test is None or y.ndim != 1:
+        return []
+    known = np.isin(y_test, y)
+    if known.all() or not known.any():
+        return []
+    return [f"{bounds[known].mean():.2f} ± {bounds[known].std() / np.sqrt(known.sum()):.2f} over the {known.sum()} of them "
+            "whose class is among those to train on; the others are of classes that it has never seen"]
 
 
 def code_in_words(run):
