@@ -284,7 +284,7 @@ small, large = (f"mixture of {C}" for C in components)
 rng_vae = np.random.default_rng(4)
 encoder, decoder = mlp([D, *hidden, 2 * d], rng=rng_vae), mlp([d, *hidden[::-1], D], rng=rng_vae)
 vae = VAE(encoder, decoder, BernoulliNLL(), DiagonalGaussian(d)).astype(np.float32)
-vae.decoder.layers[-1].b = np.log(share / (1 - share))                       # begin as the independent model
+vae.start_at(x)                                                              # begin as the independent model
 
 
 def cool(model, history, optimizer):

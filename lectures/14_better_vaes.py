@@ -206,12 +206,14 @@ def networks(d, outputs=None, seed=0):
     return mlp([D, hidden, 2 * d], rng=rng), mlp([d, hidden, outputs or D], rng=rng)
 
 
-def train(model, x, epochs=epochs, alpha=alpha):
-    """In float32, Adam, its rate falling to almost 0. Returns the model."""
+def train(model, x, epochs=epochs, alpha=alpha, start=False):
+    """In float32, Adam, its rate falling to almost 0; start: from the best constant output. Returns the model."""
     def cool(model, history, optimizer):
         optimizer.alpha = alpha * (1 - history.epochs / epochs) + 1e-5
 
     model = model.astype(np.float32)
+    if start:
+        model.start_at(x)
     rng = np.random.default_rng(1)
     fit(model, x, optimizer=Adam(alpha), epochs=epochs, batch_size=batch_size, rng=rng, callbacks=[cool])
     return model
@@ -350,7 +352,7 @@ for lam in (0.5001, 0.7, 0.9, 0.99, 0.999):
 # always black is about -512 (mean 1/512). A network that starts near 0 spends its steps on the way there, the
 # same for every x. In a short training nothing is left for the code (below, "started at 0"); after the 9000
 # steps of `--full` it is behind by a hundred nats. So both start with biases that give the mean picture,
-# A'(b) = mean for the continuous one, found by bisection.
+# `model.start_at(x)`: A'(b) = mean for the continuous one, found by bisection.
 #
 # The networks trained with the Bernoulli loss are then read as densities: once with the same λ, once, kinder,
 # with the continuous Bernoulli that has p as its *mean*. And beside them stands the Gaussian with the learnt
@@ -368,16 +370,11 @@ def logit_of_mean(mean):
 
 
 # %%
-mean_picture = np.clip(x.mean(axis=0, dtype=np.float64), 1 / 512, 1 - 1 / 512)
 cold = train(VAE(*networks(d), ContinuousBernoulliNLL(), DiagonalGaussian(d)), x)
-encoder, decoder = networks(d)
-decoder.layers[-1].b = logit_of_mean(mean_picture)
-continuous = train(VAE(encoder, decoder, ContinuousBernoulliNLL(), DiagonalGaussian(d)), x)
-encoder, decoder = networks(d)
-decoder.layers[-1].b = np.log(mean_picture / (1 - mean_picture))
+continuous = train(VAE(*networks(d), ContinuousBernoulliNLL(), DiagonalGaussian(d)), x, start=True)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")                                # of grey data under a Bernoulli likelihood: we know
-    pretending = train(VAE(encoder, decoder, BernoulliNLL(), DiagonalGaussian(d)), x)
+    pretending = train(VAE(*networks(d), BernoulliNLL(), DiagonalGaussian(d)), x, start=True)
 
 # %%
 rng = np.random.default_rng(3)
@@ -803,8 +800,8 @@ if FULL:
         rng = np.random.default_rng(0)
         faces, new, size = interval(faces, rng), interval(new, rng), faces.shape[1]
         encoder, decoder = mlp([size, 200, 20], rng=rng), mlp([10, 200, size], rng=rng)
-        decoder.layers[-1].b = faces.mean(axis=0)
-        model = train(VAE(encoder, decoder, GaussianNLL(0.1, learn=True), DiagonalGaussian(10)), faces, 600, 1e-3)
+        model = VAE(encoder, decoder, GaussianNLL(0.1, learn=True), DiagonalGaussian(10))
+        model = train(model, faces, 600, 1e-3, start=True)
         bits = [8 - model.log_likelihood(part[:300], 500, rng).mean() / (size * math.log(2)) for part in (faces, new)]
         print(f"{name}: σ {model.likelihood.sigma:.3f}, bits per pixel {bits[0]:.2f} on training faces, "
               f"{bits[1]:.2f} on new ones")

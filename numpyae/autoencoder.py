@@ -19,7 +19,7 @@ from numpyae.activations import Sigmoid, Softplus, mlp
 from numpyae.corruption import Corruption
 from numpyae.layers import Dense, Dropout, Layer, Sequential, TiedDense, TopK
 from numpyae.losses import BernoulliNLL, Loss, SquaredError
-from numpyae.models import Model, as_network, check_fit_together
+from numpyae.models import Model, as_network, check_fit_together, start_at
 from numpyae.penalties import Contraction, KLSparsity, L2Sparsity
 
 
@@ -64,6 +64,10 @@ class Autoencoder(Model):
         dz = self.decoder.backward(delta, added=added["decoder"])
         self.encoder.backward(dz, added=added["encoder"], input_gradient=False)
         return self._grad
+
+    def start_at(self, x):
+        self.check(x)
+        start_at(self.decoder, self.criterion, x)
 
     def encode(self, x):
         """Return the code z = f(x), (N, K)."""

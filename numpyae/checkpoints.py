@@ -11,6 +11,7 @@ A file is checked before it is used. A ValueError says what is wrong with it, an
 import copy
 import json
 import operator
+import os
 
 import numpy as np
 
@@ -82,10 +83,11 @@ def owners(model):
 
 
 def load_model(path):
-    """Return the model of a checkpoint, built anew, with the parameters it had.
+    """Return the model of a checkpoint, or of the run in a folder, built anew, with the parameters it had.
 
     Raise ValueError unless the file is a whole checkpoint of a model made of numpyae's classes.
     """
+    path = os.path.join(path, "checkpoint.npz") if os.path.isdir(path) else path
     record, arrays = read_record(path)
     try:
         model = build(record["model"]).astype(record["dtype"])

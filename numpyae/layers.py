@@ -242,7 +242,8 @@ class Sequential(Layer):
                 self.n_in = layer.n_in if self.n_out is None else self.n_in
             self.n_out = layer.n_out if layer.n_out is not None else self.n_out
         self.layers = list(layers)
-        self.first_can_skip = type(layers[0]) in (Dense, Sequential)         # it takes input_gradient=False
+        self.first = next((index for index, layer in enumerate(layers) if learns(layer)), 0)
+        self.first_can_skip = type(layers[self.first]) in (Dense, Sequential)      # it takes input_gradient=False
         self.add_parts(**{str(index): layer for index, layer in enumerate(layers)})
 
     def forward(self, x):
@@ -255,18 +256,19 @@ class Sequential(Layer):
         """Return ∂L/∂x for delta = ∂L/∂y.
 
         `added`, {index of a layer: ∂L/∂(its output)}, is added to the delta of that layer: so a penalty on a hidden
-        layer comes in. With input_gradient=False the first layer need not compute ∂L/∂x, the gradient of the data.
+        layer comes in. With input_gradient=False nobody needs ∂L/∂x, the gradient of the data: the way back ends at the
+        first layer that learns.
         """
         if added and not added.keys() <= set(range(len(self.layers))):
             raise ValueError(f"Sequential: added must have indices from 0 to {len(self.layers) - 1}, "
                              f"got {sorted(added)}")
-        for index in range(len(self.layers) - 1, -1, -1):
+        for index in range(len(self.layers) - 1, -1 if input_gradient else self.first - 1, -1):
             if added and index in added:
                 delta = delta + added[index]
-            if index or input_gradient or not self.first_can_skip:
+            if index != self.first or input_gradient or not self.first_can_skip:
                 delta = self.layers[index].backward(delta)
             else:
-                delta = self.layers[0].backward(delta, input_gradient=False)
+                delta = self.layers[index].backward(delta, input_gradient=False)
         return delta
 
     @classmethod
@@ -275,6 +277,11 @@ class Sequential(Layer):
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))}; {self._w.size} parameters)"
+
+
+def learns(layer):
+    """Return whether a layer has parameters, or uses those of another."""
+    return any(leaf.w.size or leaf.shares for leaf in layer.leaves().values())
 
 
 def initial_weights(n_in, n_out, rng, init):

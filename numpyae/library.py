@@ -19,5 +19,6 @@ from numpyae.parameters import parameter
 from numpyae.penalties import Contraction, KLSparsity, L1Sparsity, L2Sparsity, WeightDecay
 from numpyae.priors import GaussianPrior, MixturePrior
 from numpyae.rbm import RBM
+from numpyae.scaling import Standardise, Standardised
 from numpyae.training import fit, online_backprop
 from numpyae.vae import IWAE, VAE, ScoreFunctionVAE

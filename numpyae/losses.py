@@ -48,6 +48,13 @@ class Loss(Parametric):
         """Return E[t | o], in the units of the data."""
         return o
 
+    def constant(self, t, width):
+        """Return the output (width,) that is best for these targets, (N, D) or labels (N,), if it is one for all.
+
+        Set a learnt σ to the spread that is then left. `Model.start_at` begins there.
+        """
+        return t.mean(axis=0)
+
     def check_target(self, t, width=None):
         """Raise ValueError unless the loss is defined for every target; `width` is the network's number of outputs.
 
@@ -135,6 +142,11 @@ class SoftmaxCrossEntropy(Loss):
         k = (rng.random((len(o), 1)) * below[:, -1:] > below).sum(axis=1)
         return np.eye(o.shape[1], dtype=o.dtype)[k]
 
+    def constant(self, t, width):
+        """Return log p_k, the shares of the classes, counting half a sample more in each: none is impossible."""
+        counts = np.bincount(t, minlength=width) if t.ndim == 1 else t.sum(axis=0)
+        return np.log((counts + 0.5) / (len(t) + 0.5 * width))
+
     def check_target(self, t, width=None):
         """Raise ValueError unless t is integers from 0 to `width` - 1, or rows of probabilities that sum to 1."""
         if t.ndim == 1 and t.dtype.kind in "iu":
@@ -189,6 +201,11 @@ class BernoulliNLL(Loss):
         """Draw 0 or 1 for every feature, 1 with probability σ(o)."""
         return (rng.random(o.shape, dtype=o.dtype) < self.mean(o)).astype(o.dtype)
 
+    def constant(self, t, width):
+        """Return the log-odds of the mean, counting half a 0 and half a 1 more: no pixel is impossible."""
+        p = (t.sum(axis=0) + 0.5) / (len(t) + 1)
+        return np.log(p / (1 - p))
+
     def check_target(self, t, width=None):
         """Raise ValueError unless all targets lie in [0, 1]."""
         if t.size and not (t.min() >= 0 and t.max() <= 1):
@@ -232,6 +249,16 @@ class ContinuousBernoulliNLL(Loss):
         near = 0.5 + o * (1 / 12 - square * (1 / 720 - square * (
             1 / 30240 - square * (1 / 1209600 - square / 47900160))))
         return np.where(square < 0.0625, near, np.where(o > 0, 1 - low, low))
+
+    def constant(self, t, width):
+        """Return the o at which the mean A'(o) is that of the targets, by bisection: A' rises."""
+        wanted = np.clip(t.mean(axis=0), 1e-3, 1 - 1e-3)
+        low, high = np.full(width, -1e4), np.full(width, 1e4)
+        for _ in range(60):
+            middle = (low + high) / 2
+            below = self.mean(middle) < wanted
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return low
 
     def sample(self, o, rng):
         """Draw t in [0, 1] by the inverse of the distribution function.
@@ -292,6 +319,14 @@ class GaussianNLL(Loss):
             dlogvar += weight @ (0.5 * self.r.shape[1] - 0.5 * self.squares)
         return self.r * (self.precision * weight)[:, None]
 
+    def constant(self, t, width):
+        """Return the mean of the targets; set a learnt σ to the root mean square of what is left, over all features."""
+        mean = t.mean(axis=0)
+        left = np.mean((t - mean) ** 2, dtype=np.float64)
+        if self.learn and left > 0:
+            self.logvar = math.log(left)
+        return mean
+
     def sample(self, o, rng):
         """Draw o + σ ε, ε ~ N(0, I)."""
         return o + self.sigma * rng.standard_normal(o.shape, dtype=o.dtype)
@@ -324,6 +359,11 @@ class HeteroscedasticGaussianNLL(Loss):
         dmu = self.r * self.precision
         dlogvar = 0.5 * (1 - self.r * dmu)
         return np.concatenate([dmu, dlogvar], axis=1) * weight[:, None]
+
+    def constant(self, t, width):
+        """Return the mean and the log of the variance of each feature; a constant one gets that of the widest."""
+        variance = t.var(axis=0, dtype=np.float64)
+        return np.concatenate([t.mean(axis=0), np.log(np.where(variance > 0, variance, variance.max() or 1.0))])
 
     def mean(self, o):
         """Return μ, the first half of the output."""

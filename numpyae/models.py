@@ -71,6 +71,14 @@ class Model(Parametric):
                  f"{type(self).__name__}: {name} must have as many rows as {self.batch_names[0]}, "
                  f"{len(batch[0])}, got {len(array)}")
 
+    def start_at(self, *data):
+        """Begin with the best constant output for these data: the log-odds of the mean picture, the mean, the shares.
+
+        Set the bias of the last layer to it, and a learnt σ to the spread that is left. Then training need not find
+        the mean first. Raise ValueError for a network that does not end in a layer with a bias.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.start_at")
+
     def check_settings(self):
         """Raise ValueError if a callback set a setting, such as `beta`, to an impossible value. `fit` calls it."""
 
@@ -262,6 +270,10 @@ class Regression(Model):
         self.network.backward(delta, added=added["network"], input_gradient=False)
         return self._grad
 
+    def start_at(self, x, t):
+        self.check(x, t)
+        start_at(self.network, self.criterion, t)
+
     def predict(self, x):
         """Return the expected target for each row of x (N, D), in the units of t: (N, M)."""
         return self.criterion.mean(self.evaluate(self.network, x))
@@ -303,6 +315,13 @@ def outside(value, inside):
     kept = value if isinstance(value, (list, tuple)) else [value]
     return [one for one in kept if isinstance(one, Parametric)
             and not {id(leaf.owner) for leaf in one.leaves().values()} <= inside]
+
+
+def start_at(network, loss, t):
+    """Set the bias of the last layer of a network to the best constant output for the targets t."""
+    last = list(network.leaves().values())[-1]
+    must("b" in last._shapes, f"start_at: the network must end in a layer with a bias b, got {last!r}")
+    last.b = loss.constant(t, network.n_out)
 
 
 def as_network(layer):

@@ -21,6 +21,7 @@ class Optimizer(Described):
 
     memory = ()
     t = 0                             # the number of steps done
+    _stepped = None                   # the w of the first step
 
     def __new__(cls, *values, **named):
         for name in RATES:
@@ -40,11 +41,19 @@ class Optimizer(Described):
         """Take one step: change w (P,) in place; grad (P,) is only read."""
         raise NotImplementedError(f"{type(self).__name__}.step")
 
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "_stepped"}     # a copy's w is another
+
     def remember(self, w):
         """Make the arrays of `memory`, zeros like w, at the first step.
 
-        Raise ValueError if w differs in shape or dtype from the w of the steps before.
+        Raise ValueError if w is not the w of the steps before: what it remembers belongs to that model.
         """
+        if self._stepped is None:
+            self._stepped = w
+        elif w is not self._stepped and w.shape == self._stepped.shape and not np.may_share_memory(w, self._stepped):
+            raise ValueError(f"{self!r}: w must be the array of its first step, got that of another model: its "
+                             f"{' and '.join(self.memory)} would drive this one: use one optimizer per model")
         for name in self.memory:
             kept = getattr(self, name)
             if kept is None:

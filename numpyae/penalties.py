@@ -23,6 +23,7 @@ from numpyae.activations import ELU, Sigmoid, Tanh, mlp
 from numpyae.checks import check_choice, check_number, check_positive, check_size, must
 from numpyae.described import Described
 from numpyae.layers import Dense, Sequential
+from numpyae.scaling import Standardise
 from numpyae.windows import Windows
 
 
@@ -193,7 +194,8 @@ class Contraction(Penalty):
     For one layer this is Σ_j φ'(a_j)² ‖w_j‖² (Rifai 2011, §3.2). With `samples` = S the K rows are replaced by S
     random combinations v ~ N(0, I/S) of the same mean square: for wide codes.
 
-    Raise ValueError for layers other than Dense and elementwise activations with a second derivative.
+    Behind a Standardise, J is the Jacobian with respect to the standardised x. Raise ValueError for layers other than
+    Dense and elementwise activations with a second derivative.
     """
 
     option = "contraction"
@@ -213,7 +215,7 @@ class Contraction(Penalty):
                 found.append((index, layer, None))
             elif found and found[-1][2] is None and hasattr(layer, "second_derivative"):
                 found[-1] = (*found[-1][:2], layer)
-            else:
+            elif found or not isinstance(layer, Standardise):
                 raise ValueError(f"{self!r}: it goes through Dense layers, each with at most one activation that has a "
                                  f"second derivative (Sigmoid, Tanh, Softplus, ELU, Identity), got {layer!r}")
         return found
@@ -237,7 +239,7 @@ class Contraction(Penalty):
             E = P if phi is None else P * phi.derivative()[:, None, :]
             self.P.insert(0, P)
             self.E.insert(0, E)
-            if index:
+            if dense is not self.chain[0][1]:
                 P = E @ dense.W.T
         self.G = W1.T @ W1
         self.EG = E @ self.G
@@ -270,7 +272,7 @@ class Contraction(Penalty):
     def examples(cls, rng):
         """Yield a network with a linear code, one with a linear layer below, and three layers with a sampled sum."""
         yield from super().examples(rng)
-        below = Sequential(Dense(5, 3, rng=rng), Dense(3, 2, rng=rng), Sigmoid())
+        below = Sequential(Standardise([0.5] * 5, [2.0] * 5), Dense(5, 3, rng=rng), Dense(3, 2, rng=rng), Sigmoid())
         sampled = mlp([5, 11, 3, 2], output=ELU, rng=rng)
         for samples, network in ((None, mlp([5, 3, 2], rng=rng)), (None, below), (2, sampled)):
             yield cls(0.3, samples=samples), network, rng.standard_normal((7, 5))

@@ -81,12 +81,13 @@ class History:
                 + f", {sum(self.seconds):.1f} s, stopped: {self.stopped})")
 
 
-def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, patience=None, each_epoch=None,
-        callbacks=(), checkpoint=None, resume=None, progress=None):
+def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, patience=None, clip=None,
+        each_epoch=None, callbacks=(), checkpoint=None, resume=None, progress=None):
     """Train the model on the data, arrays with equal numbers of rows, until `epochs` epochs are done. Return a History.
 
     validation    held-out data, an array or a tuple; their loss is computed after every epoch
     patience      stop when the validation loss has not improved for this many epochs, and restore the best parameters
+    clip          a gradient longer than this is shortened to this length (Pascanu 2013)
     each_epoch    a function (rng, *data) -> data that makes the data of each epoch, such as a new binarisation
     callbacks     functions (model, history, optimizer), called after each epoch; they may set `optimizer.alpha`,
                   `model.beta`, … as functions of the epoch
@@ -100,6 +101,7 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
     """
     sample = data if each_epoch is None else as_tuple(each_epoch(np.random.default_rng(0), *data))
     validation = check_arguments(model, sample, optimizer, epochs, batch_size, validation, patience, checkpoint)
+    clip = None if clip is None else check_positive("fit: clip", clip)
     rng = np.random.default_rng(rng)
     history, best = History(), model.w.copy()
     if resume is not None:
@@ -117,7 +119,7 @@ def fit(model, *data, optimizer, epochs, batch_size, rng=None, validation=None, 
             batch = data if each_epoch is None else as_tuple(each_epoch(rng, *data))
             if each_epoch is not None:
                 check_batch(model, batch)
-            terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good)
+            terms = train_epoch(model, batch, optimizer, batch_size, rng, history, lines, good, clip)
             history.add(terms, None if validation is None else validation_loss(model, validation),
                         time.perf_counter() - start)
             if history.best == history.epochs - 1:
@@ -218,7 +220,7 @@ def stop_online(network, history, n, alpha, good):
                    f"smaller scale. The weights are back at the end of epoch {history.epochs}.")
 
 
-def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):
+def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good, clip=None):
     """Train for one epoch: shuffle, then one step per batch. Return the mean of every term over the samples, a dict."""
     N = len(data[0])
     order = rng.permutation(N)
@@ -232,13 +234,20 @@ def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good):
                 raise TypeError(f"fit: {type(model).__name__}.loss must return the loss, as `return self.total()` does")
             if not math.isfinite(loss):
                 stop_diverged(model, optimizer, history, start // batch_size, good)
-            optimizer.step(model.w, model.backward())
+            gradient = model.backward()
+            optimizer.step(model.w, gradient if clip is None else shortened(gradient, clip))
             for name, value in model.terms.items():
                 sums[name] = sums.get(name, 0.0) + value * len(rows)
             lines.step(history, start + len(rows), N, loss)
         if not np.isfinite(model.w).all():
             stop_diverged(model, optimizer, history, (N - 1) // batch_size, good)
     return {name: value / N for name, value in sums.items()}
+
+
+def shortened(gradient, length):
+    """Return the gradient, or where it is longer than this length, one of this length in its direction."""
+    norm = math.sqrt(gradient @ gradient)
+    return gradient if norm <= length else gradient * (length / norm)
 
 
 def validation_loss(model, data):

@@ -25,7 +25,7 @@ from numpyae.corruption import Corruption, MaskingNoise
 from numpyae.latent import DiagonalGaussian, FullGaussian
 from numpyae.layers import Layer
 from numpyae.losses import BernoulliNLL, Loss
-from numpyae.models import Model, as_network, check_fit_together, replayed
+from numpyae.models import Model, as_network, check_fit_together, replayed, start_at
 from numpyae.penalties import L2Sparsity
 from numpyae.priors import GaussianPrior, MixturePrior, Prior
 
@@ -112,6 +112,11 @@ class VAE(Model):
             dh = self.posterior.backward(dz, dkl)
         self.encoder.backward(dh, added=added["encoder"], input_gradient=False)
         return self._grad
+
+    def start_at(self, x):
+        check_data("VAE.start_at: x", x, self.encoder.n_in, self.dtype)
+        self.likelihood.check_target(x, self.decoder.n_out)
+        start_at(self.decoder, self.likelihood, x)
 
     def encode(self, x):
         """Return the mean code μ(x), (N, d); `posterior.mu` and `posterior.sigma` have the whole q(z|x)."""

@@ -174,9 +174,10 @@ def test_the_example_of_001_draws_after_every_epoch(blobs, tmp_path, capsys):
     assert set(os.listdir(out / "epochs")) == expected
     assert {"denoised.png", "manifold.png", "code_map.png", "reconstructions.png"} <= set(os.listdir(out))
     model = load_model(out / "checkpoint.npz")
-    kinds = [type(layer).__name__ for layer in model.encoder.layers]
+    scaling, *kinds = [type(layer).__name__ for layer in model.encoder.layers]
+    assert scaling == "Standardise"
     assert kinds == ["Dense", "Tanh", "Dropout"] * 2 + ["Dense"] == [type(layer).__name__ for layer in model.decoder.layers]
-    assert model.encoder.layers[2].p == 0.25
+    assert model.encoder.layers[3].p == 0.25
     x = np.full((500, 30), 0.5, dtype=np.float32)
     model.loss(x, rng=0)
     damage = model.corruption.apply(x, model.noise["corruption"])
@@ -341,7 +342,7 @@ def small_digits(name, dtype):
 ])
 def test_bad_data_for_a_bernoulli_vae(array, message, tmp_path, capsys):
     np.savez(tmp_path / "bad.npz", x=array)
-    error = refused(capsys, "train", "vae", "--data", str(tmp_path / "bad.npz"), "--batch-size", "5", "--out", str(tmp_path / "out"))
+    error = refused(capsys, "train", "vae", "--data", str(tmp_path / "bad.npz"), "--likelihood", "bernoulli", "--batch-size", "5", "--out", str(tmp_path / "out"))
     assert message in error and not (tmp_path / "out").exists()
 
 
@@ -404,11 +405,17 @@ def test_help_and_no_command(capsys):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_resuming_what_is_done_leaves_a_folder_that_can_be_resumed(blobs, tmp_path, capsys):
-    folders = [str(tmp_path / name) for name in ("one", "two", "three")]
+def test_resuming_what_is_done_says_so_and_more_epochs_go_on(blobs, tmp_path, capsys):
+    folders = [str(tmp_path / name) for name in ("one", "two")]
     assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "9", "--out", folders[0]]) == 0
-    assert main(["train", "ae", "--resume", folders[0], "--out", folders[1]]) == 0
-    assert main(["train", "ae", "--resume", folders[1], "--epochs", "3", "--out", folders[2]]) == 0
+    assert main(["train", "ae", "--resume", folders[0], "--out", folders[1]]) == 1
+    assert "its 2 epochs are done, there is nothing to train: more --epochs go on" in capsys.readouterr().err
+    assert not os.path.exists(folders[1])
+    assert main(["train", "ae", "--data", blobs, "--epochs", "2", "--batch-size", "9", "--out", folders[1]]) == 0
+    folders.append(str(tmp_path / "three"))
+    capsys.readouterr()
+    assert main(["train", "ae", "--resume", folders[0], "--epochs", "3", "--out", folders[2]]) == 0
+    folders = folders[2:]
     assert capsys.readouterr().out.count("wrote") == sum(len(os.listdir(folder)) - 1 for folder in folders)
 
 
@@ -432,17 +439,21 @@ def test_targets_that_are_numbers(tmp_path, capsys):
     path = str(tmp_path / "ages.npz")
     np.savez(path, x=rng.random((60, 4)), y=np.arange(60) * 1000)
     words = ["train", "regression", "--data", path, "--epochs", "2", "--out"]
-    assert "--likelihood squared-error takes them as numbers" in refused(capsys, *words, str(tmp_path / "a"))
-    assert main([*words, str(tmp_path / "b"), "--likelihood", "squared-error"]) == 0
+    assert "--likelihood squared-error takes them as numbers" in refused(capsys, *words, str(tmp_path / "a"), "--likelihood", "classes")
+    assert main([*words, str(tmp_path / "b")]) == 0
+    assert "targets     1 number, from 0 to 5.9e+04" in capsys.readouterr().out
     assert main(["train", "vae", "--data", path, "--epochs", "1", "--batch-size", "9", "--out", str(tmp_path / "c")]) == 0
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_class_that_only_the_held_out_rows_have(tmp_path, capsys):
-    y = np.zeros(40, int)
+    y = np.arange(40) % 2
     y[np.random.default_rng(0).permutation(40)[0]] = 7           # the first row that is held out with seed 0
     np.savez(tmp_path / "rare.npz", x=np.random.default_rng(0).random((40, 3)), y=y)
     assert main(["train", "regression", "--data", str(tmp_path / "rare.npz"), "--epochs", "1", "--out", str(tmp_path / "out")]) == 0
+    np.savez(tmp_path / "rare.npz", x=np.random.default_rng(0).random((40, 3)), y=y // 7)
+    error = refused(capsys, "train", "regression", "--data", str(tmp_path / "rare.npz"), "--out", str(tmp_path / "more"))
+    assert "all targets to learn from are 0: there is nothing to predict" in error
 
 
 @pytest.mark.usefixtures("unrendered")
@@ -604,3 +615,62 @@ def test_a_word_that_another_class_has_is_refused():
     with pytest.raises(ValueError, match="option must be a word that no other class has; two have that of"):
         settings.known(Penalty)
     del Sparse.option
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("words, said, holds", [
+    (["--beta", "4"], "beta 4", lambda model: model.beta == 4),
+    (["--beta", "4", "--warm-up", "8"], "warm-up 8 epochs", lambda model: model.beta == 1.5),       # that of the third epoch
+    (["--iwae", "3"], "importance-weighted, 3 draws", lambda model: type(model).__name__ == "IWAE" and model.samples == 3),
+    (["--covariance", "full"], "full covariance", lambda model: type(model.posterior).__name__ == "FullGaussian"),
+    (["--prior", "mixture:4"], "prior mixture:4", lambda model: model.prior.mu.shape == (4, 2) and model.kl == "sampled"),
+    (["--iwae", "3", "--prior", "mixture:4", "--covariance", "full"], "prior mixture:4", lambda model: model.prior.mu.shape == (4, 2)),
+    (["--decay", "0.5"], "decay 0.5", lambda model: model.penalties[0].weight == 0.5),
+    (["--activation", "relu"], ", relu, ", lambda model: sum("ReLU" in repr(leaf) for leaf in model.leaves().values()) == 2),
+    (["--clip", "0.001"], "clip 0.001", lambda model: True)])
+def test_options_of_a_vae(words, said, holds, blobs, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["train", "vae", "--data", blobs, "--epochs", "2", "--batch-size", "27", "--hidden", "5", "--out", str(out), *words]) == 0
+    text = capsys.readouterr().out
+    assert said in text and "units of the code are active" in text and "the mean image alone" in text
+    assert holds(load_model(out))                                            # the folder of a run stands for its checkpoint
+
+
+@pytest.mark.parametrize("words, message", [
+    (["--iwae", "3", "--beta", "2"], "--iwae has no KL to weigh"), (["--iwae", "3", "--corruption", "masking:0.2"], "leave out --corruption"),
+    (["--warm-up", "3", "--patience", "2"], "--patience compares losses of one beta"), (["--prior", "mixture:x"], "such as mixture:10"),
+    (["--activation", "gelu"], "expected the word of an activation, got 'gelu'"), (["--clip", "-1"], "expected a number of at least 0"),
+    (["--scaling", "big"], "expected none, centred or standardised, got 'big'")])
+def test_options_that_make_no_sense(words, message, blobs, tmp_path, capsys):
+    try:
+        assert main(["train", "vae", "--data", blobs, *words, "--out", str(tmp_path / "out")]) == 1
+    except SystemExit as error:
+        assert error.code == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_patience_keeps_the_best_epoch_and_without_it_a_worse_end_is_said(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "noise.npz", x=rng.standard_normal((40, 6)), y=rng.standard_normal((40, 1)))
+    words = ["train", "regression", "--data", str(tmp_path / "noise.npz"), "--epochs", "150", "--decay", "0", "--out"]
+    assert main([*words, str(tmp_path / "a")]) == 0
+    assert "the held-out loss was lowest in epoch" in (said := capsys.readouterr().out) and "--patience keeps the best" in said
+    assert main([*words, str(tmp_path / "b"), "--patience", "5"]) == 0
+    found = [float(text.split("held-out squared-error loss ")[1].split()[0]) for text in (said, capsys.readouterr().out)]
+    assert found[1] < found[0]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_table_in_raw_units_is_standardised_and_judged_in_its_units(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 3)) * [1e-3, 1, 1e4] + [0, 50, 1e5]
+    y = x @ [[1e6], [300], [0.2]] + rng.standard_normal((300, 1)) * 50 + 1e6
+    np.savez(tmp_path / "prices.npz", x=x, y=y)
+    out = tmp_path / "out"
+    assert main(["train", "regression", "--data", str(tmp_path / "prices.npz"), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    mine, mean, least = (float(re.search(pattern, said)[1]) for pattern in (r"loss (\S+) per", r"(\S+)  the mean alone", r"(\S+)  least sq"))
+    assert mine < 2 * least < 0.01 * mean and "scaling     standardised" in said
+    model = load_model(out)
+    assert np.mean((model.predict(x) - y) ** 2) < 0.01 * y.var()             # a prediction takes and gives raw units

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent / "numpyae"
 FLOORS = [{"checks", "arrays", "described", "windows", "taken", "parameters"},
-          {"layers", "activations", "losses", "basis", "latent", "priors", "corruption", "penalties", "optimizers", "datasets"},
+          {"layers", "activations", "losses", "basis", "latent", "priors", "corruption", "penalties", "optimizers", "scaling", "datasets"},
           {"models", "linear", "autoencoder", "vae", "rbm"},
           {"checkpoints", "training", "pretraining", "evaluation", "tasks", "gradcheck", "plots", "tableau", "library", "__init__"},
           {"lab", "course"},

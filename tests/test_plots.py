@@ -115,6 +115,7 @@ FIGURES = {
     "denoised": lambda: plots.denoised(denoising(), data(), SHAPE, rng=0),
     "activity": lambda: plots.activity(autoencoder(12), data(), np.arange(120) % 10),
     "code_map, 25 classes": lambda: plots.code_map(vae(), data(), np.arange(120) % 25 + 1000),
+    "unit_kl": lambda: plots.unit_kl(np.abs(np.sin(np.arange(120.0))).reshape(12, 10)),
     "manifold": lambda: plots.manifold(vae(), SHAPE),
     "filters": lambda: plots.filters(Dense(D, 150, rng=0), SHAPE),
     "regression": lambda: plots.regression(fitted(), *sine()),

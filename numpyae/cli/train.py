@@ -12,6 +12,7 @@ import os
 from numpyae.cli import layout
 from numpyae.corruption import Corruption
 from numpyae.lab import settings
+from numpyae.layers import Layer
 from numpyae.penalties import Penalty
 from numpyae.training import Diverged
 
@@ -25,7 +26,7 @@ def add_options(parser):
     """Add a parser for each task, with an option for each setting. An option that is left out keeps its default."""
     tasks = parser.add_subparsers(dest="task", metavar="{regression,ae,vae}", required=True)
     forms = {"penalties": settings.forms(Penalty), "corruptions": settings.forms(Corruption),
-             "codes": ", ".join(settings.codes())}
+             "codes": ", ".join(settings.codes()), "activations": ", ".join(settings.known(Layer))}
     for task, words in settings.TASKS.items():
         part = tasks.add_parser(task, help=words, description=f"Train {words}.", formatter_class=layout)
         for option in settings.OPTIONS:
@@ -57,7 +58,7 @@ def run(arguments):
     if interrupted:
         print(f"interrupted in epoch {history.epochs + 1}: number and pictures are of that moment, "
               "the checkpoint is of the last whole epoch")
-    print(run.result())
+    print(run.result(history))
     for path in run.write_pictures(folder, history):
         print(f"wrote {path}")
     if os.path.exists(kept):

@@ -12,19 +12,21 @@ from functools import partial
 import numpy as np
 
 import numpyae                        # numpyae.plots is loaded when the first picture is drawn
-from numpyae import (VAE, Adam, Autoencoder, Dense, DiagonalGaussian, Dropout, Regression, Sequential, Tanh, TiedDense,
-                     TopK, datasets, fit, mlp)
+from numpyae import Adam, Dense, datasets, fit
 from numpyae.checkpoints import read_checkpoint
 from numpyae.checks import check_data, must
-from numpyae.corruption import Corruption
-from numpyae.described import arguments_of
-from numpyae.lab.settings import codes, known, make
-from numpyae.losses import Loss
-from numpyae.penalties import Penalty
+from numpyae.evaluation import kl_of_units
+from numpyae.lab import choices, results
+from numpyae.lab.building import architecture, build_model, check_vae
 from numpyae.training import History, check_arguments
 
 # For a name in --plots the picture that is drawn after an epoch, a file name in Run.pictures; the film comes last.
 PLOTS = {"reconstruction": "reconstructions", "manifold": "manifold", "map": "code_map", "animation": None}
+SCALED = {"none": "none, the data are taken as they are",
+          "centred": "centred: each feature loses its mean, and all are divided by one number; results are in the units "
+                     "of the data",
+          "standardised": "standardised: each feature loses its mean and is divided by its spread; results are in the "
+                          "units of the data"}
 MOST_CLASSES = 1000
 MOST_DRAWN = 20                       # epochs, about, whose pictures --plots draws
 HELD_OUT = 0.1                        # of data that come without a test set
@@ -47,12 +49,17 @@ class Run:
         x, y, x_test, y_test = self.dataset[1:5]
         self.labels = labels_of(self.dataset)
         self.convention = self.judged = self.dataset.convention
-        self.data, self.held_out, self.each_epoch, self.film = (x,), (x_test,), None, None
+        self.data, self.held_out, self.each_epoch, self.film, self.unit_kl = (x,), (x_test,), None, None, []
         check_plots(settings, self.dataset.image_shape)
         if settings["task"] == "regression":
             y, y_test = targets(settings, y, dtype), targets(settings, y_test, dtype)
+            must(len(y) < 2 or np.any(y != y[0]),
+                 f"{settings['data']}: all targets to learn from are {y.flat[0]:g}: there is nothing to predict")
             self.data, self.held_out = (x, y), (x_test, y_test)
-        self.model = build_model(settings, x.shape[1], y, y_test).astype(dtype)
+        self.settle(x)
+        if settings["task"] == "vae":
+            check_vae(settings)
+        self.model = build_model(settings, self.scalings, x.shape[1], y, y_test).astype(dtype)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*values between 0 and 1", UserWarning)       # they are binarised below
             check_arguments(self.model, self.data, Adam(settings["lr"]), settings["epochs"], settings["batch_size"],
@@ -62,8 +69,36 @@ class Run:
             self.judged += ", binarised once"
             self.each_epoch = datasets.binarize
             self.held_out = (datasets.binarize(np.random.default_rng(settings["seed"]), x_test),)
-        if checkpoint is not None:
-            read_checkpoint(checkpoint, self.model, Adam(settings["lr"]), np.random.default_rng(0), History)
+        if checkpoint is None:
+            self.model.start_at(*self.data)
+        else:
+            done = read_checkpoint(checkpoint, self.model, Adam(settings["lr"]), np.random.default_rng(0), History)[0]
+            must(done.epochs < settings["epochs"],
+                 f"{checkpoint}: its {done.epochs} epochs are done, there is nothing to train: more --epochs go on")
+
+    def settle(self, x):
+        """Choose, by the data, the settings that nobody gave; keep (centre, spread) of x and of the targets.
+
+        None stands for a side that is not scaled.
+        """
+        settings, task, n, image = self.settings, self.settings["task"], len(x), self.dataset.image_shape
+        settings["likelihood"] = settings["likelihood"] or choices.likelihood(task, x, image)
+        settings["batch_size"] = settings["batch_size"] or choices.batch_size(task, n)
+        if settings["epochs"] is None:
+            settings["epochs"] = choices.epochs(task, n, x.shape[1], settings["batch_size"])
+        if settings["decay"] is None:
+            settings["decay"] = choices.decay(task, n, x.shape[1], settings["likelihood"])
+        bounded = settings["likelihood"] in choices.BOUNDED
+        density = settings["likelihood"] in ("gaussian", "heteroscedastic") and task != "regression"
+        word, *scale = choices.scaling(x, image, density, settings["scaling"])
+        targets = scale
+        if task == "regression" and not bounded:
+            targets = choices.scaling(self.data[1], None, False, settings["scaling"])[1:]
+        settings["scaling"] = word
+        self.scalings = [None if np.all(spread == 1) and not np.any(centre) else (centre, spread)
+                         for centre, spread in (scale, targets)]
+        if bounded:
+            self.scalings[1] = None
 
     def announce(self, folder):
         """Return lines that say how the model will be trained, and on which data."""
@@ -74,6 +109,8 @@ class Run:
         return "\n".join([
             f"data        {settings['data']}: {N} to train on, {len(self.held_out[0])} held out; {shape}",
             f"            {self.convention}",
+            *([f"targets     {self.of_targets()}"] if settings["task"] == "regression" else []),
+            f"scaling     {SCALED[settings['scaling']]}",
             f"model       {architecture(settings, D, self.model)}",
             f"            {self.model.w.size} parameters, {settings['dtype']}",
             f"training    Adam, rate {settings['lr']:g} falling to a tenth, {settings['epochs']} epochs of {steps} "
@@ -81,6 +118,13 @@ class Run:
             *[f"plots       {', '.join(settings['plots'])}"] * bool(settings["plots"]),
             f"results     {folder}",
             *[f"resumed     from {self.resumed}"] * bool(self.resumed)])
+
+    def of_targets(self):
+        """Return in words what is predicted."""
+        y = self.data[1]
+        if y.ndim == 1:
+            return f"{len(np.unique(y))} classes, the commonest in {np.bincount(y).max() / len(y):.1%} of the samples"
+        return f"{y.shape[1]} number{'s' * (y.shape[1] > 1)}, from {y.min():.4g} to {y.max():.4g}"
 
     def train(self, folder):
         """Train the model, with a checkpoint after every epoch; return the History."""
@@ -90,7 +134,13 @@ class Run:
         def falling_rate(model, history, optimizer):
             optimizer.alpha = lr * 0.1 ** (history.epochs / max(epochs, 1))
 
-        callbacks = [falling_rate]
+        def warmer(model, history, optimizer):
+            model.beta = settings["beta"] * min(1, (history.epochs + 1) / settings["warm_up"])
+
+        def watching(model, history, optimizer):
+            self.unit_kl.append(kl_of_units(model, self.held_out[0][:400]))
+
+        callbacks = [falling_rate] + [warmer] * bool(settings["warm_up"]) + [watching] * (settings["task"] == "vae")
         if settings["plots"]:
             callbacks.append(partial(self.draw_epoch, os.path.join(folder, "epochs")))
         if "animation" in settings["plots"]:
@@ -98,26 +148,15 @@ class Run:
             if self.resumed is None:
                 self.film.add(self.model, 0)
             callbacks.append(self.film)
-        return fit(self.model, *self.data, optimizer=Adam(lr), epochs=epochs, batch_size=settings["batch_size"],
+        return fit(self.model, *self.data, optimizer=Adam(lr), epochs=epochs, patience=settings["patience"] or None,
+                   clip=settings["clip"] or None, batch_size=settings["batch_size"],
                    rng=np.random.default_rng(settings["seed"]), each_epoch=self.each_epoch, validation=self.held_out,
                    callbacks=callbacks, checkpoint=os.path.join(folder, "checkpoint.npz"), resume=self.resumed,
                    progress=True)
 
-    def result(self):
-        """Return one sentence: how good the model is on data it has not seen, with unit and convention."""
-        n = len(self.held_out[0])
-        unit = "image" if self.dataset.image_shape else "sample"
-        if self.settings["task"] == "vae":
-            bounds = self.model.elbo(*self.held_out, rng=np.random.default_rng(self.settings["seed"]))
-            return (f"held-out ELBO {bounds.mean():.2f} ± {bounds.std() / np.sqrt(n):.2f} nats per {unit} "
-                    f"(mean and standard error over {n}; {self.judged})")
-        loss = self.model.loss(*self.held_out, training=False)
-        loss = self.model.terms.get("reconstruction", loss)                  # without penalties, to compare variants by
-        if self.settings["likelihood"] == "classes":
-            wrong = np.mean(self.model.predict(self.held_out[0]).argmax(axis=1) != self.held_out[1])
-            return f"held-out cross-entropy {loss:.4f} nats per {unit}, {100 * wrong:.2f} % of {n} wrong"
-        return (f"held-out {self.settings['likelihood']} loss {loss:.5g} per {unit} (sum over features, mean over {n}; "
-                f"{self.judged})")
+    def result(self, history):
+        """Return lines: how good the model is on data it has not seen, with unit and convention, and the baselines."""
+        return results.of_run(self, history)
 
     def draw_epoch(self, folder, model, history, optimizer):
         """Write the pictures of --plots into the folder, after those epochs that are drawn: fit calls this."""
@@ -157,8 +196,14 @@ class Run:
             "activity": (sparse and self.labels is not None, lambda: plots.activity(model, x, self.labels)),
             "samples": (task == "vae" and shape, lambda: plots.samples(model, shape, rng=rng)),
             "manifold": (latent == 2 and shape, lambda: plots.manifold(model, shape, x=grid)),
-            "filters": (shape, lambda: plots.filters(next(iter(model.leaves().values())), shape))}
+            "unit_kl": (latent > 2 and len(self.unit_kl) > 1, lambda: plots.unit_kl(self.unit_kl)),
+            "filters": (shape, lambda: plots.filters(first_dense(model), shape))}
         return {name: draw for name, (fits, draw) in pictures.items() if fits}
+
+
+def first_dense(model):
+    """Return the first layer with weights."""
+    return next(leaf for leaf in model.leaves().values() if isinstance(leaf, Dense))
 
 
 def save(make, path):
@@ -215,66 +260,21 @@ def labels_of(data):
 
 def targets(settings, y, dtype):
     """Return the targets of a regression: labels (N,) or numbers (N, M). Settles settings["likelihood"]."""
-    must(y is not None, f"{settings['data']}: regression needs targets: an .npz or .mat with an array y beside x")
-    settings["likelihood"] = settings["likelihood"] or ("classes" if y.ndim == 1 else "squared-error")
+    name = settings["data"]
+    must(y is not None, f"{name}: regression needs targets: an .npz or .mat with an array y beside x")
+    settings["likelihood"] = settings["likelihood"] or ("classes" if are_classes(y) else "squared-error")
     if settings["likelihood"] != "classes":
         return y.reshape(len(y), -1).astype(dtype)
     must(y.ndim == 1 and y.min() >= 0 and y.max() < MOST_CLASSES,
-         f"{settings['data']}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
+         f"{name}: classes must be whole numbers from 0 to {MOST_CLASSES - 1}, "
          f"got {y.min():g} to {y.max():g}: --likelihood squared-error takes them as numbers")
     return y
 
 
-# The model of a run
-
-def build_model(settings, D, y, y_test):
-    """Return the model of the settings for data of D features; y and y_test matter for regression only."""
-    rng = np.random.default_rng(settings["seed"])
-    hidden, latent = settings["hidden"], settings["latent"]
-    loss = known(Loss)[settings["likelihood"]]
-    criterion = loss(learn=True) if "learn" in arguments_of(loss) else loss()                    # learn: its σ
-    outputs = D * criterion.outputs_per_feature
-    if settings["task"] == "regression":
-        outputs = int(max(y.max(), y_test.max())) + 1 if y.ndim == 1 else y.shape[1] * criterion.outputs_per_feature
-        return Regression(mlp([D, *hidden, outputs], rng=rng), criterion)
-    corruption = settings["corruption"] and make("--corruption", Corruption, settings["corruption"], "gaussian:0.3")
-    if settings["task"] == "ae":
-        encoder = encoder_of(settings["code"], [D, *hidden, latent], rng)
-        decoder = mirror(encoder) if settings["tied"] else mlp([latent, *hidden[::-1], outputs], rng=rng)
-        penalties = [make("--penalty", Penalty, text, "kl:0.05:3") for text in settings["penalty"]]
-        return Autoencoder(encoder, decoder, criterion, corruption, penalties)
-    encoder = with_dropout(mlp([D, *hidden, 2 * latent], rng=rng), settings["dropout"])
-    decoder = with_dropout(mlp([latent, *hidden[::-1], outputs], rng=rng), settings["dropout"])
-    return VAE(encoder, decoder, criterion, DiagonalGaussian(latent), corruption=corruption)
-
-
-def encoder_of(code, sizes, rng):
-    """Return tanh layers and a code: linear, bounded, rectified, or the K strongest units only ("top-25")."""
-    if code in codes():
-        return mlp(sizes, output=codes()[code], rng=rng)
-    k = code.removeprefix("top-")
-    must(code.startswith("top-") and k.isdecimal() and 1 <= int(k) <= sizes[-1],
-         f"--code must be {', '.join(codes())}, or top-K with K from 1 to {sizes[-1]}, got {code!r}")
-    return Sequential(*mlp(sizes, rng=rng).layers, TopK(int(k)))
-
-
-def mirror(encoder):
-    """Return the decoder that shares the encoder's weights: its Dense layers backwards, transposed, tanh between."""
-    return Sequential(*[part for layer in encoder.layers[::-1] if isinstance(layer, Dense)
-                        for part in (TiedDense(layer), Tanh())][:-1])
-
-
-def with_dropout(network, p):
-    """Return the network with a Dropout after each hidden activation; p = 0: without."""
-    return Sequential(*[part for layer in network.layers
-                        for part in [layer] + [Dropout(p)] * (p > 0 and not isinstance(layer, Dense))])
-
-
-def architecture(settings, D, model):
-    """Return a line such as: VAE 784-256-256-[2]-256-256-784, tanh, bernoulli."""
-    hidden, code, dropout = settings["hidden"], settings["code"], settings["dropout"]
-    sizes = ([D, *hidden, model.network.n_out] if settings["task"] == "regression" else
-             [D, *hidden, f"[{settings['latent']}]", *hidden[::-1], model.decoder.n_out])
-    variants = [f"{code} code"] * (code != "linear") + ["tied"] * settings["tied"] + settings["penalty"]
-    variants += [f"dropout {dropout:g}"] * bool(dropout) + [settings["corruption"]] * bool(settings["corruption"])
-    return ", ".join([f"{type(model).__name__} {'-'.join(map(str, sizes))}", "tanh", settings["likelihood"], *variants])
+def are_classes(y):
+    """Return whether y holds classes: whole numbers, few, or from 0 or 1 without gaps and five or more of each."""
+    if y.ndim != 1:
+        return False
+    found = np.unique(y)
+    whole = found[0] in (0, 1) and len(found) > 0.9 * (found[-1] - found[0])
+    return len(found) <= 20 or whole and len(y) >= 5 * len(found)

@@ -20,6 +20,7 @@ from collections import namedtuple
 from numpyae.checkpoints import read_record
 from numpyae.checks import must
 from numpyae.described import with_subclasses
+from numpyae.lab.choices import SCALINGS
 from numpyae.layers import Layer
 from numpyae.losses import Loss
 
@@ -55,6 +56,7 @@ FLAG = Kind(bool, lambda value: isinstance(value, bool), "true or false")
 TEXTS = row_of(TEXT, "names with commas between")
 SIZES = row_of(at_least(1), "whole numbers of at least 1 with commas between")
 RATE = Kind(float, lambda value: type(value) in (int, float) and 0 < value < math.inf, "a positive number")
+WEIGHT = Kind(float, lambda value: type(value) in (int, float) and 0 <= value < math.inf, "a number of at least 0")
 SHARE = Kind(float, lambda value: type(value) in (int, float) and 0 <= value < 1, "a number in [0, 1)")
 
 
@@ -85,16 +87,25 @@ OPTIONS = (
     Option("data", TEXT, {"vae": "digits", "ae": "digits", "regression": "noisy_sine"},
             "digits, mnist, two_moons, curves … (a wrong name lists all), or a file: .npz or .mat with x and, for "
             "targets, y; .csv, .npy, IDX with x only ({})"),
-    Option("epochs", at_least(0), {"vae": 40, "ae": 40, "regression": 2000}, "passes over the data ({})"),
-    Option("batch_size", at_least(1), {"vae": 100, "ae": 100, "regression": 10}, "samples per step ({})"),
+    Option("epochs", at_least(0), None, {
+        "vae": "passes over the data (40, more of small data)", "ae": "passes over the data (40, more of small data)",
+        "regression": "passes over the data (2000 of a curve, else 10 or more, so that there are 3000 steps)"}),
+    Option("batch_size", at_least(1), None, "samples per step (a tenth of the data, from 10 to 100)"),
+    Option("scaling", Kind(str, lambda value: value in SCALINGS, "none, centred or standardised"), None,
+           "of each feature, and of numbers to predict: centred takes off the mean, standardised divides by the spread "
+           "too; results are in the units of the data all the same (chosen by the data)",
+           argument={"choices": SCALINGS}),
     Option("latent", at_least(1), {"vae": 2, "ae": 2, "regression": None}, "size of the code ({}); 2 can be drawn",
            ("ae", "vae")),
     Option("hidden", SIZES, {"vae": [256, 256], "ae": [256, 256], "regression": [20]},
-            "hidden layers, tanh; a decoder mirrors them ({})", argument={"metavar": "H1,H2,..."}),
+            "hidden layers; a decoder mirrors them ({})", argument={"metavar": "H1,H2,..."}),
+    Option("activation", Kind(str, lambda value: value in known(Layer), "the word of an activation"), "tanh",
+           "of the hidden layers: {activations} ({})", argument={"metavar": "NAME"}),
     Option("lr", RATE, {"vae": 3e-3, "ae": 3e-3, "regression": 1e-2}, "learning rate of Adam ({})"),
     Option("likelihood", Kind(str, lambda value: value in known(Loss), "the word of a loss"),
-            {"vae": "bernoulli", "ae": "squared-error", "regression": None},
-            {"vae": MEANS + "bernoulli draws 0/1 pixels anew each epoch",
+            {"vae": None, "ae": "squared-error", "regression": None},
+            {"vae": MEANS.format("bernoulli for pictures in [0, 1] and 0/1 data, else gaussian")
+             + "bernoulli draws 0/1 pixels anew each epoch",
              "ae": MEANS + "bernoulli and others: data in [0, 1]",
              "regression": MEANS.format("classes for integer targets, else squared-error")
              + "squared-error on integers regresses them"}),
@@ -107,6 +118,22 @@ OPTIONS = (
             ("ae",), {"action": "append", "type": str, "metavar": "NAME:NUMBERS"}),
     Option("corruption", TEXT, None, "denoising: the net sees a damaged x, its target stays the clean one: "
            "{corruptions} (none)", ("ae", "vae"), {"metavar": "NAME:NUMBER"}),
+    Option("decay", WEIGHT, None, "weight decay: this times the sum of the squared weights is added to the loss (0; "
+           "0.03 where there are more features than samples, 0.001 for the numbers to predict of a table)",
+           argument={"metavar": "L"}),
+    Option("beta", WEIGHT, 1.0, "weight of the KL in the loss; more than 1 disentangles, less reconstructs better (1)",
+           ("vae",), {"metavar": "B"}),
+    Option("warm_up", at_least(0), 0, "epochs in which beta rises from 0 to its value (0)", ("vae",),
+           {"metavar": "EPOCHS"}),
+    Option("iwae", at_least(0), 0, "train the importance-weighted bound with K draws instead of the ELBO (0: the ELBO)",
+           ("vae",), {"metavar": "K"}),
+    Option("covariance", Kind(str, lambda value: value in ("diagonal", "full"), "diagonal or full"), "diagonal",
+           "of q(z|x): diagonal or full ({})", ("vae",), {"choices": ["diagonal", "full"]}),
+    Option("prior", TEXT, "gaussian", "p(z): gaussian, which is N(0, I), or mixture:C, which is C Gaussians whose "
+           "places are learnt ({})", ("vae",), {"metavar": "NAME"}),
+    Option("patience", at_least(0), 0, "stop when the held-out loss has not improved for so many epochs, and take the "
+           "best epoch; the held-out number is then an optimistic one (0: never)", argument={"metavar": "EPOCHS"}),
+    Option("clip", WEIGHT, 0.0, "a gradient longer than this is shortened to it (0: never)", argument={"metavar": "C"}),
     Option("dropout", SHARE, 0.0, "while training, drop each hidden unit of encoder and decoder with this probability, "
            "in [0, 1) (0)", ("vae",), {"metavar": "P"}),
     Option("plots", TEXTS, [], "draw these after every epoch into the folder epochs/, of more than 20 epochs about 20: "
@@ -162,7 +189,8 @@ def read_settings(source):
     try:
         found = json.loads(pathlib.Path(source).read_text())
         plain = {option.name: option.default for option in OPTIONS if not isinstance(option.default, dict)}
-        settings = {name: (plain | found)[name] for name in ("task", *DEFAULTS["vae"])}
+        before = plain | {"scaling": "none", "decay": 0.0}                   # there was a time without these
+        settings = {name: (before | found)[name] for name in ("task", *DEFAULTS["vae"])}
         for option in OPTIONS:
             value = settings[option.name]
             must(value == option.value(settings["task"]) or option.kind.fits(value), f"{option.name} is {value!r}")

@@ -23,7 +23,7 @@ rules for colour: it is never the only channel (classes carry their names, curve
 in twelve does not see red and green as others do, so all colours here keep apart for him too.
 """
 
-from numpyae.plots.codes import activity, code_map, densest_point, keep_apart, show_classes
+from numpyae.plots.codes import activity, code_map, densest_point, keep_apart, show_classes, unit_kl
 from numpyae.plots.curves import learning_curve, regression
 from numpyae.plots.films import Recorder, learning_animation, moving_basis
 from numpyae.plots.gradients import VERDICTS, gradient_check

@@ -2,6 +2,8 @@
 
 import numpy as np
 from matplotlib.markers import MarkerStyle
+from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
 
 from numpyae.plots.style import (COLOURS, MARKERS, TEXT, TICKS, choose_rows, class_name, colour_bar, new_panel,
                                  require)
@@ -12,8 +14,8 @@ def code_map(model, x, labels=None, limit=5000):
 
     x: (N, D); labels: (N,) whole numbers, or None. Of more than `limit` rows, so many are shown, evenly spread over x.
     Of a code with more than two dimensions, the two with the largest variance are shown. Names that would cover each
-    other are moved, with a line to their place. After ten classes the colours repeat. ValueError for a code of one
-    dimension or labels that do not fit.
+    other are moved, with a line to their place. After ten classes the colours repeat. Where the model has a prior
+    N(μ₀, σ₀²), circles show 1, 2 and 3 of its σ₀. ValueError for a code of one dimension or labels that do not fit.
     """
     require("code_map", model, "encode", x=x, limit=limit)
     x, labels = choose_rows("code_map", x, labels, limit)
@@ -23,10 +25,35 @@ def code_map(model, x, labels=None, limit=5000):
         raise ValueError(f"code_map: the code must have at least 2 dimensions, got {K}")
     i, j = np.sort(np.argsort(-code.var(axis=0), kind="stable")[:2])
     which = f" (the two of {K} dimensions that vary most)" * (K > 2)
-    figure, axes = new_panel(f"Inputs the encoder finds alike lie together{which}.", 10.5,
+    mu, sigma = (np.broadcast_to(getattr(getattr(model, "prior", None), name, np.nan), K) for name in ("mu", "sigma"))
+    circles = " Circles: 1, 2 and 3 σ of the prior." * bool(np.isfinite(mu).all())
+    figure, axes = new_panel(f"Inputs the encoder finds alike lie together{which}.{circles}", 10.5,
                              f"The code of {len(x)} inputs", f"$z_{{{i + 1}}}$", f"$z_{{{j + 1}}}$")
     axes.set_aspect("equal", adjustable="datalim")
     show_classes(axes, code[:, [i, j]], labels)
+    for k in (1, 2, 3) if circles else ():
+        axes.add_artist(Ellipse((mu[i], mu[j]), 2 * k * sigma[i], 2 * k * sigma[j], fill=False, linestyle="--",
+                               linewidth=1.5, edgecolor="0.35"))
+    return figure
+
+
+def unit_kl(kl):
+    """Show the KL of each unit of a code in nats, a row for each unit, a column for each epoch: kl (epochs, d).
+
+    The units are in the order of the last epoch. A unit whose row goes dark has collapsed: q(z_j|x) is the prior.
+    ValueError unless kl has two axes.
+    """
+    kl = np.asarray(kl)
+    if kl.ndim != 2 or not kl.size:
+        raise ValueError(f"unit_kl: kl must have shape (epochs, units), got {kl.shape}")
+    order = np.argsort(-kl[-1], kind="stable")
+    figure, axes = new_panel("A row that goes dark is a unit that has collapsed: it says nothing about the input.", 12,
+                             "The KL of each unit of the code", "epoch", "unit, the busiest first")
+    image = axes.imshow(kl[:, order].T, cmap="cividis", vmin=0, aspect="auto", interpolation="nearest",
+                        extent=(0.5, len(kl) + 0.5, kl.shape[1] + 0.5, 0.5))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    colour_bar(axes, image, "nats")
     return figure
 
 
