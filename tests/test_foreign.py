@@ -206,8 +206,39 @@ def test_a_gradient_of_another_shape_is_a_report():
 
 def test_an_error_inside_f_at_a_step_leaves_w_as_it_was():
     w = np.array([1.0, 2.0])
-    for error in (RuntimeError("on purpose"), KeyboardInterrupt()):
-        with pytest.raises(type(error)):
-            gradcheck.check_function(Shy(20, error), lambda w: 2 * w, w)
-        np.testing.assert_array_equal(w, [1, 2])
-    assert gradcheck.check_function(Shy(20, ValueError("outside the domain")), lambda w: 2 * w, w).rows[0]["disagree"] == 0
+    with pytest.raises(KeyboardInterrupt):
+        gradcheck.check_function(Shy(20, KeyboardInterrupt()), lambda w: 2 * w, w)
+    np.testing.assert_array_equal(w, [1, 2])
+    for error in (ValueError("outside the domain"), AssertionError(), np.linalg.LinAlgError("singular"), RuntimeError("no")):
+        assert gradcheck.check_function(Shy(20, error), lambda w: 2 * w, w).rows[0]["disagree"] == 0
+
+
+@pytest.mark.parametrize("e", [-1e-4, -1e-6, -1e-8, 1e-6])
+def test_the_flat_side_of_a_kink_is_no_staircase(e):
+    x = np.random.default_rng(0).normal(size=(7, 5))
+    x[2, 1] = e
+    assert gradcheck.check_layer(lambda x: (np.maximum(x, 0), x), lambda d, x: d * (x > 0), x).ok
+    assert not gradcheck.check_layer(lambda x: (np.maximum(x, 0), x), lambda d, x: d * (x > 0) * 1.01, x).ok
+
+
+def test_what_computes_in_float32_is_judged_to_its_digits():
+    def forward(x, w):
+        x, w = x.astype(np.float32), w.astype(np.float32)
+        return x @ w, (x, w)
+
+    def backward(dout, cache, c=1.0):
+        x, w = cache
+        return dout.astype(np.float32) @ w.T, x.T @ dout.astype(np.float32) * np.float32(c)
+
+    report = gradcheck.check_layer(forward, backward, X, {"w": PARAMS["w"]})
+    assert report.ok and "it computes in float32" in report.warnings[0]
+    assert not gradcheck.check_layer(forward, lambda d, c: backward(d, c, 1.02), X, {"w": PARAMS["w"]}).ok
+    tanh = (lambda x: (np.tanh(x), np.tanh(x))), (lambda d, h: d * (1 - h * h))
+    assert gradcheck.check_layer(*tanh, X, dtype=np.float32).ok
+
+
+def test_what_is_right_to_an_accuracy_only():
+    y = np.random.default_rng(0).uniform(0.05, 1, (5, 3))
+    pair = (lambda y: (-np.log(y + 1e-7), y)), (lambda dout, y: -dout / y)
+    assert gradcheck.check_layer(*pair, y).verdict == "disagree" and gradcheck.check_layer(*pair, y, accuracy=1e-5).ok
+    assert not gradcheck.check_layer(pair[0], lambda dout, y: -1.01 * dout / y, y, accuracy=1e-5).ok

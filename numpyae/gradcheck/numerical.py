@@ -23,6 +23,7 @@ from numpyae.checks import check_choice
 STEPS = (1e-4, 1e-5, 1e-3, 1e-2, 1e-1, 1e-6)       # the usual best first
 FAR_APART = (1e-2, 1e-6, 1e-8, 1e-11)              # steps between which a kink or a stair near the point would show
 LADDER = tuple(10.0 ** (-k / 2) for k in range(2, 23))                       # 1e-1 ... 1e-11
+STAIR = 100                                        # so many times its noise is the most that a stair of f is high
 GOOD = 1e-6                                        # relative error at which the first look is enough
 EPS = np.finfo(np.float64).eps
 
@@ -143,7 +144,7 @@ def second_look(f, w, index, scale, noise, same_side=None):
 
     `same_side(h)` tells whether f is smooth between w - h e_i and w + h e_i, when somebody knows: only such steps
     count. Where f is a staircase (its summands are too large to show a small change) it is as rough as its lowest
-    step.
+    step. No change at all below steps that change much is no stair: it is the flat side of a kink.
     """
     steps = [step * scale for step in LADDER]
     if 0 < abs(w[index]) < 1e-2 * scale:
@@ -154,7 +155,10 @@ def second_look(f, w, index, scale, noise, same_side=None):
     lowest = min((change for change in changes if 0 < change < np.inf), default=0.0)
     tiny = [min(share * scale, max(steps, default=0) / 4) for share in (1e-7, 1e-9, 1e-11)]
     along = [values_at(f, w, index, [w[index] + k * h for k in range(-4, 5)]) for h in tiny]
-    noise = max(noise, least_noise(along), lowest if 0 in changes else 0.0)
+    noise = max(noise, least_noise(along))
+    digit = max((h * last for h, (_, last), _ in pairs if np.isfinite(last)), default=0.0)
+    if 0 in changes and lowest <= STAIR * max(noise, digit):                 # else it is the flat side of a kink
+        noise = max(noise, lowest)
     best, before = (np.nan, np.inf), (np.nan, np.inf)
     for h, A, B in pairs:
         now = extrapolated(A, B, h, noise)

@@ -19,6 +19,9 @@ from numpyae.gradcheck.nests import Nest, WrongReturn, cast, children, flattened
 from numpyae.gradcheck.subjects import Subject
 
 
+SINGLE = 64 * float(np.finfo(np.float32).eps)            # relative error of a gradient computed in float32
+
+
 @dataclasses.dataclass
 class Settings:
     """Say how somebody's code is to be called and judged.
@@ -62,6 +65,7 @@ class ForeignSubject(Subject):
         """Take over the settings and the named arrays of these nests, the inputs first."""
         self.settings, self.in_place, self.allowed = settings, settings.in_place, []
         self.dtype, self.accuracy = settings.dtype, settings.accuracy
+        self.digits = max(settings.accuracy or 0.0, SINGLE if settings.dtype == np.float32 else 0.0)
         self.deadline = None if settings.seconds is None else time.monotonic() + settings.seconds
         names = [name for nest in nests for name in nest.leaves]
         double = [name for name in names if names.count(name) > 1]
@@ -86,7 +90,8 @@ class ForeignSubject(Subject):
         """Return sentences for the report about what was taken for granted."""
         whole = [name for name, array in self.fixed.items() if name not in self.settings.fixed
                  and array.dtype.kind in "iub"]
-        return self.allowed + [f"{', '.join(whole)}: whole numbers, such as indices or labels, have no gradient, and "
+        single = ["it computes in float32, and is judged to the digits of float32"] * (self.digits == SINGLE)
+        return self.allowed + single + [f"{', '.join(whole)}: whole numbers, such as indices or labels, have no gradient, and "
                                "none is checked"] * bool(whole)
 
 
@@ -194,6 +199,8 @@ class PairSubject(ForeignSubject):
                 raise TypeError(f"{call}: forward must return a float array {name}, got "
                                 + (type(array).__name__ if kind == "O" else str(np.asarray(array).dtype)))
         self.deltas = [drawn(rng, np.asarray(array)) for array in outputs.values()]
+        if any(np.asarray(array).dtype == np.float32 for array in outputs.values()):
+            self.digits = max(self.digits, SINGLE)
         if not any(delta.size for delta in self.deltas):
             raise ValueError(f"{call}: forward must return an out with elements, got shape {np.shape(out)}: nothing "
                              "would be checked")

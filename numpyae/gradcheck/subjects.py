@@ -37,6 +37,7 @@ class Subject:
     adds = True                       # backward adds to the gradients of the parameters
     in_place, allowed = False, ()     # backward may change its deltas and what forward kept; what it did
     dtype = accuracy = deadline = None                   # the float type, the relative error, the end in time
+    digits = 0.0                      # the relative error up to which gradients are right: that of float32, or accuracy
 
     @property
     def arrays(self):
@@ -53,10 +54,10 @@ class Subject:
             array[...] = values[name]
 
     def value(self):
-        """Return f, or NaN where it is not defined: a step may leave its domain."""
+        """Return f, or NaN where it is not defined: a step may leave its domain, and code says so by any exception."""
         try:
             return self.f()
-        except (ArithmeticError, ValueError):
+        except Exception:
             return np.nan
 
     def forward(self):

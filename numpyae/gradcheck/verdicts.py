@@ -48,6 +48,7 @@ def compare_array(subject, name, array, yours, rng):
             values = {"index": np.array(flat, dtype=int), "numerical": one.of(R), "error": one.of(error),
                       "yours": np.array([gradient[index] for index in indices], dtype=np.float64),
                       "kinked": np.zeros(len(flat), dtype=bool)}
+            values["error"] += subject.digits / SAFETY * largest(values["numerical"])
             if term is None and subject.names:
                 values["by_name"] = {name: np.asarray(R)[:, 1 + k] for k, name in enumerate(subject.names)}
             roughness = float(one.of(noise))
@@ -137,8 +138,10 @@ def look_again(f, array, index, scale, noise, values, i):
 
     with np.errstate(all="ignore"):
         R, error = values["numerical"][i], values["error"][i]
+        floor = f.subject.digits / SAFETY * largest(values["numerical"])
         if not (abs(yours - R) > SAFETY * error and confirmed(f, array, index, scale, noise, R, error)):
             R, error = second_look(f, array, index, scale, noise, same_side if known else None)
+            error = error + floor
         if abs(yours - values["numerical"][i]) <= SAFETY * values["error"][i] and not error < values["error"][i]:
             R, error = values["numerical"][i], values["error"][i]            # the first look was no worse
         if np.isfinite(error):
@@ -175,10 +178,15 @@ def slope_along(f, array, gradient, v, noise):
 
     R, error = second_look(g, np.zeros(1), (0,), 1.0, noise)
     yours = float(np.sum(gradient * v))
-    error += 1e-12 * float(np.sum(np.abs(gradient * v)))
+    error += max(1e-12, f.subject.digits / SAFETY) * float(np.sum(np.abs(gradient * v)))
     unclear = not np.isfinite(error) or error > USELESS * max(abs(yours), abs(R))
     return yours, float(R), float(error), (CANNOT_TELL if unclear else
                                            AGREE if abs(yours - R) <= SAFETY * error else DISAGREE)
+
+
+def largest(values):
+    """Return the largest finite absolute value, 0 where there is none."""
+    return np.max(np.abs(values), initial=0, where=np.isfinite(values))
 
 
 def hunted_down(f, array, gradient, scale, noise, rng):
