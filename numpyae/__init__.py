@@ -22,7 +22,8 @@ __all__ = ["Layer", "parameter", "Dense", "TiedDense", "Dropout", "TopK", "Seque
            "HeteroscedasticGaussianNLL", "Model", "Regression", "PCA", "Autoencoder", "RBM",
            "GaussianNoise", "MaskingNoise", "SaltAndPepper",
            "KLSparsity", "L1Sparsity", "L2Sparsity", "Contraction", "WeightDecay",
-           "Standardise", "Standardised", "VAE", "IWAE", "ScoreFunctionVAE", "DiagonalGaussian", "FullGaussian", "GaussianPrior", "MixturePrior",
+           "Standardise", "Standardised",
+           "VAE", "IWAE", "ScoreFunctionVAE", "DiagonalGaussian", "FullGaussian", "GaussianPrior", "MixturePrior",
            "GradientDescent", "Momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam", "lbfgs",
            "fit", "online_backprop", "gradcheck", "trace", "datasets", "plots"]
 

@@ -5,7 +5,8 @@ import numpy as np
 from numpyae.gradcheck.sentences import place_of
 from numpyae.gradcheck.verdicts import DISAGREE, SAFETY
 
-EXACT = 1e-9                          # relative rounding of what is computed without finite differences
+EXACT = 1e-9                          # relative rounding of what is computed without finite differences,
+LAST = 1e-13                          # and what summands as large as the largest element can leave in any other
 
 
 class Case:
@@ -65,7 +66,7 @@ class Case:
     def fits(self, candidate, error, target=None):
         """Return whether the target, `yours` by default, is `candidate` to within this error and rounding."""
         target = self.yours if target is None else target
-        return bool(np.all(np.abs(target - candidate) <= SAFETY * error + EXACT * np.abs(candidate).max(initial=0)))
+        return bool(np.all(np.abs(target - candidate) <= SAFETY * error + rounding(candidate)))
 
     def constant(self, basis, error, target=None):
         """Return c if the target, `yours` by default, is c times the basis to within |c| error, else None."""
@@ -75,9 +76,10 @@ class Case:
             return None
         sure = size > 0.1 * size.max()
         c = float(np.median(target[sure] / basis[sure]))
-        slack = SAFETY * abs(c) * error + EXACT * np.maximum(np.abs(target), abs(c) * size).max()
+        slack = SAFETY * abs(c) * error + rounding(np.maximum(np.abs(target), abs(c) * size))
         slack = slack + size * SAFETY * abs(c) * np.max(error / size.max())
-        slack = slack + (0 if target is self.yours else SAFETY * self.error)
+        if target is not self.yours:                     # it has the error of the truth, and so has c
+            slack = slack + SAFETY * (self.error + size * np.median(self.error[sure] / size[sure]))
         return c if np.isfinite(c) and c != 0 and np.all(np.abs(target - c * basis) <= slack) else None
 
     def multiples(self, bases, error=0.0, target=None):
@@ -103,3 +105,12 @@ class Case:
         i = int(np.argmax(self.wrong * np.abs(self.yours - self.truth)))
         words = f"must be {self.truth[i]:.6g}, and is {self.yours[i]:.6g}"
         return f"worst at {place_of(self.index[i], self.shape)}: it {words}" if self.shape else words
+
+
+def rounding(array):
+    """Return the rounding of each element of what is computed without finite differences.
+
+    It is measured by the element itself: one large element must not make room for errors in the others.
+    """
+    size = np.abs(array)
+    return EXACT * size + LAST * size.max(initial=0)

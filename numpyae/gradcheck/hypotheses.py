@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from numpyae.gradcheck.case import EXACT
+from numpyae.gradcheck.case import rounding
 from numpyae.gradcheck.sentences import coefficient, place_of
 from numpyae.gradcheck.verdicts import SAFETY
 from numpyae.gradcheck.vocabulary import PLAIN, TRANSFORMS, as_rows, quantities
@@ -71,28 +71,31 @@ def is_a_multiple(case, words):
 
 def is_arranged_wrongly(case, words):
     """W stands where Wᵀ belongs, one number stands in every place, or the sum is over other axes."""
-    yield from ((cause, sentence) for cause, sentence, candidate in (arrangements(case, words) if case.whole else ())
-                if candidate.shape == case.shape and case.fits(candidate.ravel(), case.error.sum()))
+    yield from ((cause, sentence) for cause, sentence, candidate, error in
+                (arrangements(case, words) if case.whole else ())
+                if candidate.shape == case.shape and case.fits(candidate.ravel(), np.ravel(error)))
 
 
 def arrangements(case, words):
-    """Yield (cause, sentence, array): the truth transposed or summed; delta and xᵀ delta summed over the wrong axis."""
-    truth, over = case.truth.reshape(case.shape), [(None, "all its elements")]
+    """Yield (cause, sentence, array, its error): the truth transposed or summed; delta, xᵀ delta over a wrong axis."""
+    truth, error = case.truth.reshape(case.shape), case.error.reshape(case.shape)
+    over = [(None, "all its elements")]
     if truth.ndim == 2 and min(truth.shape) > 1:
         over += [(0, "its first axis"), (1, "its second axis")]
-        yield "transposed", "is the transpose of what it should be", truth.T
+        yield "transposed", "is the transpose of what it should be", truth.T, error.T
         yield ("transposed", "holds the right numbers in the order of the transpose: was it reshaped instead of "
-               "transposed?", truth.T.reshape(truth.shape))
+               "transposed?", truth.T.reshape(truth.shape), error.T.reshape(truth.shape))
     for (axis, name), (word, of) in itertools.product(over, (("sum", np.sum), ("mean", np.mean))):
         total = np.broadcast_to(of(truth, axis=axis, keepdims=True), case.shape)
         if truth.size > 1 and np.abs(total).max() > 1e-6 * np.abs(truth).max():
-            yield "axes", f"holds the {word} over {name} in every place: it is summed over too many axes", total
+            yield ("axes", f"holds the {word} over {name} in every place: it is summed over too many axes", total,
+                   np.broadcast_to(of(error, axis=axis, keepdims=True), case.shape))
     deltas = [(name, delta) for name, delta in words.deltas.items() if delta.ndim == 2 and len(delta) > 1]
     for (name, delta), (sample, word) in itertools.product(deltas, ((0, "first"), (-1, "last"))):
-        yield "axes", f"is {name} of the {word} sample only", delta[sample]
-        yield from (("axes", f"is {other}ᵀ {name} of the {word} sample only", np.outer(x[sample], delta[sample]))
-                    for other, x in words.rows.items() if len(x) == len(delta))
-    yield from (("axes", f"is {name} summed over the features, not over the samples", delta.sum(axis=1))
+        yield "axes", f"is {name} of the {word} sample only", delta[sample], 0.0
+        yield from (("axes", f"is {other}ᵀ {name} of the {word} sample only", np.outer(x[sample], delta[sample]), 0.0)
+                    for other, x in words.rows.items() if x.ndim and len(x) == len(delta))
+    yield from (("axes", f"is {name} summed over the features, not over the samples", delta.sum(axis=1), 0.0)
                 for name, delta in deltas)
 
 
@@ -178,7 +181,7 @@ def fitting(arrays, case):
 def misses_a_summand(case, words):
     """Yours minus the truth is a number, a quantity, alone or times delta, or a parameter."""
     off = case.yours - case.truth
-    slack = SAFETY * case.error + EXACT * np.abs(off).max()
+    slack = SAFETY * case.error + rounding(off)
     if len(off) > 2 and case.wrong.all() and np.ptp(case.truth) > 0 and np.all(np.abs(off - off[0]) <= slack):
         same = f"is off by the same number, {off[0]:.6g}, in every element"
         yield (("term", f"{same}{words.called(off[0])}: a summand is missing or too many") if words.names_of(off[0])
@@ -203,8 +206,10 @@ def misses_a_scaled_parameter(case, words):
         same_shape = [(name, W) for name, W in words.parameters.items() if W.shape == case.shape]
         off = (case.yours - case.truth).reshape(case.shape)
         for (name, W), (axis, word) in itertools.product(same_shape, enumerate(("column", "row"))):
-            v = np.sum(off * W, axis=axis, keepdims=True) / np.sum(W * W, axis=axis, keepdims=True)
-            if np.all(np.abs(off - v * W) <= SAFETY * case.error.max() + EXACT * np.abs(off).max()):
+            error, squares = case.error.reshape(case.shape), np.sum(W * W, axis=axis, keepdims=True)
+            v = np.sum(off * W, axis=axis, keepdims=True) / squares
+            of_v = np.sum(np.abs(W) * error, axis=axis, keepdims=True) / squares
+            if np.all(np.abs(off - v * W) <= SAFETY * (error + np.abs(W) * of_v) + rounding(off)):
                 numbers = ", ".join(f"{u:.4g}" for u in v.ravel()[:4])
                 yield "term", (f"is off by {name} times one number for each {word} ({numbers} ...): a summand of this "
                                "form, such as the gradient of a penalty, is missing or wrong")
@@ -313,6 +318,9 @@ def depends_on_others(case, words):
 def is_unexplained(case, words):
     """No cause is known: the angle and the ratio to the truth, and the worst element."""
     yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
+    if not truth > 0:
+        yield "unexplained", f"is not 0 {case.share()}, but f does not depend on it; {case.worst()}"
+        return
     cosine = case.yours @ case.truth / (yours * truth)
     yield "unexplained", (f"is wrong {case.share()}, unexplained: cosine {cosine:.4f} and norm ratio "
                           f"{yours / truth:.4g} to the truth; {case.worst()}")

@@ -82,8 +82,8 @@ class ForeignSubject(Subject):
             raise TypeError(f"{settings.call}: {nests[-1].name} must be a dict, list or dataclass of arrays, got str")
         if not self.arrays:
             leaf = next(iter(nests[0].leaves.values()), None)
-            raise TypeError(f"{settings.call}: {names[0] if names else 'w'} must be a float array, got "
-                            f"{getattr(leaf, 'dtype', form_of(leaf))}{' that is fixed' * bool(settings.fixed)}: nothing "
+            got = f"{getattr(leaf, 'dtype', form_of(leaf))}{' that is fixed' * bool(settings.fixed)}"
+            raise TypeError(f"{settings.call}: {names[0] if names else 'w'} must be a float array, got {got}: nothing "
                             "would be checked")
 
     def notes(self):
@@ -91,8 +91,8 @@ class ForeignSubject(Subject):
         whole = [name for name, array in self.fixed.items() if name not in self.settings.fixed
                  and array.dtype.kind in "iub"]
         single = ["it computes in float32, and is judged to the digits of float32"] * (self.digits == SINGLE)
-        return self.allowed + single + [f"{', '.join(whole)}: whole numbers, such as indices or labels, have no gradient, and "
-                               "none is checked"] * bool(whole)
+        indices = [f"{', '.join(whole)}: whole numbers, such as indices or labels, have no gradient: not checked"]
+        return self.allowed + single + indices * bool(whole)
 
 
 class FunctionSubject(ForeignSubject):

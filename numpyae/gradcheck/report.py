@@ -9,6 +9,7 @@ from numpyae.gradcheck.verdicts import DISAGREE, VERDICTS
 
 DISAGREES, CANNOT_TELL = VERDICTS[1], VERDICTS[2]
 NOTHING = 1e-9                        # of the largest gradient
+ENOUGH = 0.9                          # the share of an array's elements that must be judged
 MANNERS = ("in place", "updates")     # causes that say nothing about the numbers
 VERSION = 1                           # of the report as JSON: a key may come without a new number, none goes
 
@@ -40,13 +41,19 @@ class Report:
         return [found for found in self.findings if found["cause"] in MANNERS]
 
     def unclear(self):
-        """Return the rows that cannot be told, without gradients that are 0 to rounding beside the others.
+        """Return the rows of which less than ENOUGH of the elements could be judged.
 
-        Such is that of a bias before a normalisation.
+        Elements that are 0 to rounding beside the largest gradient are not missed: such are those of a bias before a
+        normalisation.
         """
         largest = max((np.max(np.abs(row["values"]["yours"]), initial=0) for row in self.rows), default=0)
-        return [row for row in self.rows if row["verdict"] == CANNOT_TELL and not np.max(
-            np.maximum(np.abs(row["values"]["yours"]), row["values"]["error"]), initial=0) <= NOTHING * largest]
+
+        def missed(values):
+            size = np.maximum(np.abs(values["yours"]), values["error"])
+            return np.count_nonzero((values["verdict"] == VERDICTS.index(CANNOT_TELL)) & ~(size <= NOTHING * largest))
+
+        return [row for row in self.rows
+                if missed(row["values"]) > (1 - ENOUGH) * max(len(row["values"]["verdict"]), 1)]
 
     @property
     def ok(self):
@@ -87,7 +94,8 @@ class Report:
         unclear = [label(row) for row in self.unclear()]
         if unclear:
             return [f"{self.name}: nothing can be said about the gradient of {', '.join(unclear)}: the noise of finite "
-                    "differences is too large there."]
+                    f"differences is too large in more than {1 - ENOUGH:.0%} of it. Another scale, float64 or a "
+                    "smoother point would help."]
         counts = [f"{total} {one if total == 1 else many}" for key, one, many in
                   (("cannot_tell", "element cannot be told", "elements cannot be told"),
                    ("kinks", "element is on a kink", "elements are on a kink"))

@@ -85,6 +85,12 @@ class Subject:
         return self.backward([delta.copy() if term in (None, name) else 0 * delta
                               for delta, name in itertools.zip_longest(self.deltas, self.terms)])
 
+    def all_by_sample(self, N):
+        """Return whether inputs, deltas and what else f reads have an axis of N samples: the first or the second."""
+        arrays = [*self.inputs.values(), *self.fixed.values(), *self.deltas]
+        return all(array.ndim and N in array.shape[:2] and array.ndim <= 3 and array.dtype.kind != "c"
+                   for array in arrays if array.dtype.kind in "fc")
+
     def cached(self):
         """Return {name: array} of what forward keeps for backward, beside what stands in the parts."""
         return {}

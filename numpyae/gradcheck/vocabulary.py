@@ -74,14 +74,19 @@ class Vocabulary:
                                   for level in self.levels())), [])[:3]
 
     def levels(self):
-        """Yield {name: number}, simple numbers first, then those around and their squares, then products of two."""
+        """Yield {name: number}: simple numbers first, then those around, then products that have a natural role.
+
+        A size is natural as it is, squared, or under a root; a product as that of the batch size with another number.
+        Whatever else can be multiplied to give a number is numerology, and explains nothing.
+        """
         yield {"1": 1}
         named = {name: value for name, value in self.numbers.items() if value > 0 and value != 1}
-        named |= {f"1 / {name}": 1 / value for name, value in named.items()}
+        named |= {f"1 / {name}": 1 / value for name, value in named.items() if value < 1 or name.startswith("sigma")}
         yield {"2": 2, "3": 3, "4": 4} | named | {f"{name} squared": value**2 for name, value in named.items()}
-        yield {**{f"2 times {name}": 2 * value for name, value in named.items()},
-               **{f"half {name}": value / 2 for name, value in named.items()},
-               **{f"{p} times {q}": u * v for (p, u), (q, v) in itertools.combinations(named.items(), 2)}}
+        yield {f"the root of {name}": value**0.5 for name, value in self.numbers.items() if value > 1}
+        batch = named.get("the batch size")
+        factors = {"2 times": 2, "half": 0.5} | {f"{name} times": value for name, value in named.items()}
+        yield {f"{factor} the batch size": batch * value for factor, value in factors.items()} if batch else {}
 
     def called(self, c):
         """Return what the larger of c and 1/c is, as in `, and 7 is the batch size`, "" for a number without a name."""
@@ -208,7 +213,7 @@ def dependence(subject, name, term, mixes_columns):
     Return None where that cannot be asked: the gradient is not the same twice, or not linear in delta.
     """
     array = subject.inputs.get(name)
-    if array is None or array.ndim != 2 or len(array) < 2:
+    if array is None or array.ndim != 2 or len(array) < 2 or not subject.all_by_sample(len(array)):
         return None
     values, deltas = subject.values(), [delta.copy() for delta in subject.deltas]
 

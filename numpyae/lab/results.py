@@ -51,8 +51,9 @@ def of_known_classes(run, bounds):
     known = np.isin(y_test, y)
     if known.all() or not known.any():
         return []
-    return [f"{bounds[known].mean():.2f} ± {bounds[known].std() / np.sqrt(known.sum()):.2f} over the {known.sum()} of them "
-            "whose class is among those to train on; the others are of classes that it has never seen"]
+    mine, n = bounds[known], known.sum()
+    return [f"{mine.mean():.2f} ± {mine.std() / np.sqrt(n):.2f} over the {n} of them whose class is among those to "
+            "train on; the others are of classes that it has never seen"]
 
 
 def code_in_words(run):
