@@ -1,6 +1,8 @@
 """Code that is not ours: functions with known gradients, pairs of functions in the habit of CS231n, and bad input."""
 
 import json
+import re
+import time
 
 import numpy as np
 import pytest
@@ -242,3 +244,89 @@ def test_what_is_right_to_an_accuracy_only():
     pair = (lambda y: (-np.log(y + 1e-7), y)), (lambda dout, y: -dout / y)
     assert gradcheck.check_layer(*pair, y).verdict == "disagree" and gradcheck.check_layer(*pair, y, accuracy=1e-5).ok
     assert not gradcheck.check_layer(pair[0], lambda dout, y: -1.01 * dout / y, y, accuracy=1e-5).ok
+
+
+# Causes, shapes, ties and cost
+
+@pytest.mark.parametrize("large", [1e5, 1e7])
+def test_one_large_element_makes_no_room_for_a_wrong_cause(large):
+    W, c = np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 3))
+    c[0, 0] = large
+    report = gradcheck.check_function(lambda W: np.sum(c * np.sin(W)), lambda W: c * np.cos(W) + 1e-2 * np.eye(5, 3, -2), W)
+    assert report.findings[0]["cause"] == "unexplained" and "3 of 15" in report.sentence()
+
+
+def test_a_number_that_is_no_size_in_its_role_has_no_name():
+    report = gradcheck.check_layer(affine_forward, lambda d, c: (d @ c[1].T, 2.5 * c[0].T @ d, d.sum(axis=0)), X, PARAMS)
+    assert report.sentence() == "affine_forward: dw is 2.5 times too large, the same factor in every element."
+    report = gradcheck.check_function(lambda w: np.sum(np.sin(w)), lambda w: 4 / 3 * np.cos(w), X[:3, :4])
+    assert report.sentence().endswith("times too large, the same factor in every element.")
+
+
+def test_any_number_of_dimensions_gets_a_report():
+    def embed(W, idx):
+        return W[idx], (idx, W.shape)
+
+    def overwrites(dout, cache):
+        dW = np.zeros(cache[1])
+        dW[cache[0]] = dout
+        return dW
+
+    assert not gradcheck.check_layer(embed, overwrites, X, args=(np.array([1, 1, 4, 0]),)).ok
+    assert not gradcheck.check_layer(lambda x: (x * np.ones(3), x), lambda dout, x: dout[0], np.array(0.3)).ok
+    four = RNG.normal(size=(2, 3, 4, 5))
+    assert not gradcheck.check_layer(lambda x: (np.tanh(x), x), lambda dout, x: dout * (1 - np.tanh(x)), four).ok
+
+
+def test_nine_tenths_must_be_judged():
+    c = np.r_[1.0, 1e-6 * np.ones(9)]
+    w = np.random.default_rng(0).normal(size=10)
+    report = gradcheck.check_function(lambda w: 1e9 + np.sum(c * np.sin(w)), lambda w: c * np.cos(w) * np.r_[1, -3 * np.ones(9)], w)
+    assert report.verdict == "cannot tell" and "would help" in report.sentence()
+    with pytest.raises(AssertionError, match="nothing can be said"):
+        gradcheck.assert_function(lambda w: 1e9 + np.sum(c * np.sin(w)), lambda w: c * np.cos(w), w)
+
+
+def test_a_tie_of_maxima_shares_one_gradient():
+    w, first = np.zeros(6), np.eye(6)[0]
+    assert gradcheck.check_function(np.max, np.ones_like, w).verdict == "disagree"
+    for right in (first, np.ones(6) / 6):
+        assert gradcheck.check_function(np.max, lambda w: right, w).verdict != "disagree"
+    u = RNG.normal(size=4)                                                   # windows of both signs
+    windows = lambda x: (x.reshape(4, 3).max(axis=1), None)
+    assert gradcheck.check_layer(windows, lambda dout, _: np.kron(dout, [1.0, 0, 0]), np.zeros(12)).verdict != "disagree"
+    assert gradcheck.check_layer(windows, lambda dout, _: np.kron(dout, [1.0, 1, 1]), np.zeros(12)).verdict == "disagree"
+
+
+def test_an_f_that_does_not_depend_on_w_is_said():
+    sentence = gradcheck.check_function(lambda w: 3.0, lambda w: w, X).sentence()
+    assert "f does not depend on it" in sentence and "nan" not in sentence
+
+
+def test_as_many_digits_as_show_a_difference():
+    report = gradcheck.check_function(lambda w: np.sum(np.sin(w)), lambda w: np.cos(w) + 1e-8 * np.eye(7)[3], X[:, 0])
+    must, got = re.search(r"must be (\S+), and is (\S+)\.", report.sentence()).groups()
+    assert must != got
+
+
+def test_many_elements_take_few_calls_and_seconds_bound_a_check():
+    calls = []
+
+    def f(w):
+        calls.append(1)
+        return np.sum(np.sin(w))
+
+    w = np.random.default_rng(0).normal(size=10**5)
+    report = gradcheck.check_function(f, np.cos, w)
+    assert report.ok and len(calls) <= 60 and "0 of 100000 elements sampled, and 2 directions" in str(report)
+    wrong = np.cos(w)
+    wrong[777] *= -1
+    assert not gradcheck.check_function(f, lambda w: wrong, w).ok
+
+    def slow(w):
+        time.sleep(0.001)
+        return np.sum(np.sin(w))
+
+    start = time.perf_counter()
+    report = gradcheck.check_function(slow, np.cos, w[:900], seconds=0.2)
+    assert report.ok and "of 900 elements sampled" in str(report) and time.perf_counter() - start < 2

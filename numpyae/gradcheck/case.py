@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from numpyae.gradcheck.sentences import place_of
+from numpyae.gradcheck.sentences import apart, place_of
 from numpyae.gradcheck.verdicts import DISAGREE, SAFETY
 
 EXACT = 1e-9                          # relative rounding of what is computed without finite differences,
@@ -103,7 +103,7 @@ class Case:
     def worst(self):
         """Return in words what the element that is most wrong must be: `worst at [1, 2]: it must be 3, and is 4`."""
         i = int(np.argmax(self.wrong * np.abs(self.yours - self.truth)))
-        words = f"must be {self.truth[i]:.6g}, and is {self.yours[i]:.6g}"
+        words = "must be {}, and is {}".format(*apart(self.truth[i], self.yours[i]))
         return f"worst at {place_of(self.index[i], self.shape)}: it {words}" if self.shape else words
 
 

@@ -167,7 +167,7 @@ def taylor_test(subject, gradients, rng):
     def value(h):
         for name, array in arrays.items():
             array[...] = starts[name] + h * v[name]
-        return float(np.atleast_1d(subject.f())[0])
+        return float(np.atleast_1d(subject.value())[0])
 
     steps, slope = 10.0 ** np.arange(-1, -8.5, -0.5), float(sum(np.sum(gradients[name] * v[name]) for name in arrays))
     try:

@@ -35,6 +35,12 @@ def is_off_a_kink(case, words):
                        f"{case.truth[i] + case.error[i]:.6g}, and only what lies between is right")
 
 
+def has_nothing_to_give(case, words):
+    """The truth is 0 everywhere: f does not depend on the array."""
+    if case.whole and len(case.truth) > 1 and not case.truth.any() and case.wrong.all():
+        yield "unexplained", f"is not 0, but f does not depend on it; {case.worst()}"
+
+
 def is_zero(case, words, why=": backward never computes it"):
     """Nothing is there."""
     if (np.all(np.abs(case.yours) <= 1e-13 * np.abs(case.truth).max(initial=0))
@@ -192,7 +198,7 @@ def misses_a_summand(case, words):
     bases = itertools.chain(times_delta(case, words), (pair for pair in alone if np.ptp(pair[1]) > 0))
     for name, c in case.multiples(bases, 0.0, off):
         factor = next((factor for factor in (1 + c, 1 - c) if words.names_of(factor)), None)
-        if words.names_of(c) or len(off) >= FEW and name in words.parameters:
+        if words.names_of(c) or len(off) > 1 and name in words.parameters:
             yield "term", (f"is off by {coefficient(abs(c))}{name}: a summand is "    # 1 - q too many: q - 1 missing
                            + ("missing or has the wrong sign" if c < 0 or "(1 - " in name else "too many"))
         elif len(off) >= FEW and factor is not None:
@@ -319,7 +325,7 @@ def is_unexplained(case, words):
     """No cause is known: the angle and the ratio to the truth, and the worst element."""
     yours, truth = np.linalg.norm(case.yours), np.linalg.norm(case.truth)
     if not truth > 0:
-        yield "unexplained", f"is not 0 {case.share()}, but f does not depend on it; {case.worst()}"
+        yield "unexplained", f"is not 0 {case.share()}, where the truth is; {case.worst()}"
         return
     cosine = case.yours @ case.truth / (yours * truth)
     yield "unexplained", (f"is wrong {case.share()}, unexplained: cosine {cosine:.4f} and norm ratio "
@@ -336,7 +342,8 @@ ALONE = {is_a_multiple, is_arranged_wrongly, is_something_else, misses_a_scaled_
          mixes_wrong_axes}
 
 # how a gradient can be wrong, another array, and a single number, which is a multiple of any other
-LEVELS = (is_not_finite, is_off_a_kink, is_zero, has_other_rounding, is_a_multiple, is_arranged_wrongly, lacks_a_term,
+LEVELS = (is_not_finite, is_off_a_kink, has_nothing_to_give, is_zero, has_other_rounding, is_a_multiple,
+          is_arranged_wrongly, lacks_a_term,
           functools.partial(has_a_factor, transforms=PLAIN), should_be_zero, is_something_else,
           is_another_expression, has_a_factor, misses_a_summand, misses_a_scaled_parameter, is_another_product,
           has_another_factor, mixes_wrong_axes, depends_on_others, is_unexplained)

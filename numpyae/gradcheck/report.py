@@ -52,8 +52,8 @@ class Report:
             size = np.maximum(np.abs(values["yours"]), values["error"])
             return np.count_nonzero((values["verdict"] == VERDICTS.index(CANNOT_TELL)) & ~(size <= NOTHING * largest))
 
-        return [row for row in self.rows
-                if missed(row["values"]) > (1 - ENOUGH) * max(len(row["values"]["verdict"]), 1)]
+        return [row for row in self.rows if not row["checked"] and row["verdict"] == CANNOT_TELL
+                or missed(row["values"]) > (1 - ENOUGH) * len(row["values"]["verdict"])]
 
     @property
     def ok(self):

@@ -28,6 +28,13 @@ def coefficient(c):
     return "" if abs(c - 1) < 1e-6 else "-" if abs(c + 1) < 1e-6 else f"{c:.6g} "
 
 
+def apart(a, b):
+    """Return two numbers as texts, with at least six digits, and with as many as show that they differ."""
+    digits = next((digits for digits in range(6, 17) if f"{a:.{digits}g}" != f"{b:.{digits}g}"), 17)
+    digits = digits if digits == 6 else digits + 1
+    return f"{a:.{digits}g}", f"{b:.{digits}g}"
+
+
 def place_of(flat, shape):
     """Return the index of an element as a list of numbers, which prints as [1, 2]."""
     return [int(i) for i in np.unravel_index(flat, shape)]

@@ -9,10 +9,12 @@ Layers know on which side of their kinks every unit was (`active_set`). A step c
 side in it, so *kink* means that the point itself sits on one. For other code the slopes to both sides are compared.
 """
 
+import time
+
 import numpy as np
 
-from numpyae.gradcheck.numerical import (confirmed, first_look, noise_of, one_sided, scale_of, second_look, slopes,
-                                         values_at)
+from numpyae.gradcheck.numerical import (confirmed, first_look, halved, noise_of, one_sided, scale_of, second_look,
+                                         slopes, values_at)
 from numpyae.gradcheck.sentences import place_of
 
 AGREE, DISAGREE, CANNOT_TELL, KINK = range(4)
@@ -22,7 +24,10 @@ VAGUE = 1e-4                          # relative error above which an element is
 USELESS = 0.1                         # relative error above which it tells nothing
 ALL = 2000                            # arrays of up to so many elements are checked in every element,
 SAMPLE = 200                          # larger ones in so many, one from each of equal strata,
-DIRECTIONS = 4                        # and along so many random directions
+DIRECTIONS = 4                        # and along so many random directions;
+HUGE = 20000                          # larger ones along directions alone
+PATIENCE, LEAST, CALLS = 5.0, 4, 6    # seconds for an array of a slow f; elements at least; values of f for each
+TIES = 12                             # so many elements on kinks are moved together, too
 CONFIRM = 20                          # when so many second looks in an array end alike, the others need none;
 CONFIRM_WRONG = 8                     # so many where they confirm a difference, since one element proves it
 
@@ -38,10 +43,11 @@ def compare_array(subject, name, array, yours, rng):
     f = Component(subject, ...)
     with np.errstate(all="ignore"):                      # a step may leave the domain of f: then another one is taken
         scale = scale_of(array)
+        start = time.perf_counter()
         noise = noise_of(f, array, scale, rng)
-        flat = chosen(array.size, rng)
+        flat = chosen(array.size, affordable(subject, (time.perf_counter() - start) / 9), rng)
         indices = [np.unravel_index(i, array.shape) for i in flat]
-        R, error = first_look(f, array, indices, scale, noise, rng)
+        R, error = first_look(f, array, indices, scale, noise, rng) if indices else np.zeros((2, 0, *np.shape(noise)))
         rows = []
         for term, gradient in yours:
             one = Component(subject, 1 + subject.names.index(term) if term else 0)
@@ -53,6 +59,8 @@ def compare_array(subject, name, array, yours, rng):
                 values["by_name"] = {name: np.asarray(R)[:, 1 + k] for k, name in enumerate(subject.names)}
             roughness = float(one.of(noise))
             values["verdict"] = verdicts(one, array, indices, scale, roughness, values, rng)
+            if not subject.adds:
+                together(one, array, indices, scale, values)
             row = {"array": name, "term": term, "shape": list(array.shape), "elements": int(array.size),
                    "values": values}
             if len(flat) < array.size:
@@ -67,7 +75,7 @@ def along_directions(f, array, gradient, scale, noise, values, rng):
     Where one is wrong and no element that was judged is, the wrong element is hunted down and put among the values.
     """
     found = [slope_along(f, array, gradient, scale * rng.standard_normal(array.shape), noise)
-             for _ in range(DIRECTIONS)]
+             for _ in range(DIRECTIONS if array.size <= HUGE else DIRECTIONS // 2)]
     if any(verdict == DISAGREE for *_, verdict in found) and not np.any(values["verdict"] == DISAGREE):
         flat = hunted_down(f, array, gradient, scale, noise, rng)
         index = np.unravel_index(flat, array.shape)
@@ -104,10 +112,26 @@ class Component:
         return found if found[0].size else None
 
 
-def chosen(size, rng):
-    """Return which elements are compared: all, or one from each of SAMPLE equal strata of a large array."""
-    edges = np.linspace(0, size, SAMPLE + 1).astype(int)
-    return range(size) if size <= ALL else [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])]
+def chosen(size, most, rng):
+    """Return which elements are compared: all, or one from each of equal strata of a large array, at most `most`.
+
+    Of an array with more than HUGE elements none is: it is judged along directions alone.
+    """
+    number = min(most, SAMPLE if size > ALL else size) if size <= HUGE else 0
+    edges = np.linspace(0, size, number + 1).astype(int)
+    return (range(size) if number == size else
+            [int(rng.integers(low, high)) for low, high in zip(edges[:-1], edges[1:])])
+
+
+def affordable(subject, seconds):
+    """Return how many elements can be looked at in the time that is left, where one value of f takes these seconds.
+
+    The parameters of the subject share what its deadline leaves. Without a deadline an array may take PATIENCE seconds.
+    """
+    left = PATIENCE
+    if subject.deadline is not None:
+        left = max(0.0, subject.deadline - time.monotonic()) / len(subject.arrays)
+    return int(min(max(LEAST, left / (CALLS * max(seconds, 1e-9))), 2**31))
 
 
 def verdicts(f, array, indices, scale, noise, values, rng):
@@ -169,6 +193,39 @@ def on_a_kink(f, array, index, scale, noise, values, i, known):
     return KINK if ties else None                        # on both sides other units win, and f has no gradient
 
 
+def together(f, array, indices, scale, values):
+    """Set the verdict of elements on kinks to DISAGREE where they agree one by one, and not together.
+
+    At a tie of six maxima every slope from 0 to 1 is right for each, but a gradient that gives 1 to all six is not: six
+    that rise together raise the maximum once. So elements whose slopes do not add up are moved together, and the slope
+    of the gradient must lie between those to both sides.
+    """
+    kinks = np.flatnonzero(values["verdict"] == KINK)[:TIES]
+    if len(kinks) < 2:
+        return
+    h = 1e-6 * max(scale[indices[i]] for i in kinks)
+    alone = {i: sides_along(f, array, [indices[i]], h) for i in kinks}
+    for i in kinks:
+        pairs = {j: sides_along(f, array, [indices[i], indices[j]], h) for j in kinks if j != i}
+        tied = [i] + [j for j, both in pairs.items()
+                      if abs(both[1] - alone[i][1] - alone[j][1]) > 1e-3 * max(abs(both[1]), abs(alone[i][1]), 1e-300)]
+        low, high = sorted(sides_along(f, array, [indices[j] for j in tied], h))
+        yours = float(np.sum(values["yours"][tied]))
+        slack = 1e-4 * max(abs(low), abs(high), abs(yours))
+        if len(tied) > 1 and np.isfinite(high - low) and not low - slack <= yours <= high + slack:
+            values["verdict"][tied] = DISAGREE
+
+
+def sides_along(f, array, indices, h):
+    """Return the slopes of f to the left and to the right where these elements move together."""
+    v = np.zeros(array.shape)
+    for index in indices:
+        v[index] = 1.0
+    start = array.copy()
+    below, middle, above = values_at(f, array, ..., [start - h * v, start, start + h * v])
+    return (middle - below) / h, (above - middle) / h
+
+
 def slope_along(f, array, gradient, v, noise):
     """Return (yours, numerical, error, verdict) of the slope of f along v."""
     start = array.copy()
@@ -176,8 +233,10 @@ def slope_along(f, array, gradient, v, noise):
     def g(t):
         return values_at(f, array, ..., [start + t[0] * v])[0]
 
-    R, error = second_look(g, np.zeros(1), (0,), 1.0, noise)
-    yours = float(np.sum(gradient * v))
+    yours, zero = float(np.sum(gradient * v)), np.zeros(1)
+    R, error = halved(g, zero, (0,), 1e-4, noise)
+    if not abs(yours - R) <= SAFETY * error <= VAGUE * abs(R):
+        R, error = second_look(g, zero, (0,), 1.0, noise)
     error += max(1e-12, f.subject.digits / SAFETY) * float(np.sum(np.abs(gradient * v)))
     unclear = not np.isfinite(error) or error > USELESS * max(abs(yours), abs(R))
     return yours, float(R), float(error), (CANNOT_TELL if unclear else
@@ -208,9 +267,21 @@ def summed_up(row):
     whole = next((kind for kind in (CANNOT_TELL, KINK) if counts[kind] == len(verdict)), AGREE)
     if counts[DISAGREE] or any(found[3] == DISAGREE for found in row.get("directions", ())):
         whole = DISAGREE
+    if not len(verdict):
+        return row | along_only(row, whole)
     doubt = np.nan_to_num(np.abs(values["yours"] - values["numerical"]) / (values["error"] + 1e-300), nan=np.inf)
     doubt[verdict != whole] = -1
     i = int(np.argmax(doubt))
     row |= {"checked": len(verdict), "disagree": counts[DISAGREE], "cannot_tell": counts[CANNOT_TELL],
             "kinks": counts[KINK], "verdict": VERDICTS[whole], "index": place_of(values["index"][i], row["shape"])}
     return row | {key: float(values[key][i]) for key in ("yours", "numerical", "error")}
+
+
+def along_only(row, whole):
+    """Return what a row says that was judged along directions alone: its first direction stands for the element."""
+    found = row["directions"]
+    if whole != DISAGREE:
+        whole = AGREE if any(verdict == AGREE for *_, verdict in found) else CANNOT_TELL
+    yours, numerical, error, _ = next((one for one in found if one[3] == whole), found[0])
+    return {"checked": 0, "disagree": 0, "cannot_tell": 0, "kinks": 0, "verdict": VERDICTS[whole], "index": [],
+            "yours": yours, "numerical": numerical, "error": error}

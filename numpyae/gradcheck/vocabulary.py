@@ -76,14 +76,18 @@ class Vocabulary:
     def levels(self):
         """Yield {name: number}: simple numbers first, then those around, then products that have a natural role.
 
-        A size is natural as it is, squared, or under a root; a product as that of the batch size with another number.
+        A size is natural as it is, squared, or under a root; a setting, such as the weight of a penalty, also doubled
+        or halved; a product as that of the batch size with another number.
         Whatever else can be multiplied to give a number is numerology, and explains nothing.
         """
         yield {"1": 1}
         named = {name: value for name, value in self.numbers.items() if value > 0 and value != 1}
         named |= {f"1 / {name}": 1 / value for name, value in named.items() if value < 1 or name.startswith("sigma")}
         yield {"2": 2, "3": 3, "4": 4} | named | {f"{name} squared": value**2 for name, value in named.items()}
-        yield {f"the root of {name}": value**0.5 for name, value in self.numbers.items() if value > 1}
+        settings = {name: value for name, value in named.items() if name.startswith("1 / ") or value % 1}
+        yield ({f"the root of {name}": value**0.5 for name, value in self.numbers.items() if value > 1}
+               | {f"2 times {name}": 2 * value for name, value in settings.items()}
+               | {f"half {name}": value / 2 for name, value in settings.items()})
         batch = named.get("the batch size")
         factors = {"2 times": 2, "half": 0.5} | {f"{name} times": value for name, value in named.items()}
         yield {f"{factor} the batch size": batch * value for factor, value in factors.items()} if batch else {}
@@ -210,7 +214,8 @@ def quantities(rows, shape, transforms=TRANSFORMS):
 def dependence(subject, name, term, mixes_columns):
     """Return whether this gradient and the true one depend on (their own row only, their own place only).
 
-    Return None where that cannot be asked: the gradient is not the same twice, or not linear in delta.
+    Return None where that cannot be asked: the gradient is not the same twice, not linear in delta, or of an f that is
+    not defined nearby.
     """
     array = subject.inputs.get(name)
     if array is None or array.ndim != 2 or len(array) < 2 or not subject.all_by_sample(len(array)):
@@ -228,12 +233,16 @@ def dependence(subject, name, term, mixes_columns):
             for delta, kept in zip(subject.deltas, deltas):
                 delta[...] = kept
 
-    before = now()
-    if not (np.array_equal(before, now()) and np.allclose(now(-2), -2 * before, rtol=SAME, atol=0)):
+    try:
+        before = now()
+        if not (np.array_equal(before, now()) and np.allclose(now(-2), -2 * before, rtol=SAME, atol=0)):
+            return None
+        mine = tuple(unmoved(subject, now, before, by_row) for by_row in (True, False))
+        subject.forward()
+        return mine, of_truth(subject, array, mixes_columns)
+    except Exception:                                    # the experiment has left the domain of f
+        subject.restore(values)
         return None
-    mine = tuple(unmoved(subject, now, before, by_row) for by_row in (True, False))
-    subject.forward()
-    return mine, of_truth(subject, array, mixes_columns)
 
 
 def unmoved(subject, now, before, by_row):
@@ -303,7 +312,7 @@ def additive(subject, array, first, second):
     for moved in ((), (first,), (second,), (first, second)):
         for place in moved:
             array[place] += 0.3 * (np.abs(kept).max() or 1)
-        values.append(float(np.atleast_1d(subject.f())[0]))
+        values.append(float(np.atleast_1d(subject.value())[0]))
         array[...] = kept
     none, one, other, both = values
     return abs(both - one - other + none) <= SAME * max(map(abs, (none, one, other, both, 1e-300)))
