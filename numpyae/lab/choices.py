@@ -47,7 +47,7 @@ def scaling(x, image_shape, density, wanted=None):
     """Return (word, centre, spread) for x (N, D): how each feature is scaled, x' = (x - centre) / spread.
 
     Pictures are centred: each pixel loses its mean, and all are divided by one number, so that x' is of size 1: a
-    network learns slowly from small numbers. Under a `density`, which has one σ for all of x', pictures without dead
+    network learns slowly from small numbers (but of more features than samples it would learn by heart). Under a `density`, which has one σ for all of x', pictures without dead
     pixels are standardised. A table is standardised
     where its columns have other units, which their spreads show, or are far from size 1, and centred where only their
     means are far from 0. Sparse data, most of which are 0, keep their zeros. `wanted` names the word to take.
@@ -67,6 +67,6 @@ def scaling(x, image_shape, density, wanted=None):
     ones = np.ones(x.shape[1])
     if word == "none":
         return word, 0 * ones, ones
-    if word == "centred":
-        return word, mean, size * ones
+    if word == "centred":                                # with more features than samples, small numbers hold back
+        return word, mean, (size if len(x) > x.shape[1] else 1.0) * ones
     return word, mean, np.where(spread > 1e-8 * np.maximum(np.abs(mean), 1e-300), spread, 1.0)
