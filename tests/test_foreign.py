@@ -298,6 +298,15 @@ def test_a_tie_of_maxima_shares_one_gradient():
     assert gradcheck.check_layer(windows, lambda dout, _: np.kron(dout, [1.0, 1, 1]), np.zeros(12)).verdict == "disagree"
 
 
+def test_a_scale_of_ones_and_a_mask_of_ones_are_doubted():
+    scale = (lambda x, gamma: (x * gamma, (x, gamma))), (lambda dout, c: (dout, (c[0] * dout).sum(axis=0)))     # dx lacks gamma
+    report = gradcheck.check_layer(*scale, X, {"gamma": np.ones(5)})
+    assert report.ok and any(warning.startswith("gamma: all 1") for warning in report.warnings)
+    assert not gradcheck.check_layer(*scale, X, {"gamma": 1 + X[0]}).ok
+    mask = (lambda x, m: (x * m, m)), (lambda dout, m: (dout, None))
+    assert any("x[1]: all 1" in warning for warning in gradcheck.check_layer(*mask, (X, np.ones_like(X)), fixed="x[1]").warnings)
+
+
 def test_an_f_that_does_not_depend_on_w_is_said():
     sentence = gradcheck.check_function(lambda w: 3.0, lambda w: w, X).sentence()
     assert "f does not depend on it" in sentence and "nan" not in sentence

@@ -123,6 +123,8 @@ def doubts(subject, rows):
     """Return sentences about what this point can hide: zeros and equal sizes, silent units, a term that drowns."""
     parameters, batch = subject.parameters, {**subject.inputs, **subject.fixed}
     still = [name for name, array in parameters.items() if array.size and not np.any(array)]
+    ones = [name for name, array in {**parameters, **batch}.items()
+            if array.dtype.kind == "f" and array.size > 1 and np.all(array == 1)]
     square = [name for name, array in parameters.items() if array.ndim == 2 and array.shape[0] == array.shape[1] > 1]
     widths = {size for array in parameters.values() if array.ndim == 2 for size in array.shape}
     widths |= {array.shape[1] for array in batch.values() if np.ndim(array) == 2}
@@ -134,6 +136,7 @@ def doubts(subject, rows):
     small = [name for name, size in terms.items() if size < 1e-6 * terms[largest]]
     sentences = ((still, f"{', '.join(still)}: all 0, which hides what multiplies it (a decayed bias, say): add a "
                   "little noise first"),
+                 (ones, f"{', '.join(ones)}: all 1, which hides a factor too few or too many: a scale, a mask"),
                  (n == 1, "the batch has one sample: a sum over the batch, a mean and no sum at all look the same"),
                  (square, f"{', '.join(square)}: square, so a transpose too many or too few fits the shapes"),
                  (n > 1 and n in widths,
