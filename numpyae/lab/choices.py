@@ -43,15 +43,15 @@ def decay(task, n, D, likelihood):
     return 0.03 if D > n else 0.0
 
 
-def scaling(x, image_shape, density, wanted=None):
+def scaling(x, image_shape, density, wanted=None, bounded=False):
     """Return (word, centre, spread) for x (N, D): how each feature is scaled, x' = (x - centre) / spread.
 
     Pictures are centred: each pixel loses its mean, and all are divided by one number, so that x' is of size 1: a
     network learns slowly from small numbers. Pictures with more pixels than there are samples keep their size, or they
-    would be learnt by heart. Under a `density`, which has one σ for all of x', pictures without dead pixels are
-    standardised. A table is standardised where its columns have other units, which their spreads show, or are far from
-    size 1, and centred where only their means are far from 0. Sparse data, most of which are 0, keep their zeros.
-    `wanted` names the word to take.
+    would be learnt by heart, and so do those of a `bounded` target, in [0, 1]. Under a `density`, which has one σ for
+    all of x', pictures without dead pixels are standardised. A table is standardised where its columns have other
+    units, which their spreads show, or are far from size 1, and centred where only their means are far from 0. Sparse
+    data, most of which are 0, keep their zeros. `wanted` names the word to take.
     """
     mean, spread = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
     size, moving = float(np.sqrt(np.mean(spread**2))) or 1.0, spread[spread > 0]
@@ -69,5 +69,5 @@ def scaling(x, image_shape, density, wanted=None):
     if word == "none":
         return word, 0 * ones, ones
     if word == "centred":
-        return word, mean, (size if len(x) > x.shape[1] else 1.0) * ones
+        return word, mean, (size if len(x) > x.shape[1] and not bounded else 1.0) * ones
     return word, mean, np.where(spread > 1e-8 * np.maximum(np.abs(mean), 1e-300), spread, 1.0)

@@ -23,8 +23,8 @@ from numpyae.training import History, check_arguments
 # For a name in --plots the picture that is drawn after an epoch, a file name in Run.pictures; the film comes last.
 PLOTS = {"reconstruction": "reconstructions", "manifold": "manifold", "map": "code_map", "animation": None}
 SCALED = {"none": "none, the data are taken as they are",
-          "centred": "centred: each feature loses its mean, and all are divided by one number; results are in the "
-                     "units of the data",
+          "centred": "centred: each feature loses its mean, and all keep their proportions; results are in the units "
+                     "of the data",
           "standardised": "standardised: each feature loses its mean and is divided by its spread; results are in the "
                           "units of the data"}
 MOST_CLASSES = 1000
@@ -90,7 +90,7 @@ class Run:
             settings["decay"] = choices.decay(task, n, x.shape[1], settings["likelihood"])
         bounded = settings["likelihood"] in choices.BOUNDED
         density = settings["likelihood"] in ("gaussian", "heteroscedastic") and task != "regression"
-        word, *scale = choices.scaling(x, image, density, settings["scaling"])
+        word, *scale = choices.scaling(x, image, density, settings["scaling"], bounded and task != "regression")
         targets = scale
         if task == "regression" and not bounded:
             targets = choices.scaling(self.data[1], None, False, settings["scaling"])[1:]
