@@ -59,11 +59,18 @@ def check_part(name, part, kind):
         raise TypeError(f"{name} must be a {kind.__name__}, got {part.__name__ if hint else type(part).__name__}{hint}")
 
 
+# Arrays with another arithmetic, which pass for arrays and give wrong values, and what to write instead
+OTHERS = {np.matrix: "np.asarray({})", np.ma.MaskedArray: "{0}.filled(...), with what shall stand for a missing value"}
+
+
 def check_data(name, x, width, dtype):
     """Raise ValueError or TypeError unless x is an array (N, width), N >= 1, finite, and of this dtype.
 
     Any width is right where `width` is None.
     """
+    if type(x) in OTHERS or hasattr(x, "toarray"):
+        write = OTHERS.get(type(x), "{}.toarray()").format(name.split()[-1])
+        raise TypeError(f"{name} must be a NumPy array, got {type(x).__name__}: write {write}")
     if not isinstance(x, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array, got {type(x).__name__}")
     if x.dtype not in FLOATS:

@@ -1,10 +1,11 @@
 """Regression and Autoencoder: what a Model promises, with every loss."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import sparse, special
 
 from numpyae import (IWAE, VAE, Adam, Autoencoder, BernoulliNLL, ContinuousBernoulliNLL, Dense, DiagonalGaussian,
                      Dropout, GaussianNLL, HeteroscedasticGaussianNLL, L2Sparsity, Layer, Model, Regression,
@@ -355,3 +356,13 @@ def test_a_model_that_forgets_a_call_is_told_which():
     penalised = Careless(penalties=[WeightDecay(0.1)])
     assert penalised.loss(x, t) - Careless().loss(x, t) == pytest.approx(0.1 * np.sum(penalised.dense.W**2))
     gradcheck.assert_gradients(penalised, x, t)
+
+
+@pytest.mark.parametrize("disguise, message", [
+    (np.matrix, "x must be a NumPy array, got matrix: write np.asarray(x)"),
+    (np.ma.masked_array, "x must be a NumPy array, got MaskedArray: write x.filled(...)"),
+    (sparse.csr_array, "x must be a NumPy array, got csr_array: write x.toarray()")])
+def test_what_looks_like_an_array_is_refused(disguise, message):
+    x = np.eye(3)
+    with pytest.raises(TypeError, match=re.escape(message)):
+        Regression(Dense(3, 2, rng=0), SquaredError()).predict(disguise(x))
