@@ -33,10 +33,13 @@ def __getattr__(name):
         return importlib.import_module(f"numpyae.{name}")
     if name == "trace":
         return importlib.import_module("numpyae.tableau").trace
-    found = vars(importlib.import_module("numpyae.library")) if not name.startswith("__") else {}
-    if name not in __all__ and name not in globals():
-        raise AttributeError(f"module 'numpyae' has no attribute {name!r}")
-    return globals().setdefault(name, found.get(name))
+    if not name.startswith("__"):
+        library = importlib.import_module("numpyae.library")                 # it brings the flat files, too
+        if name in __all__:
+            globals()[name] = getattr(library, name)
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module 'numpyae' has no attribute {name!r}")
 
 
 def __dir__():

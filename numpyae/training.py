@@ -220,7 +220,7 @@ def stop_online(network, history, n, alpha, good):
                    f"smaller scale. The weights are back at the end of epoch {history.epochs}.")
 
 
-def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good, clip=None):
+def train_epoch(model, data, optimizer, batch_size, rng, history, lines, good, clip):
     """Train for one epoch: shuffle, then one step per batch. Return the mean of every term over the samples, a dict."""
     N = len(data[0])
     order = rng.permutation(N)

@@ -107,13 +107,10 @@ def as_float64(name, array, labels=False):
     """Return a float64 copy of an array, or of a network, after a look at it."""
     if name.endswith("network") and isinstance(array, Parametric):
         return array.astype(np.float64)
-    if isinstance(array, (dict, str, type(None))):
-        raise TypeError(f"{name} must be a float array, got {type(array).__name__}")
-    array = as_leaf(name, np.array(array) if isinstance(array, (int, bool)) else array)
-    if getattr(array, "dtype", np.dtype(object)).kind in "iu" and labels:
-        return array
-    if getattr(array, "dtype", np.dtype(object)).kind != "f":
-        raise TypeError(f"{name} must be a float array, got {getattr(array, 'dtype', type(array).__name__)}")
+    array = as_leaf(name, np.array(array) if isinstance(array, int) else array)
+    dtype = getattr(array, "dtype", type(array).__name__)
+    if getattr(dtype, "kind", "O") not in ("iuf" if labels else "f"):
+        raise TypeError(f"{name} must be a float array, got {dtype}")
     return array
 
 

@@ -70,7 +70,7 @@ def caches(subject):
     """Return {name: array} of all that the parts have kept from forward."""
     found = {f"{place}.{name}".lstrip("."): value for place, part in {**subject.parts, **subject.keepers}.items()
              for name, value in vars(part).items() if isinstance(value, np.ndarray) and name not in ("_w", "_grad")}
-    return found | (subject.cached() if hasattr(subject, "cached") else {})
+    return found | subject.cached()
 
 
 def raises(method, error):

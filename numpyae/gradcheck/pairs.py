@@ -18,7 +18,6 @@ import numpy as np
 from numpyae.gradcheck.nests import Nest, WrongReturn, cast, children, flattened, form_of, rebuilt, within
 from numpyae.gradcheck.subjects import Subject
 
-
 SINGLE = 64 * float(np.finfo(np.float32).eps)            # relative error of a gradient computed in float32
 
 
@@ -64,7 +63,7 @@ class ForeignSubject(Subject):
     def prepare(self, settings, *nests):
         """Take over the settings and the named arrays of these nests, the inputs first."""
         self.settings, self.in_place, self.allowed = settings, settings.in_place, []
-        self.dtype, self.accuracy = settings.dtype, settings.accuracy
+        self.dtype = settings.dtype
         self.digits = max(settings.accuracy or 0.0, SINGLE if settings.dtype == np.float32 else 0.0)
         self.deadline = None if settings.seconds is None else time.monotonic() + settings.seconds
         names = [name for nest in nests for name in nest.leaves]
@@ -172,8 +171,6 @@ class PairSubject(ForeignSubject):
     x may be a tuple of inputs and out a tuple of outputs; then dx and dout are tuples, too.
     """
 
-    words = ("dout", "x", "out")
-
     def __init__(self, forward, backward, entered, given, settings, rng):
         self.target, self.run_backward, self.entered, self.given = forward, backward, entered, given
         self.prepare(settings, entered, given)
@@ -209,11 +206,16 @@ class PairSubject(ForeignSubject):
 
     def called(self, copied=True):
         """Return what forward gives at the present values."""
-        entered, given = self.entered.built(self.dtype, copied), self.given.built(self.dtype, copied)
-        inputs = entered if isinstance(self.entered.form, tuple) else (entered,)
+        given = self.given.built(self.dtype, copied)
         places = list(given) if isinstance(given, (list, tuple)) else [] if isinstance(given, dict) else [given]
         named = given if isinstance(given, dict) else {}
-        return self.target(*inputs, *self.settings.args, *places, **named, **self.settings.kwargs)
+        return self.target(*self.entered_as_tuple(copied), *self.settings.args, *places, **named,
+                           **self.settings.kwargs)
+
+    def entered_as_tuple(self, copied):
+        """Return the inputs at their present values, a tuple also where it is one alone."""
+        entered = self.entered.built(self.dtype, copied)
+        return entered if isinstance(self.entered.form, tuple) else (entered,)
 
     def output_of(self, found):
         """Return out of (out, cache), and keep the cache."""
@@ -329,9 +331,7 @@ class ObjectSubject(PairSubject):
         for leaf, theirs in zip(self.given.leaves.values(), flattened(self.theirs, "params").values()):
             if isinstance(leaf, np.ndarray):
                 theirs[...] = leaf
-        entered = self.entered.built(self.dtype, copied)
-        return self.target(*(entered if isinstance(self.entered.form, tuple) else (entered,)), *self.settings.args,
-                           **self.settings.kwargs)
+        return self.target(*self.entered_as_tuple(copied), *self.settings.args, **self.settings.kwargs)
 
     def output_of(self, found):
         return found

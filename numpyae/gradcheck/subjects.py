@@ -36,7 +36,7 @@ class Subject:
     linear = True                     # backward(deltas) is linear in deltas
     adds = True                       # backward adds to the gradients of the parameters
     in_place, allowed = False, ()     # backward may change its deltas and what forward kept; what it did
-    dtype = accuracy = deadline = None                   # the float type, the relative error, the end in time
+    dtype = deadline = None           # the float type in which it is called, the end of the check in time
     digits = 0.0                      # the relative error up to which gradients are right: that of float32, or accuracy
 
     @property
@@ -84,12 +84,6 @@ class Subject:
         self.forward()
         return self.backward([delta.copy() if term in (None, name) else 0 * delta
                               for delta, name in itertools.zip_longest(self.deltas, self.terms)])
-
-    def all_by_sample(self, N):
-        """Return whether inputs, deltas and what else f reads have an axis of N samples: the first or the second."""
-        arrays = [*self.inputs.values(), *self.fixed.values(), *self.deltas]
-        return all(array.ndim and N in array.shape[:2] and array.ndim <= 3 and array.dtype.kind != "c"
-                   for array in arrays if array.dtype.kind in "fc")
 
     def cached(self):
         """Return {name: array} of what forward keeps for backward, beside what stands in the parts."""

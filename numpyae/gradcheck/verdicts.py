@@ -221,19 +221,23 @@ def sides_along(f, array, indices, h):
     v = np.zeros(array.shape)
     for index in indices:
         v[index] = 1.0
-    start = array.copy()
-    below, middle, above = values_at(f, array, ..., [start - h * v, start, start + h * v])
-    return (middle - below) / h, (above - middle) / h
+    return one_sided(along(f, array, v), np.zeros(1), (0,), h)
 
 
-def slope_along(f, array, gradient, v, noise):
-    """Return (yours, numerical, error, verdict) of the slope of f along v."""
+def along(f, array, v):
+    """Return g with g([t]) = f(array + t v); it leaves the array as it was."""
     start = array.copy()
 
     def g(t):
         return values_at(f, array, ..., [start + t[0] * v])[0]
 
-    yours, zero = float(np.sum(gradient * v)), np.zeros(1)
+    return g
+
+
+def slope_along(f, array, gradient, v, noise):
+    """Return (yours, numerical, error, verdict) of the slope of f along v."""
+    g, zero = along(f, array, v), np.zeros(1)
+    yours = float(np.sum(gradient * v))
     R, error = halved(g, zero, (0,), 1e-4, noise)
     if not abs(yours - R) <= SAFETY * error <= VAGUE * abs(R):
         R, error = second_look(g, zero, (0,), 1.0, noise)

@@ -218,7 +218,7 @@ def dependence(subject, name, term, mixes_columns):
     not defined nearby.
     """
     array = subject.inputs.get(name)
-    if array is None or array.ndim != 2 or len(array) < 2 or not subject.all_by_sample(len(array)):
+    if array is None or array.ndim != 2 or len(array) < 2 or not all_by_sample(subject, len(array)):
         return None
     values, deltas = subject.values(), [delta.copy() for delta in subject.deltas]
 
@@ -304,6 +304,12 @@ def movable(subject):
     """Return the arrays that have a row for each sample."""
     return [array for array in (*subject.inputs.values(), *subject.fixed.values(), *subject.deltas)
             if array.dtype.kind == "f"]
+
+
+def all_by_sample(subject, N):
+    """Return whether all that can be moved, and every real delta, has an axis of N samples: the first or the second."""
+    return (all(array.ndim and N in array.shape[:2] and array.ndim <= 3 for array in movable(subject))
+            and all(delta.dtype.kind != "c" for delta in subject.deltas))
 
 
 def additive(subject, array, first, second):

@@ -16,9 +16,9 @@ import os
 import numpy as np
 
 from numpyae.gradcheck import diagnosis, invariants
+from numpyae.gradcheck.parts import PenaltySubject, kind_of
 from numpyae.gradcheck.sentences import finding
 from numpyae.gradcheck.subjects import copies
-from numpyae.gradcheck.parts import PenaltySubject, kind_of
 from numpyae.gradcheck.verdicts import AGREE, DISAGREE, VERDICTS, compare, compare_array
 from numpyae.layers import Layer, Sequential
 
@@ -45,6 +45,10 @@ class Tap:
         finally:
             for method in (*self.kind.tapped, *SLOPES, "backward"):
                 vars(self.part).pop(method, None)
+
+    def cached(self):
+        """Return {}: all that forward keeps stands in the part."""
+        return {}
 
     def through(self, method, run, *inputs, **options):
         """Run the part's forward; return its output, or the probe in its place."""

@@ -8,7 +8,6 @@ import math
 import numpy as np
 
 SCALINGS = ("none", "centred", "standardised")
-BOUNDED = ("bernoulli", "continuous-bernoulli", "classes")                   # targets that have no units
 STEPS = {"regression": 3000, "ae": 2000, "vae": 2000}                        # at least so many in a training run,
 EPOCHS = {"regression": (10, 2000), "ae": (40, 200), "vae": (40, 400)}       # within these numbers of epochs
 

@@ -8,7 +8,6 @@ from numpyae.lab import baselines
 
 RISEN = 0.02                          # a held-out loss that ends so much above its best is worth a line
 SOME, DRAWS = 200, 100                # held-out samples, and codes for each, that estimate log p(x)
-DENSITIES = ("gaussian", "heteroscedastic")
 
 
 def of_run(run, history):
@@ -33,7 +32,7 @@ def bound(run, unit):
     bounds, likelihood = model.elbo(x_test, rng=np.random.default_rng(run.settings["seed"])), run.settings["likelihood"]
     sentence = (f"held-out ELBO {bounds.mean():.2f} ± {bounds.std() / np.sqrt(len(x_test)):.2f} nats per {unit} "
                 f"(mean and standard error over {len(x_test)}; {run.judged})")
-    density = likelihood in DENSITIES
+    density = not model.likelihood.takes_logits
     if density and bounds.mean() > 0:
         sentence += "; a density may exceed 1, so its logarithm may be positive"
     mean = "the mean and one σ" if likelihood == "gaussian" else f"the mean {unit} alone"

@@ -18,6 +18,8 @@ from numpyae.checks import check_data, must
 from numpyae.evaluation import kl_of_units
 from numpyae.lab import choices, results
 from numpyae.lab.building import architecture, build_model, check_vae
+from numpyae.lab.settings import known
+from numpyae.losses import Loss
 from numpyae.training import History, check_arguments
 
 # For a name in --plots the picture that is drawn after an epoch, a file name in Run.pictures; the film comes last.
@@ -88,8 +90,9 @@ class Run:
             settings["epochs"] = choices.epochs(task, n, x.shape[1], settings["batch_size"])
         if settings["decay"] is None:
             settings["decay"] = choices.decay(task, n, x.shape[1], settings["likelihood"])
-        bounded = settings["likelihood"] in choices.BOUNDED
-        density = settings["likelihood"] in ("gaussian", "heteroscedastic") and task != "regression"
+        loss = known(Loss)[settings["likelihood"]]
+        bounded = loss.takes_logits                      # its targets, in [0, 1] or classes, have no units
+        density = loss.is_likelihood and not bounded and task != "regression"
         word, *scale = choices.scaling(x, image, density, settings["scaling"], bounded and task != "regression")
         targets = scale
         if task == "regression" and not bounded:
